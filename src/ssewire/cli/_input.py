@@ -1,0 +1,73 @@
+"""Read a file or standard input as it comes, with a progress bar where one helps."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+# One read: what a pipe holds by default, and small enough to show progress.
+_CHUNK = 64 * 1024
+
+# Files that are through before a bar could be read get none.
+_BAR_FROM = 8 * 2**20
+_BAR_WIDTH = 30
+_BAR_EVERY = 0.1  # seconds; a terminal shows no more
+
+
+def read_chunks(path: str) -> Iterator[bytes]:
+    """Yield the bytes of the file `path`, or of standard input for "-", as they arrive.
+
+    Large regular files show a progress bar on stderr when it is a terminal.
+
+    Raises:
+        OSError: the file is missing or unreadable; `filename` says which.
+    """
+    if path == "-":
+        # Unbuffered: read() of a buffered stdin waits for all the bytes asked for.
+        yield from _read(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+        return
+    with open(path, "rb", buffering=0) as file:
+        try:
+            status = os.fstat(file.fileno())
+            regular = stat.S_ISREG(status.st_mode)
+            if regular and status.st_size >= _BAR_FROM and sys.stderr.isatty():
+                yield from _with_bar(_read(file), status.st_size)
+            else:
+                yield from _read(file)
+        except OSError as exc:
+            exc.filename = exc.filename or path
+            raise
+
+
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    while True:
+        chunk = file.read(_CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _with_bar(chunks: Iterator[bytes], total: int) -> Iterator[bytes]:
+    done = 0
+    drawn = 0.0
+    try:
+        for chunk in chunks:
+            yield chunk
+            done += len(chunk)
+            now = time.monotonic()
+            if now - drawn >= _BAR_EVERY:
+                drawn = now
+                share = min(done / total, 1.0) if total else 1.0
+                bar = "#" * int(share * _BAR_WIDTH)
+                sys.stderr.write(f"\r[{bar:<{_BAR_WIDTH}}] {share:4.0%}")
+                sys.stderr.flush()
+    finally:
+        sys.stderr.write("\r" + " " * (_BAR_WIDTH + 10) + "\r")
+        sys.stderr.flush()

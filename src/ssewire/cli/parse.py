@@ -1,0 +1,116 @@
+"""`ssewire parse`: a stream to one JSON object a line, each as soon as it is complete."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+
+from .._limits import MAX_EVENT_SIZE
+from ..encoder import encode
+from ..event import Comment, ServerSentEvent
+from ..parser import Parser
+from ..stream import iter_events
+from ._input import read_chunks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "parse",
+        help="write the events of a file or of standard input as NDJSON",
+        description="Write each event as one JSON object on a line of its own, as soon as it is "
+        "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
+    )
+    parser.add_argument(
+        "file", nargs="?", default="-", metavar="FILE", help="default: - (standard input)"
+    )
+    parser.add_argument("--comments", action="store_true", help="write comments too")
+    parser.add_argument(
+        "--raw", action="store_true", help="write events in the wire format again, not as JSON"
+    )
+    parser.add_argument(
+        "--stats", action="store_true", help="write counts by type and speed at the end, not events"
+    )
+    parser.add_argument(
+        "--max-event-size",
+        type=_size,
+        default=MAX_EVENT_SIZE,
+        metavar="BYTES",
+        help="refuse larger events (default: %(default)s; 0: no limit)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out `ssewire parse`."""
+    parser = Parser(comments=args.comments, max_event_size=args.max_event_size or None)
+    if args.stats:
+        return _write_stats(args.file, parser)
+    write = _write_raw if args.raw else _write_json
+    out = sys.stdout.buffer
+    with iter_events(_flushing(read_chunks(args.file)), parser) as events:
+        try:
+            for item in events:
+                out.write(write(item))
+        finally:
+            # What was complete before a failure still reaches the reader.
+            out.flush()
+    return 0
+
+
+def _size(text: str) -> int:
+    size = int(text)
+    if size < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return size
+
+
+def _flushing(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass `chunks` on, and before each wait for the next let the reader see all so far."""
+    for chunk in chunks:
+        yield chunk
+        sys.stdout.buffer.flush()
+
+
+def _write_json(item: ServerSentEvent | Comment) -> bytes:
+    if isinstance(item, Comment):
+        fields: dict[str, object] = {"comment": item.text}
+    else:
+        fields = {"event": item.event, "data": item.data}
+        if item.id:
+            fields["id"] = item.id
+        if item.retry is not None:
+            fields["retry"] = item.retry
+    return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
+
+
+def _write_raw(item: ServerSentEvent | Comment) -> bytes:
+    return encode(item)
+
+
+def _write_stats(path: str, parser: Parser[Any]) -> int:
+    types: Counter[str] = Counter()
+    size = 0
+    parsing = 0.0
+    for chunk in read_chunks(path):
+        size += len(chunk)
+        start = time.perf_counter()
+        items = parser.feed(chunk)
+        parsing += time.perf_counter() - start
+        types.update("(comment)" if isinstance(i, Comment) else i.event for i in items)
+    print(f"{'events':>12}  {sum(types.values())}")
+    for name, count in types.most_common():
+        print(f"{count:>12}  {name}")
+    rate = size / parsing / 1e6 if parsing else 0.0
+    print(f"{'bytes':>12}  {size}")
+    print(f"{'seconds':>12}  {parsing:.6f} parsing")
+    print(f"{'MB/s':>12}  {rate:.1f}")
+    return 0
