@@ -1,0 +1,162 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The floor under any parser: its objects, made from offsets known beforehand.
+
+The same event class with its freelist, the same str makers, a list for each
+chunk, and nothing else: no line is looked for, no field is read. What a
+parser takes beyond this is its parsing. Built by benchmarks/floor/setup.py;
+never installed.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.string cimport memcpy
+
+from ssewire.errors import wrong_type
+
+include "_event_cy.pxi"
+
+cdef extern from "_scan.h":
+    ctypedef unsigned char byte "ssewire_byte"
+    object ssewire_ascii(const byte *, Py_ssize_t)
+    object ssewire_decode(const byte *, Py_ssize_t)
+
+cdef extern from "Python.h":
+    object PyUnicode_New(Py_ssize_t, Py_UCS4)
+    void *PyUnicode_DATA(object)
+
+ctypedef struct Line:
+    Py_ssize_t start
+    Py_ssize_t size
+
+ctypedef struct Plan:
+    Py_ssize_t first  # of its data lines
+    Py_ssize_t lines
+    Py_ssize_t size   # of the joined data, in bytes
+    bint ascii
+    Py_ssize_t id_start  # -1: the ID is that of the event before
+    Py_ssize_t id_size
+
+
+cdef class Floor:
+    """Floor(document, chunk_size)
+    --
+
+    Plans the events of a well-formed document, cut into chunks of `chunk_size`
+    bytes; `run()` makes them all, a list a chunk, and returns their number.
+    """
+
+    cdef bytes _document
+    cdef Line *_lines
+    cdef Plan *_plans
+    cdef list _types
+    # The number of events that are complete at the end of each chunk.
+    cdef list _ends
+
+    def __init__(self, bytes document, Py_ssize_t chunk_size):
+        lines, plans, self._types, ends = _plan(document)
+        self._document = document
+        self._lines = <Line *>PyMem_Calloc(len(lines) + 1, sizeof(Line))
+        self._plans = <Plan *>PyMem_Calloc(len(plans) + 1, sizeof(Plan))
+        if self._lines == NULL or self._plans == NULL:
+            raise MemoryError
+        for i, (start, size) in enumerate(lines):
+            self._lines[i] = Line(start, size)
+        for i, plan in enumerate(plans):
+            self._plans[i] = plan
+        self._ends = []
+        done = 0
+        for chunk_end in range(chunk_size, len(document) + chunk_size, chunk_size):
+            while done < len(ends) and ends[done] <= chunk_end:
+                done += 1
+            self._ends.append(done)
+
+    def __dealloc__(self):
+        PyMem_Free(self._lines)
+        PyMem_Free(self._plans)
+
+    def lists(self):
+        """Return the lists that `run` makes, for comparison with the parser's."""
+        made = []
+        done = 0
+        for end in self._ends:
+            made.append(self._make(done, end))
+            done = end
+        return made
+
+    def run(self):
+        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t done = 0
+        cdef Py_ssize_t end
+        for end in self._ends:
+            count += len(self._make(done, end))
+            done = end
+        return count
+
+    cdef list _make(self, Py_ssize_t first, Py_ssize_t end):
+        cdef list events = []
+        cdef const byte *document = <const byte *>PyBytes_AS_STRING(self._document)
+        cdef object last_event_id = ""
+        cdef Plan *plan
+        cdef Line *line
+        cdef Py_ssize_t i, j
+        cdef char *out
+        for i in range(first, end):
+            plan = &self._plans[i]
+            line = &self._lines[plan.first]
+            if plan.id_start >= 0:
+                last_event_id = ssewire_ascii(document + plan.id_start, plan.id_size)
+            if plan.lines == 1:
+                if plan.ascii:
+                    text = ssewire_ascii(document + line.start, line.size)
+                else:
+                    text = ssewire_decode(document + line.start, line.size)
+            else:
+                text = PyUnicode_New(plan.size, 127)
+                out = <char *>PyUnicode_DATA(text)
+                for j in range(plan.lines):
+                    if j:
+                        out[0] = c"\n"
+                        out += 1
+                    memcpy(out, document + line[j].start, line[j].size)
+                    out += line[j].size
+            events.append(new_event(text, self._types[i], last_event_id, None))
+        return events
+
+
+def _plan(bytes document):
+    """Return the data lines, plans and types of a document's events, and where each event ends."""
+    lines = []
+    plans = []
+    types = []
+    ends = []
+    names = {}
+    first = 0
+    name = "message"
+    id_start = -1
+    id_size = 0
+    pos = 0
+    for line in document.splitlines(keepends=True):
+        content = line.rstrip(b"\r\n")
+        if content.startswith(b"data: "):
+            lines.append((pos + 6, len(content) - 6))
+        elif content.startswith(b"event: "):
+            name = names.setdefault(content, content[7:].decode())
+        elif content.startswith(b"id: "):
+            id_start = pos + 4
+            id_size = len(content) - 4
+        pos += len(line)
+        if not content and len(lines) > first:
+            parts = [document[start:start + size] for start, size in lines[first:]]
+            joined = b"\n".join(parts)
+            if len(parts) > 1 and not joined.isascii():
+                raise ValueError("several data lines that are not ASCII are not planned for")
+            plans.append({
+                "first": first, "lines": len(parts), "size": len(joined),
+                "ascii": joined.isascii(), "id_start": id_start, "id_size": id_size,
+            })
+            types.append(name)
+            ends.append(pos)
+            first = len(lines)
+            name = "message"
+            id_start = -1
+    return lines, plans, types, ends
