@@ -1,0 +1,473 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: freethreading_compatible=True
+"""The compiled twin of _parser_py, which is its specification.
+
+One pass over the bytes of a chunk finds the line ends. The data of an event
+that lies whole in the chunk becomes a str straight from there; only what is
+unfinished at the chunk's end is copied, into one of two buffers. No pointer
+into a chunk outlives the call of `feed` that got it.
+May import: errors, _limits.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from sys import maxsize
+
+from ._limits import MAX_EVENT_SIZE, check_parser_options
+from .errors import EventTooLarge, StateError, not_bytes, unpicklable, wrong_type
+
+include "_event_cy.pxi"
+
+cdef extern from "_scan.h":
+    ctypedef unsigned char byte "ssewire_byte"
+    const byte *ssewire_line_end(const byte *, const byte *, int *) noexcept nogil
+    object ssewire_ascii(const byte *, Py_ssize_t)
+    object ssewire_decode(const byte *, Py_ssize_t)
+
+# Equal to PARSER_CONTRACT in _limits when this was compiled; _choice compares them.
+CONTRACT = 1
+
+cdef long long MAX_RETRY = 2**31 - 1
+
+cdef enum:
+    LF = 10
+    CR = 13
+    SPACE = 32
+    COLON = 58
+    # Event types are few: a line that named one in any of the last streams is
+    # found again without decoding it (`python -m benchmarks --corpus mixed`).
+    TYPE_SLOTS = 16
+    # Longer event lines are not worth keeping.
+    MAX_TYPE_LINE = 128
+    # A buffer this large is given back after its event; smaller ones are kept,
+    # because the next event will need them again.
+    KEPT_BUFFER = 64 * 1024
+    # Below this a buffer grows by half, above by an eighth: realloc of large
+    # blocks moves pages, not bytes, and a 64 MiB event must not reserve 96.
+    LARGE_BUFFER = 1024 * 1024
+
+ctypedef struct Buffer:
+    byte *start
+    Py_ssize_t skip  # bytes at the start that are no longer part of the content
+    Py_ssize_t size
+    Py_ssize_t room
+
+
+cdef int push(Buffer *buffer, const byte *p, Py_ssize_t n) except -1:
+    # Append n bytes; one more always fits, for the LF that follows a data line.
+    cdef Py_ssize_t needed = buffer.size + n + 1
+    cdef Py_ssize_t room
+    cdef byte *grown
+    if needed > buffer.room:
+        room = needed + (needed >> 1 if needed < LARGE_BUFFER else needed >> 3)
+        grown = <byte *>PyMem_Realloc(buffer.start, room)
+        if grown == NULL:
+            raise MemoryError
+        buffer.start = grown
+        buffer.room = room
+    if n:
+        memcpy(buffer.start + buffer.size, p, n)
+    buffer.size += n
+    return 0
+
+
+cdef void empty(Buffer *buffer) noexcept:
+    buffer.size = buffer.skip = 0
+    if buffer.room > KEPT_BUFFER:
+        release(buffer)
+
+
+cdef void release(Buffer *buffer) noexcept:
+    PyMem_Free(buffer.start)
+    buffer.start = NULL
+    buffer.size = buffer.skip = buffer.room = 0
+
+
+cdef class Comment:
+    """Comment(text)
+    --
+
+    A comment line; `text` is all that stood after its colon, a leading space included.
+
+    Read-only, hashable, comparable by value.
+
+    Raises:
+        TypeError: text is not a str.
+    """
+
+    cdef readonly str text
+
+    __match_args__ = ("text",)
+
+    def __init__(self, text):
+        self.text = _exact_str("text", text)
+
+    def __eq__(self, other):
+        if not isinstance(other, Comment):
+            return NotImplemented
+        return self.text == (<Comment>other).text
+
+    def __hash__(self):
+        return hash((Comment, self.text))
+
+    def __repr__(self):
+        return f"Comment({self.text!r})"
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"Comment is read-only: cannot set {name!r}")
+
+    def __delattr__(self, name):
+        raise AttributeError(f"Comment is read-only: cannot delete {name!r}")
+
+    def __reduce__(self):
+        from .event import _restore_comment
+        return _restore_comment, (self.text,)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+cdef class Parser:
+    """Parser(*, last_event_id='', max_event_size=67108864, comments=False, default_event='message')
+    --
+
+    Turn the bytes of one event stream into events (WHATWG HTML, "Interpreting
+    an event stream"). Content never raises, only its size does.
+
+    A parser belongs to one stream and one thread at a time.
+
+    Args:
+        last_event_id: the ID known from an earlier connection.
+        max_event_size: bytes that one unfinished event may hold, counted as
+            its data so far plus its current line; None lifts the limit.
+        comments: give out `Comment` objects too, each at its line end.
+        default_event: the type of events that name none.
+
+    Raises:
+        TypeError: an option of the wrong type.
+        ValueError: a last_event_id with CR, LF or NUL, a negative size.
+    """
+
+    cdef object __weakref__
+    cdef Py_ssize_t _limit
+    cdef object _max_event_size
+    cdef bint _comments
+    cdef object _default_event
+    cdef bint _closed
+    cdef bint _poisoned
+    # The stream is at its start, and so many bytes of a BOM have come.
+    cdef bint _at_start
+    cdef int _bom
+    # The last byte was a CR: it ended its line, an LF after it belongs to it.
+    cdef bint _skip_lf
+    # The current line as far as it came in earlier chunks.
+    cdef Buffer _line
+    # The standard's data buffer: each value with an LF after it.
+    cdef Buffer _data
+    # The event type buffer; None when empty.
+    cdef object _event_type
+    cdef object _id
+    cdef object _last_event_id
+    # Milliseconds; -1 when there is none.
+    cdef long long _retry
+    cdef long long _block_retry
+    # Lines that named an event type, and the type: the last one, and a table.
+    cdef bytes _type_line
+    cdef object _type_name
+    cdef list _type_lines
+    cdef list _type_names
+
+    def __cinit__(self):
+        self._retry = -1
+
+    def __init__(
+        self,
+        *,
+        last_event_id="",
+        max_event_size=MAX_EVENT_SIZE,
+        comments=False,
+        default_event="message",
+    ):
+        check_parser_options(last_event_id, max_event_size, default_event)
+        self._max_event_size = max_event_size
+        # No bytes object is longer than maxsize, so it is no limit.
+        self._limit = maxsize if max_event_size is None else min(max_event_size, maxsize)
+        self._comments = bool(comments)
+        self._default_event = str.__str__(default_event)
+        self._last_event_id = str.__str__(last_event_id)
+        self._retry = -1
+        self._type_line = b""
+        self._type_lines = [b""] * TYPE_SLOTS
+        self._type_names = [None] * TYPE_SLOTS
+        self.reset()
+
+    def __dealloc__(self):
+        PyMem_Free(self._line.start)
+        PyMem_Free(self._data.start)
+
+    def __reduce__(self):
+        raise unpicklable(self)
+
+    __class_getitem__ = classmethod(type(list[int]))
+
+    def reset(self):
+        """Make ready for a new connection, in whatever state: an unfinished event is dropped.
+
+        Equals a new parser with the same options and the current
+        `last_event_id`; `retry` is kept, and a BOM is expected again.
+        """
+        with cython.critical_section(self):
+            self._closed = False
+            self._poisoned = False
+            self._at_start = True
+            self._bom = 0
+            self._skip_lf = False
+            self._drop_event()
+
+    @property
+    def last_event_id(self):
+        """The last event ID of the stream; it changes at blank lines only."""
+        return self._last_event_id
+
+    @property
+    def retry(self):
+        """The last valid reconnection time in milliseconds, as soon as its line has ended."""
+        return None if self._retry < 0 else self._retry
+
+    @property
+    def pending(self):
+        """Bytes held of an unfinished event: its data so far plus its current line."""
+        return self._data.size - self._data.skip + self._line.size
+
+    def close(self):
+        """End the input: an unfinished event is dropped, as the standard says. Idempotent."""
+        with cython.critical_section(self):
+            self._closed = True
+            self._drop_event()
+
+    def feed(self, data, /):
+        """Return the events that `data`, the stream's next bytes, completes.
+
+        Takes any bytes-like object, cut anywhere; nothing of it is kept
+        borrowed. Cost: linear in its length.
+
+        Raises:
+            TypeError: data is not a bytes-like object.
+            StateError: the parser is closed.
+            EventTooLarge: an event is larger than `max_event_size`; what was
+                complete before is on its `.events`. Every later feed raises
+                again, without events, until `reset`.
+        """
+        cdef Py_buffer view
+        if type(data) is bytes:
+            with cython.critical_section(self):
+                return self._feed(<const byte *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        try:
+            PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        except TypeError:
+            raise not_bytes(data) from None
+        except BufferError:
+            # Not contiguous; a copy is.
+            return self.feed(memoryview(data).tobytes())
+        try:
+            with cython.critical_section(self):
+                return self._feed(<const byte *>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef int _drop_event(self) except -1:
+        release(&self._line)
+        release(&self._data)
+        self._event_type = None
+        self._id = self._last_event_id
+        self._block_retry = -1
+        return 0
+
+    cdef object _poison(self, list events):
+        self._poisoned = True
+        self._drop_event()
+        return EventTooLarge(self._max_event_size, events)
+
+    cdef list _feed(self, const byte *p, Py_ssize_t n):
+        cdef list events = []
+        cdef const byte *end = p + n
+        cdef const byte *line
+        cdef const byte *stop
+        # A single data line of the event so far, still in the chunk.
+        cdef const byte *held = NULL
+        cdef Py_ssize_t held_size = 0
+        cdef int held_high = 0
+        cdef int high = 0
+        cdef Py_ssize_t size, collected, start
+        cdef Py_ssize_t limit = self._limit
+        cdef bint has_data
+        if self._closed:
+            raise StateError("feed() after close(); reset() makes the parser ready again")
+        if self._poisoned:
+            raise EventTooLarge(self._max_event_size)
+        if self._at_start:
+            while self._bom < 3 and p < end and p[0] == (<const byte *>b"\xef\xbb\xbf")[self._bom]:
+                self._bom += 1
+                p += 1
+            if self._bom == 3:
+                self._at_start = False
+            elif p < end:
+                # Not a BOM: what looked like one begins the first line.
+                self._at_start = False
+                if self._bom:
+                    push(&self._line, <const byte *>b"\xef\xbb\xbf", self._bom)
+        if self._skip_lf and p < end:
+            self._skip_lf = False
+            if p[0] == LF:
+                p += 1
+        collected = self._data.size - self._data.skip
+        while p < end:
+            # The line from p on, without the part of it that came earlier.
+            line = p
+            stop = NULL
+            if p[0] == c"e" and self._line.size == 0:
+                size = PyBytes_GET_SIZE(self._type_line)
+                if (
+                    size and end - p > size
+                    and memcmp(p, PyBytes_AS_STRING(self._type_line), size) == 0
+                    and (p[size] == LF or p[size] == CR)
+                    and collected + size <= limit
+                ):
+                    self._event_type = self._type_name
+                    stop = p + size
+                    size = -1
+            if stop == NULL:
+                stop = ssewire_line_end(p, end, &high)
+                size = stop - p
+                if self._line.size or stop == end:
+                    push(&self._line, p, size)
+                    line = self._line.start
+                    size = self._line.size
+                if size > limit - collected:
+                    raise self._poison(events)
+                if stop == end:
+                    break
+            p = stop + 1
+            if stop[0] == CR:
+                if p == end:
+                    self._skip_lf = True
+                elif p[0] == LF:
+                    p += 1
+            if size < 0:
+                continue
+            if size == 0:
+                # A blank line: dispatch.
+                self._last_event_id = self._id
+                if collected:
+                    if held != NULL:
+                        text = ssewire_decode(held, held_size) if held_high else ssewire_ascii(held, held_size)
+                        held = NULL
+                    else:
+                        text = ssewire_decode(
+                            self._data.start + self._data.skip, self._data.size - self._data.skip - 1
+                        )
+                        empty(&self._data)
+                    collected = 0
+                    events.append(new_event(
+                        text,
+                        self._default_event if self._event_type is None else self._event_type,
+                        self._id,
+                        None if self._block_retry < 0 else self._block_retry,
+                    ))
+                self._event_type = None
+                self._block_retry = -1
+            elif size >= 4 and memcmp(line, <const char *>b"data", 4) == 0 and (size == 4 or line[4] == COLON):
+                start = size if size <= 5 else 6 if line[5] == SPACE else 5
+                if held != NULL:
+                    push(&self._data, held, held_size)
+                    self._data.start[self._data.size] = LF
+                    self._data.size += 1
+                    held = NULL
+                if collected:
+                    push(&self._data, line + start, size - start)
+                    self._data.start[self._data.size] = LF
+                    self._data.size += 1
+                elif self._line.size:
+                    # The whole line becomes the data: the buffers change places.
+                    self._line, self._data = self._data, self._line
+                    self._data.skip = start
+                    self._data.start[self._data.size] = LF
+                    self._data.size += 1
+                else:
+                    held = line + start
+                    held_size = size - start
+                    held_high = high
+                collected += size - start + 1
+                self._line.size = 0
+            else:
+                self._end_line(line, size, events)
+                if self._line.size:
+                    empty(&self._line)
+        if held != NULL:
+            # The chunk is the caller's; what is unfinished moves into the buffer.
+            push(&self._data, held, held_size)
+            self._data.start[self._data.size] = LF
+            self._data.size += 1
+        return events
+
+    cdef int _end_line(self, const byte *line, Py_ssize_t size, list events) except -1:
+        # Act on a complete line that is neither blank nor data.
+        cdef const byte *colon = <const byte *>memchr(line, COLON, size)
+        cdef const byte *value = line + size if colon == NULL else colon + 1
+        cdef Py_ssize_t name_size = size if colon == NULL else colon - line
+        cdef Py_ssize_t value_size
+        if name_size == 0:
+            if self._comments:
+                events.append(Comment(ssewire_decode(line + 1, size - 1)))
+            return 0
+        if value < line + size and value[0] == SPACE:
+            value += 1
+        value_size = line + size - value
+        if name_size == 5 and memcmp(line, <const char *>b"event", 5) == 0:
+            self._set_event_type(line, size, value, value_size)
+        elif name_size == 2 and memcmp(line, <const char *>b"id", 2) == 0:
+            if value_size == 0 or memchr(value, 0, value_size) == NULL:
+                self._id = ssewire_decode(value, value_size)
+        elif name_size == 5 and memcmp(line, <const char *>b"retry", 5) == 0:
+            self._set_retry(value, value_size)
+        return 0
+
+    cdef int _set_event_type(
+        self, const byte *line, Py_ssize_t size, const byte *value, Py_ssize_t value_size
+    ) except -1:
+        cdef Py_ssize_t slot
+        cdef bytes known
+        if value_size == 0:
+            self._event_type = None
+            return 0
+        if size > MAX_TYPE_LINE:
+            self._event_type = ssewire_decode(value, value_size)
+            return 0
+        slot = (size * 7 + line[size - 1] * 3 + line[size >> 1]) % TYPE_SLOTS
+        known = <bytes>self._type_lines[slot]
+        if PyBytes_GET_SIZE(known) != size or memcmp(PyBytes_AS_STRING(known), line, size) != 0:
+            known = line[:size]
+            self._type_lines[slot] = known
+            self._type_names[slot] = ssewire_decode(value, value_size)
+        self._type_line = known
+        self._type_name = self._event_type = self._type_names[slot]
+        return 0
+
+    cdef int _set_retry(self, const byte *value, Py_ssize_t size) except -1:
+        cdef long long milliseconds = 0
+        cdef Py_ssize_t i
+        if size == 0:
+            return 0
+        for i in range(size):
+            if not c"0" <= value[i] <= c"9":
+                return 0
+            if milliseconds <= MAX_RETRY:
+                milliseconds = milliseconds * 10 + (value[i] - c"0")
+        self._retry = self._block_retry = min(milliseconds, MAX_RETRY)
+        return 0
