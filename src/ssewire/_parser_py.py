@@ -92,8 +92,8 @@ class Parser(Generic[Item]):
         "_prefix",
         "_prefix_type",
         "_retry",
-        "_shortcut",
         "_skip_lf",
+        "_window",
     )
 
     @overload
@@ -141,7 +141,7 @@ class Parser(Generic[Item]):
         self._default_event = str.__str__(default_event)
         # The shortcut counts no line lengths, so it must not be able to pass
         # the limit: a window of invalid UTF-8 triples when it is encoded again.
-        self._shortcut = self._limit >= 3 * _WINDOW
+        self._window = _WINDOW if self._limit >= 3 * _WINDOW else 0
         # What stands before "data: " in a block -> the type it gives the event.
         self._heads = {"": self._default_event}
         self._last_event_id = str.__str__(last_event_id)
@@ -233,7 +233,7 @@ class Parser(Generic[Item]):
             self._between_events
             and data.startswith(self._prefix)
             and data.endswith(self._blank)
-            and self._shortcut
+            and size <= self._window
         ):
             value = data[len(self._prefix) : -len(self._blank)]
             if _LF not in value and _CR not in value:
@@ -263,7 +263,7 @@ class Parser(Generic[Item]):
                     pos += 1
                     continue
             stop = pos + _WINDOW
-            if self._between_events and self._shortcut:
+            if self._between_events and self._window:
                 end = data.rfind(blank, pos, stop)
                 if end >= 0:
                     self._feed_blocks(str(data[pos:end], "utf-8", "replace"), eol, events)
