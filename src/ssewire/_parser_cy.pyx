@@ -24,7 +24,11 @@ include "_event_cy.pxi"
 cdef extern from "_scan.h":
     ctypedef unsigned char byte "ssewire_byte"
     const byte *ssewire_line_end(const byte *, const byte *, int *) noexcept nogil
+    ctypedef struct Line "ssewire_line":
+        const byte *start
+        Py_ssize_t size
     object ssewire_ascii(const byte *, Py_ssize_t)
+    object ssewire_join_ascii(const Line *, int, Py_ssize_t)
     object ssewire_decode(const byte *, Py_ssize_t)
 
 # Equal to PARSER_CONTRACT in _limits when this was compiled; _choice compares them.
@@ -42,6 +46,8 @@ cdef enum:
     TYPE_SLOTS = 16
     # Longer event lines are not worth keeping.
     MAX_TYPE_LINE = 128
+    # So many data lines of one event are held in place before they are copied.
+    HELD_LINES = 32
     # A buffer this large is given back after its event; smaller ones are kept,
     # because the next event will need them again.
     KEPT_BUFFER = 64 * 1024
@@ -71,6 +77,16 @@ cdef int push(Buffer *buffer, const byte *p, Py_ssize_t n) except -1:
     if n:
         memcpy(buffer.start + buffer.size, p, n)
     buffer.size += n
+    return 0
+
+
+cdef int push_data(Buffer *data, const Line *lines, int count) except -1:
+    # Append data lines, each with the LF that follows it.
+    cdef int i
+    for i in range(count):
+        push(data, lines[i].start, lines[i].size)
+        data.start[data.size] = LF
+        data.size += 1
     return 0
 
 
@@ -299,14 +315,14 @@ cdef class Parser:
         cdef const byte *end = p + n
         cdef const byte *line
         cdef const byte *stop
-        # A single data line of the event so far, still in the chunk.
-        cdef const byte *held = NULL
-        cdef Py_ssize_t held_size = 0
+        # The data lines of the event so far, while all of them are in this chunk.
+        cdef Line held[HELD_LINES]
+        cdef int held_count = 0
         cdef int held_high = 0
         cdef int high = 0
+        cdef Line value
         cdef Py_ssize_t size, collected, start
         cdef Py_ssize_t limit = self._limit
-        cdef bint has_data
         if self._closed:
             raise StateError("feed() after close(); reset() makes the parser ready again")
         if self._poisoned:
@@ -363,57 +379,64 @@ cdef class Parser:
                 continue
             if size == 0:
                 # A blank line: dispatch.
-                self._last_event_id = self._id
+                if self._last_event_id is not self._id:
+                    self._last_event_id = self._id
                 if collected:
-                    if held != NULL:
-                        text = ssewire_decode(held, held_size) if held_high else ssewire_ascii(held, held_size)
-                        held = NULL
-                    else:
+                    if held_count > 1 and held_high:
+                        push_data(&self._data, held, held_count)
+                        held_count = 0
+                    if held_count == 0:
                         text = ssewire_decode(
-                            self._data.start + self._data.skip, self._data.size - self._data.skip - 1
+                            self._data.start + self._data.skip,
+                            self._data.size - self._data.skip - 1,
                         )
                         empty(&self._data)
-                    collected = 0
+                    elif held_count > 1:
+                        text = ssewire_join_ascii(held, held_count, collected - 1)
+                    elif held_high:
+                        text = ssewire_decode(held[0].start, held[0].size)
+                    else:
+                        text = ssewire_ascii(held[0].start, held[0].size)
                     events.append(new_event(
                         text,
                         self._default_event if self._event_type is None else self._event_type,
                         self._id,
                         None if self._block_retry < 0 else self._block_retry,
                     ))
+                    held_count = held_high = 0
+                    collected = 0
                 self._event_type = None
                 self._block_retry = -1
-            elif size >= 4 and memcmp(line, <const char *>b"data", 4) == 0 and (size == 4 or line[4] == COLON):
+            elif (
+                size >= 4 and memcmp(line, <const char *>b"data", 4) == 0
+                and (size == 4 or line[4] == COLON)
+            ):
                 start = size if size <= 5 else 6 if line[5] == SPACE else 5
-                if held != NULL:
-                    push(&self._data, held, held_size)
-                    self._data.start[self._data.size] = LF
-                    self._data.size += 1
-                    held = NULL
-                if collected:
-                    push(&self._data, line + start, size - start)
-                    self._data.start[self._data.size] = LF
-                    self._data.size += 1
-                elif self._line.size:
-                    # The whole line becomes the data: the buffers change places.
-                    self._line, self._data = self._data, self._line
-                    self._data.skip = start
-                    self._data.start[self._data.size] = LF
-                    self._data.size += 1
+                value.start = line + start
+                value.size = size - start
+                if self._line.size == 0 and held_count < HELD_LINES and self._data.size == 0:
+                    held[held_count] = value
+                    held_count += 1
+                    held_high |= high
                 else:
-                    held = line + start
-                    held_size = size - start
-                    held_high = high
-                collected += size - start + 1
-                self._line.size = 0
+                    push_data(&self._data, held, held_count)
+                    held_count = 0
+                    if self._line.size and self._data.size == 0:
+                        # The whole line becomes the data: the buffers change places.
+                        self._line, self._data = self._data, self._line
+                        self._data.skip = start
+                        self._data.start[self._data.size] = LF
+                        self._data.size += 1
+                    else:
+                        push_data(&self._data, &value, 1)
+                    empty(&self._line)
+                collected += value.size + 1
             else:
                 self._end_line(line, size, events)
                 if self._line.size:
                     empty(&self._line)
-        if held != NULL:
-            # The chunk is the caller's; what is unfinished moves into the buffer.
-            push(&self._data, held, held_size)
-            self._data.start[self._data.size] = LF
-            self._data.size += 1
+        # The chunk is the caller's; what is unfinished moves into the buffer.
+        push_data(&self._data, held, held_count)
         return events
 
     cdef int _end_line(self, const byte *line, Py_ssize_t size, list events) except -1:

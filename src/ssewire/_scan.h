@@ -42,19 +42,22 @@ ssewire_line_end(const ssewire_byte *p, const ssewire_byte *end, int *high)
 #ifdef SSEWIRE_SSE2
     const __m128i lf = _mm_set1_epi8('\n');
     const __m128i cr = _mm_set1_epi8('\r');
+    /* All bytes so far, or-ed: their top bits are asked for once, at the end. */
+    __m128i all = _mm_setzero_si128();
     while (end - p >= 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)p);
         unsigned int ends = (unsigned int)_mm_movemask_epi8(
             _mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr)));
-        unsigned int top = (unsigned int)_mm_movemask_epi8(v);
         if (ends) {
             int i = ssewire_ctz(ends);
-            *high = (seen | (top & ((1u << i) - 1))) != 0;
+            unsigned int top = (unsigned int)_mm_movemask_epi8(v) & ((1u << i) - 1);
+            *high = (top | (unsigned int)_mm_movemask_epi8(all)) != 0;
             return p + i;
         }
-        seen |= top;
+        all = _mm_or_si128(all, v);
         p += 16;
     }
+    seen = (unsigned int)_mm_movemask_epi8(all);
 #else
     /* Eight bytes at a time in an ordinary register: a byte of `x - 01..01`
      * borrows its top bit exactly when it, or one below it, was zero. Any hit
@@ -87,6 +90,31 @@ ssewire_ascii(const ssewire_byte *p, Py_ssize_t n)
     PyObject *text = PyUnicode_New(n, 127);
     if (text != NULL && n > 0)
         memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)n);
+    return text;
+}
+
+/* A line of a chunk, without its end. */
+typedef struct {
+    const ssewire_byte *start;
+    Py_ssize_t size;
+} ssewire_line;
+
+/* A str of ASCII lines joined by LF; `size` is that of the result. Straight from
+ * the chunk: through a buffer the lines are copied twice (corpus multiline). */
+static PyObject *
+ssewire_join_ascii(const ssewire_line *lines, int count, Py_ssize_t size)
+{
+    PyObject *text = PyUnicode_New(size, 127);
+    if (text != NULL && size > 0) {
+        Py_UCS1 *out = PyUnicode_1BYTE_DATA(text);
+        int i;
+        for (i = 0; i < count; i++) {
+            if (i > 0)
+                *out++ = '\n';
+            memcpy(out, lines[i].start, (size_t)lines[i].size);
+            out += lines[i].size;
+        }
+    }
     return text;
 }
 
