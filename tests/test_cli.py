@@ -1,0 +1,186 @@
+"""The command line, run as people run it: a process, pipes, signals, a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "ssewire"]
+# Long enough for a loaded machine; nothing here waits for it unless it fails.
+PATIENCE = 60
+
+
+def run(*args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*COMMAND, *args], input=stdin, capture_output=True, timeout=PATIENCE)
+
+
+def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*COMMAND, *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,  # what a failed flush left in a buffer would be written at close again
+        **options,
+    )
+
+
+def lines(output: bytes) -> list[Any]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_parse_writes_each_event_of_a_file_as_a_json_object(tmp_path: Path) -> None:
+    file = tmp_path / "a.sse"
+    file.write_bytes(
+        "event: e\nid: 1\nretry: 5\ndata: é\u2028\ndata: b\n\n: c\n\ndata: x\n\n".encode()
+    )
+    done = run("parse", str(file))
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert lines(done.stdout) == [
+        {"event": "e", "data": "é\u2028\nb", "id": "1", "retry": 5},
+        {"event": "message", "data": "x", "id": "1"},
+    ]
+
+
+def test_parse_reads_standard_input_without_a_file_and_with_a_dash() -> None:
+    for args in ((), ("-",)):
+        done = run("parse", *args, stdin=b"data: x\n\n")
+        assert (done.returncode, lines(done.stdout)) == (0, [{"event": "message", "data": "x"}])
+
+
+def test_parse_shows_an_event_before_the_input_ends() -> None:
+    with start("parse") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(3):
+            process.stdin.write(b"data: %d\n\n" % number)
+            process.stdin.flush()
+            # Hangs, and fails by the test's time limit, if the event is held back.
+            assert json.loads(process.stdout.readline())["data"] == str(number)
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_parse_with_comments_writes_them_in_place() -> None:
+    done = run("parse", "--comments", stdin=b"data: x\n: hi\n\n")
+    assert lines(done.stdout) == [{"comment": " hi"}, {"event": "message", "data": "x"}]
+
+
+def test_parse_raw_writes_what_parses_to_the_same_events() -> None:
+    wire = b":c\nevent: a\ndata: 1\ndata: 2\n\nid: 9\ndata: z\n\n"
+    done = run("parse", "--raw", "--comments", stdin=wire.replace(b"\n", b"\r\n"))
+    assert (done.returncode, done.stdout) == (0, wire)
+
+
+def test_parse_stats_counts_types_and_bytes() -> None:
+    wire = b"event: a\ndata: 1\n\ndata: 2\n\nevent: a\ndata: 3\n\n"
+    done = run("parse", "--stats", stdin=wire)
+    rows = [line.split() for line in done.stdout.decode().splitlines()]
+    assert rows[:4] == [["events", "3"], ["2", "a"], ["1", "message"], ["bytes", str(len(wire))]]
+    assert [row[0] for row in rows[4:]] == ["seconds", "MB/s"]
+
+
+def test_parse_of_a_missing_file_is_one_sentence_and_code_2(tmp_path: Path) -> None:
+    missing = str(tmp_path / "nothing.sse")
+    done = run("parse", missing)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"ssewire: cannot read {missing}: No such file or directory\n"
+
+
+def test_parse_of_a_directory_is_one_sentence_and_code_2(tmp_path: Path) -> None:
+    done = run("parse", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"ssewire: cannot read {tmp_path}: Is a directory\n"
+
+
+def test_parse_of_an_event_too_large_writes_those_before_and_ends_with_code_1() -> None:
+    done = run("parse", "--max-event-size", "10", stdin=b"data: a\n\ndata: bbbbbbbbbb\n\n")
+    assert done.returncode == 1
+    assert [event["data"] for event in lines(done.stdout)] == ["a"]
+    assert done.stderr == b"ssewire: an event is larger than max_event_size (10 bytes)\n"
+
+
+def test_parse_ends_quietly_when_its_reader_goes_away() -> None:
+    process = start("parse")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.write(b"data: x\n\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):
+        # More than pipes hold, so that the write to the closed one happens.
+        process.stdin.write(b"data: x\n\n" * 100_000)
+    process.stdin.close()
+    assert process.wait(PATIENCE) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT is sent to a process group there")
+def test_parse_ends_quietly_on_ctrl_c() -> None:
+    process = start("parse")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"data: x\n\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_parse_of_a_large_file_on_a_terminal_draws_a_bar_on_stderr(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals on this platform")
+    file = tmp_path / "large.sse"
+    file.write_bytes(b"data: " + b"x" * (9 * 2**20) + b"\n\n")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "parse", str(file)], stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        drawn = b""
+        while True:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # how Linux reports that the other side is closed
+                break
+            if not piece:
+                break
+            drawn += piece
+        assert process.wait(PATIENCE) == 0
+    os.close(ours)
+    assert b"%" in drawn
+    # The bar is wiped when all is done.
+    assert drawn.rstrip(b"\r").endswith(b" ")
+
+
+def test_no_bar_is_drawn_where_stderr_is_no_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "large.sse"
+    file.write_bytes(b": x\n" * (9 * 2**18))
+    assert run("parse", str(file)).stderr == b""
+
+
+def test_demo_prints_the_text_of_the_bundled_stream() -> None:
+    done = run("demo")
+    assert done.returncode == 0
+    text = done.stdout.decode()
+    assert text.startswith("Server-sent events are one long answer")
+    assert "日本語" in text
+    assert "implementation" in done.stderr.decode()
+
+
+def test_a_wrong_command_is_code_2() -> None:
+    done = run("nonsense")
+    assert done.returncode == 2
+    assert b"nonsense" in done.stderr
