@@ -36,7 +36,7 @@ if mode != "skip":
         Extension(
             "ssewire._parser_cy",
             ["src/ssewire/_parser_cy.pyx"],
-            depends=["src/ssewire/_scan.h"],
+            depends=["src/ssewire/_event_cy.pxi", "src/ssewire/_scan.h"],
             include_dirs=["src/ssewire"],
             optional=mode == "auto",
         ),

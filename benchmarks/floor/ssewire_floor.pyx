@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
 
-from ssewire.errors import wrong_type
+from ssewire.errors import wrong_type  # no-cython-lint: the include uses it
 
 include "_event_cy.pxi"
 
@@ -38,9 +38,7 @@ ctypedef struct Plan:
 
 
 cdef class Floor:
-    """Floor(document, chunk_size)
-    --
-
+    """Floor(document, chunk_size)\n--\n
     Plans the events of a well-formed document, cut into chunks of `chunk_size`
     bytes; `run()` makes them all, a list a chunk, and returns their number.
     """

@@ -47,9 +47,7 @@ cdef extern from *:
 @cython.no_gc
 @cython.freelist(512)
 cdef public class ServerSentEvent [object SSEWireEvent, type SSEWireEventType]:
-    """ServerSentEvent(data, event='message', id='', retry=None)
-    --
-
+    """ServerSentEvent(data, event='message', id='', retry=None)\n--\n
     One dispatched event; read-only, hashable, comparable by value.
 
     `data` is the text of its data lines joined by LF, `event` the dispatched

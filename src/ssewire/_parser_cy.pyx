@@ -9,8 +9,8 @@ into a chunk outlives the call of `feed` that got it.
 May import: errors, _limits.
 """
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.buffer cimport PyObject_CheckBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromObject, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -103,9 +103,7 @@ cdef void release(Buffer *buffer) noexcept:
 
 
 cdef class Comment:
-    """Comment(text)
-    --
-
+    """Comment(text)\n--\n
     A comment line; `text` is all that stood after its colon, a leading space included.
 
     Read-only, hashable, comparable by value.
@@ -149,10 +147,12 @@ cdef class Comment:
         return self
 
 
+# no_gc_clear: C code relies on the lists and bytes being there, even when the
+# collector takes a cycle apart that the parser is in.
+@cython.no_gc_clear
 cdef class Parser:
-    """Parser(*, last_event_id='', max_event_size=67108864, comments=False, default_event='message')
-    --
-
+    """Parser(*, last_event_id='', max_event_size=67108864, comments=False, \
+default_event='message')\n--\n
     Turn the bytes of one event stream into events (WHATWG HTML, "Interpreting
     an event stream"). Content never raises, only its size does.
 
@@ -200,7 +200,13 @@ cdef class Parser:
     cdef list _type_names
 
     def __cinit__(self):
+        # Closed until __init__ has run, which a subclass may forget to call.
+        self._closed = True
         self._retry = -1
+        self._last_event_id = self._id = self._default_event = ""
+        self._type_line = b""
+        self._type_lines = [b""] * TYPE_SLOTS
+        self._type_names = [None] * TYPE_SLOTS
 
     def __init__(
         self,
@@ -218,9 +224,6 @@ cdef class Parser:
         self._default_event = str.__str__(default_event)
         self._last_event_id = str.__str__(last_event_id)
         self._retry = -1
-        self._type_line = b""
-        self._type_lines = [b""] * TYPE_SLOTS
-        self._type_names = [None] * TYPE_SLOTS
         self.reset()
 
     def __dealloc__(self):
@@ -249,17 +252,20 @@ cdef class Parser:
     @property
     def last_event_id(self):
         """The last event ID of the stream; it changes at blank lines only."""
-        return self._last_event_id
+        with cython.critical_section(self):
+            return self._last_event_id
 
     @property
     def retry(self):
         """The last valid reconnection time in milliseconds, as soon as its line has ended."""
-        return None if self._retry < 0 else self._retry
+        with cython.critical_section(self):
+            return None if self._retry < 0 else self._retry
 
     @property
     def pending(self):
         """Bytes held of an unfinished event: its data so far plus its current line."""
-        return self._data.size - self._data.skip + self._line.size
+        with cython.critical_section(self):
+            return self._data.size - self._data.skip + self._line.size
 
     def close(self):
         """End the input: an unfinished event is dropped, as the standard says. Idempotent."""
@@ -280,22 +286,14 @@ cdef class Parser:
                 complete before is on its `.events`. Every later feed raises
                 again, without events, until `reset`.
         """
-        cdef Py_buffer view
-        if type(data) is bytes:
-            with cython.critical_section(self):
-                return self._feed(<const byte *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        try:
-            PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        except TypeError:
-            raise not_bytes(data) from None
-        except BufferError:
-            # Not contiguous; a copy is.
-            return self.feed(memoryview(data).tobytes())
-        try:
-            with cython.critical_section(self):
-                return self._feed(<const byte *>view.buf, view.len)
-        finally:
-            PyBuffer_Release(&view)
+        if type(data) is not bytes:
+            # A copy: another thread may write into a bytearray while it is read, and the
+            # str makers look twice. The bytes of a chunk are cheap to copy, its events are not.
+            if not PyObject_CheckBuffer(data):
+                raise not_bytes(data)
+            data = PyBytes_FromObject(data)
+        with cython.critical_section(self):
+            return self._feed(<const byte *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef int _drop_event(self) except -1:
         release(&self._line)
@@ -445,9 +443,14 @@ cdef class Parser:
         cdef const byte *value = line + size if colon == NULL else colon + 1
         cdef Py_ssize_t name_size = size if colon == NULL else colon - line
         cdef Py_ssize_t value_size
+        cdef Comment comment
         if name_size == 0:
             if self._comments:
-                events.append(Comment(ssewire_decode(line + 1, size - 1)))
+                # Without a call: its arguments could make the collector run, and with it
+                # a finalizer that feeds this parser.
+                comment = <Comment>Comment.__new__(Comment)
+                comment.text = ssewire_decode(line + 1, size - 1)
+                events.append(comment)
             return 0
         if value < line + size and value[0] == SPACE:
             value += 1
@@ -475,9 +478,10 @@ cdef class Parser:
         slot = (size * 7 + line[size - 1] * 3 + line[size >> 1]) % TYPE_SLOTS
         known = <bytes>self._type_lines[slot]
         if PyBytes_GET_SIZE(known) != size or memcmp(PyBytes_AS_STRING(known), line, size) != 0:
+            name = ssewire_decode(value, value_size)
             known = line[:size]
             self._type_lines[slot] = known
-            self._type_names[slot] = ssewire_decode(value, value_size)
+            self._type_names[slot] = name
         self._type_line = known
         self._type_name = self._event_type = self._type_names[slot]
         return 0

@@ -23,8 +23,9 @@ def encode_event(
 
     Raises:
         EncodeError: CR, LF or NUL in `event` or `id`, a lone surrogate
-            anywhere, a `retry` outside 0 to 2**31-1; `.field` names the part.
-        TypeError: a part of the wrong type.
+            anywhere, a `retry` that is not an int from 0 to 2**31-1; `.field`
+            names the part.
+        TypeError: data, event or id of the wrong type.
     """
     if not isinstance(data, str):
         raise wrong_type("data", "a str", data)
@@ -36,7 +37,7 @@ def encode_event(
     if retry is not None:
         # bool is an int too, but "retry: True" is nobody's intention.
         if not isinstance(retry, int) or isinstance(retry, bool):
-            raise wrong_type("retry", "an int or None", retry)
+            raise EncodeError("retry", f"must be an int or None, not {type(retry).__name__}")
         if not 0 <= retry <= MAX_RETRY:
             raise EncodeError("retry", f"must be from 0 to {MAX_RETRY}, not {_shown(retry)}")
         lines.append(f"retry: {int(retry)}")
