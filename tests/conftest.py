@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, cast
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import ssewire
 from ssewire import Parser
@@ -27,6 +28,12 @@ RECORDINGS = Path(
     or Path(__file__).resolve().parents[2] / "shared" / "recordings"
 )
 
+# A busy machine is no failure, so no deadline.
+settings.register_profile(
+    "ssewire", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("ssewire")
+
 chosen_key = pytest.StashKey["list[str]"]()
 
 
@@ -35,16 +42,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--impl",
         choices=("auto", "both", "python", "cython"),
         default="auto",
-        help="parser implementations to test; auto: those that are built, both: an error if one is not",
+        help="parser implementations to test; auto: what is built, both: an error if one is not",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[chosen_key] = choose(config.getoption("--impl"))
+    names: list[str] = choose(config.getoption("--impl"))
+    config.stash[chosen_key] = names
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"parser implementations under test: {', '.join(config.stash[chosen_key])}"
+    names = config.stash[chosen_key]
+    return f"parser implementations under test: {', '.join(names)}"
 
 
 def choose(option: str) -> list[str]:

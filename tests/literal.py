@@ -8,7 +8,7 @@ that a mistake is not made twice: it may import nothing of ssewire.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Union
 
 LF, CR, SPACE, COLON = 0x0A, 0x0D, 0x20, 0x3A
 BOM = [0xEF, 0xBB, 0xBF]
@@ -22,7 +22,7 @@ class Event(NamedTuple):
     data: str
     event: str
     id: str
-    retry: Optional[int]
+    retry: int | None
 
 
 class CommentLine(NamedTuple):
@@ -177,7 +177,7 @@ class Moment(NamedTuple):
 
     items: int
     last_event_id: str
-    retry: Optional[int]
+    retry: int | None
     pending: int
     refused: bool
 

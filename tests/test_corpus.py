@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ssewire import Comment, EventTooLarge, ServerSentEvent
+from ssewire import EventTooLarge
 from tests.chunkings import chunkings
-from tests.literal import CommentLine, Event, History, Item, history
+from tests.comparing import as_literal, feed_and_compare
+from tests.literal import CommentLine, Event, Item, history
 
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
@@ -36,35 +37,6 @@ class Case:
         self.last_event_id = expected.pop("last_event_id")
         self.retry = expected.pop("retry")
         assert not expected, f"unknown keys {list(expected)}"
-
-
-def as_literal(item: object) -> Item:
-    """Return an item of a parser as the literal machine would give it."""
-    if isinstance(item, Comment):
-        return CommentLine(item.text)
-    assert isinstance(item, ServerSentEvent)
-    return Event(item.data, item.event, item.id, item.retry)
-
-
-def feed_and_compare(parser: Any, chunks: list[bytes], expected: History) -> None:
-    """Feed all chunks; after each one everything seen must be what `expected` holds for it."""
-    items: list[Item] = []
-    fed = 0
-    for chunk in chunks:
-        was_refused = expected.moments[fed].refused
-        fed += len(chunk)
-        moment = expected.moments[fed]
-        if moment.refused:
-            with pytest.raises(EventTooLarge) as caught:
-                parser.feed(chunk)
-            assert not (was_refused and caught.value.events)
-            items += map(as_literal, caught.value.events)
-        else:
-            items += map(as_literal, parser.feed(chunk))
-        seen = (items, parser.last_event_id, parser.retry, parser.pending)
-        wanted = (expected.items[: moment.items], moment.last_event_id, moment.retry)
-        if seen != (*wanted, moment.pending):  # cheaper than an assert, which builds a report
-            assert seen == (*wanted, moment.pending), f"after {fed} bytes of {chunks}"
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,0 +1,149 @@
+"""Which parser an import takes: every state of the extension, every value of SSEWIRE_PARSER.
+
+Each case is a fresh interpreter on a copy of the package whose extension is
+absent, broken, out of date, without something it needs, or stands in for a good one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+from ssewire._limits import PARSER_CONTRACT
+
+# Stands in for a compiled module: only what the package asks of it at import.
+STAND_IN = """
+CONTRACT = {contract}
+class Parser: pass
+class ServerSentEvent:
+    def __init__(self, data, event="message", id="", retry=None): pass
+class Comment: pass
+"""
+REPORT = (
+    "import ssewire; from ssewire import Parser, ServerSentEvent; "
+    "print(ssewire.IMPLEMENTATION, Parser.__module__, ssewire.__file__)"
+)
+
+
+@pytest.fixture
+def package(tmp_path: Path, package_folder: Path) -> Path:
+    """A copy of the package without any compiled module."""
+    leave_out = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "*.pyx", "claude", "cli")
+    return Path(shutil.copytree(package_folder, tmp_path / "ssewire", ignore=leave_out))
+
+
+def run(package: Path, choice: str | None) -> tuple[bool, str]:
+    """Import the copy; return whether that worked, and its report or the last line of the error."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SSEWIRE_")}
+    environment["PYTHONPATH"] = str(package.parent)
+    if choice is not None:
+        environment["SSEWIRE_PARSER"] = choice
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT],
+        env=environment,
+        cwd=package.parent,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    if done.returncode:
+        return False, done.stderr.strip().splitlines()[-1]
+    implementation, module, origin = done.stdout.strip().split(maxsplit=2)
+    assert Path(origin).resolve().parent == package.resolve()
+    return True, f"{implementation} {module}"
+
+
+def break_extension(package: Path) -> None:
+    (package / f"_parser_cy{EXTENSION_SUFFIXES[0]}").write_bytes(b"not a shared object" * 99)
+
+
+def outdate_extension(package: Path) -> None:
+    source = STAND_IN.format(contract=PARSER_CONTRACT - 1)
+    (package / "_parser_cy.py").write_text(source, encoding="utf-8")
+
+
+def unnumbered_extension(package: Path) -> None:
+    (package / "_parser_cy.py").write_text("class Parser: pass\n", encoding="utf-8")
+
+
+def extension_in_need(package: Path) -> None:
+    (package / "_parser_cy.py").write_text("import no_such_module_xyz\n", encoding="utf-8")
+
+
+def good_extension(package: Path) -> None:
+    source = STAND_IN.format(contract=PARSER_CONTRACT)
+    (package / "_parser_cy.py").write_text(source, encoding="utf-8")
+
+
+BAD = [break_extension, outdate_extension, unnumbered_extension, extension_in_need]
+BAD_IDS = ["broken", "stale", "unnumbered", "missing_dependency"]
+
+
+@pytest.mark.parametrize("choice", [None, "", "auto", "python"])
+def test_python_is_taken_where_no_extension_was_built(package: Path, choice: str | None) -> None:
+    assert run(package, choice) == (True, "python ssewire._parser_py")
+
+
+def test_insisting_on_cython_where_none_was_built_is_an_error_that_says_what_to_do(
+    package: Path,
+) -> None:
+    worked, text = run(package, "cython")
+    assert not worked
+    assert text.startswith(("ImportError: ", "ModuleNotFoundError: "))
+    assert "SSEWIRE_PARSER=cython" in text
+    assert "SSEWIRE_BUILD_EXTENSION=require" in text
+
+
+@pytest.mark.parametrize("choice", [None, "auto", "cython"])
+def test_a_good_extension_is_taken_unless_python_is_asked_for(
+    package: Path, choice: str | None
+) -> None:
+    good_extension(package)
+    assert run(package, choice) == (True, "cython ssewire._parser_cy")
+    assert run(package, "python") == (True, "python ssewire._parser_py")
+
+
+@pytest.mark.parametrize("choice", [None, "cython"])
+@pytest.mark.parametrize("spoil", BAD, ids=BAD_IDS)
+def test_a_bad_extension_stops_the_import(package: Path, spoil: object, choice: str | None) -> None:
+    assert callable(spoil)
+    spoil(package)
+    worked, text = run(package, choice)
+    assert not worked
+    assert text.startswith(("ImportError: ", "ModuleNotFoundError: "))
+
+
+@pytest.mark.parametrize("spoil", BAD, ids=BAD_IDS)
+def test_a_bad_extension_does_not_hinder_who_asks_for_python(package: Path, spoil: object) -> None:
+    assert callable(spoil)
+    spoil(package)
+    assert run(package, "python") == (True, "python ssewire._parser_py")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [(break_extension, "is broken"), (outdate_extension, "is out of date")],
+    ids=["broken", "stale"],
+)
+def test_the_error_of_a_bad_extension_names_it_and_says_what_to_do(
+    package: Path, spoil: object, words: str
+) -> None:
+    assert callable(spoil)
+    spoil(package)
+    _, text = run(package, None)
+    for part in ("ssewire._parser_cy", words, "reinstall ssewire", "SSEWIRE_PARSER=python"):
+        assert part in text
+
+
+@pytest.mark.parametrize("choice", ["pure", "Python", "1", "cython ", "no"])
+def test_another_value_of_the_variable_stops_the_import_with_a_sentence(
+    package: Path, choice: str
+) -> None:
+    expected = f"ImportError: SSEWIRE_PARSER must be auto, python or cython, not {choice!r}"
+    assert run(package, choice) == (False, expected)
