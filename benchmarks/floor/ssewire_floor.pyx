@@ -117,7 +117,9 @@ cdef class Floor:
                         out += 1
                     memcpy(out, document + line[j].start, line[j].size)
                     out += line[j].size
-            events.append(new_event(text, self._types[i], last_event_id, None))
+            events.append(
+                ssewire_new_event(ServerSentEvent, text, self._types[i], last_event_id, None)
+            )
         return events
 
 

@@ -8,6 +8,70 @@ cdef extern from *:
     """
     #include "structmember.h"
 
+    #if CYTHON_USE_TYPE_SPECS
+    #error "ServerSentEvent is freed by hand, which is right for static types only"
+    #endif
+
+    /* The struct of ServerSentEvent below, for the functions that stand before it. */
+    typedef struct {
+        PyObject_HEAD
+        PyObject *data, *event, *id, *retry;
+    } ssewire_event;
+
+    /* Events that were let go, for the next chunk: as many as a 64 KiB chunk of an
+     * LLM's stream holds. Not for interpreters without a GIL to guard them. */
+    #ifndef Py_GIL_DISABLED
+    #define SSEWIRE_SPARE_EVENTS 512
+    static PyObject *ssewire_spare[SSEWIRE_SPARE_EVENTS];
+    static int ssewire_spares = 0;
+    #endif
+
+    /* Make an event. By hand, because a generated constructor fills the fields with
+     * None first (corpus small shows it most). */
+    static CYTHON_INLINE PyObject *
+    ssewire_new_event(PyTypeObject *type, PyObject *data, PyObject *event, PyObject *id,
+                      PyObject *retry)
+    {
+        ssewire_event *made;
+    #ifndef Py_GIL_DISABLED
+        if (ssewire_spares > 0) {
+            made = (ssewire_event *)ssewire_spare[--ssewire_spares];
+            Py_SET_REFCNT((PyObject *)made, 1);
+        } else
+    #endif
+        {
+            made = PyObject_New(ssewire_event, type);
+            if (made == NULL)
+                return NULL;
+        }
+        Py_INCREF(data);
+        made->data = data;
+        Py_INCREF(event);
+        made->event = event;
+        Py_INCREF(id);
+        made->id = id;
+        Py_INCREF(retry);
+        made->retry = retry;
+        return (PyObject *)made;
+    }
+
+    static void
+    ssewire_free_event(PyObject *self)
+    {
+        ssewire_event *gone = (ssewire_event *)self;
+        Py_XDECREF(gone->data);
+        Py_XDECREF(gone->event);
+        Py_XDECREF(gone->id);
+        Py_XDECREF(gone->retry);
+    #ifndef Py_GIL_DISABLED
+        if (ssewire_spares < SSEWIRE_SPARE_EVENTS) {
+            ssewire_spare[ssewire_spares++] = self;
+            return;
+        }
+    #endif
+        PyObject_Free(self);
+    }
+
     /* Make a field readable through a member descriptor, which the interpreter's
      * attribute cache knows, in place of a getter, which it does not: an
      * attribute read costs a third (`python -m benchmarks.attributes`). */
@@ -25,27 +89,37 @@ cdef extern from *:
             return -1;
         result = PyDict_SetItemString(type->tp_dict, name, descriptor);
         Py_DECREF(descriptor);
-        PyType_Modified(type);
         return result;
     }
-    static PyMemberDef ssewire_members[4];
+
+    static int
+    ssewire_finish_type(PyTypeObject *type)
+    {
+        static PyMemberDef members[4];
+        type->tp_dealloc = ssewire_free_event;
+        if (ssewire_add_member(type, &members[0], "data", offsetof(ssewire_event, data)) < 0
+            || ssewire_add_member(type, &members[1], "event", offsetof(ssewire_event, event)) < 0
+            || ssewire_add_member(type, &members[2], "id", offsetof(ssewire_event, id)) < 0
+            || ssewire_add_member(type, &members[3], "retry", offsetof(ssewire_event, retry)) < 0)
+            return -1;
+        PyType_Modified(type);
+        return 0;
+    }
     """
-    ctypedef struct PyMemberDef:
-        pass
-    int ssewire_add_member(type, PyMemberDef *, const char *, Py_ssize_t) except -1
-    PyMemberDef ssewire_members[4]
-    Py_ssize_t _DATA_OFFSET "offsetof(struct SSEWireEvent, data)"
-    Py_ssize_t _EVENT_OFFSET "offsetof(struct SSEWireEvent, event)"
-    Py_ssize_t _ID_OFFSET "offsetof(struct SSEWireEvent, id)"
-    Py_ssize_t _RETRY_OFFSET "offsetof(struct SSEWireEvent, retry)"
+    object ssewire_new_event(type, object, object, object, object)
+    int ssewire_finish_type(type) except -1
+    bint _SAME_LAYOUT "(sizeof(struct SSEWireEvent) == sizeof(ssewire_event) \
+&& offsetof(struct SSEWireEvent, data) == offsetof(ssewire_event, data) \
+&& offsetof(struct SSEWireEvent, event) == offsetof(ssewire_event, event) \
+&& offsetof(struct SSEWireEvent, id) == offsetof(ssewire_event, id) \
+&& offsetof(struct SSEWireEvent, retry) == offsetof(ssewire_event, retry))"
 
 
 # Not tracked by the garbage collector: the fields are exact str, int or None, so
 # no cycle can pass through an event (no_gc), and tracking would make thousands of
-# live events trigger collections. As many are kept for reuse as a 64 KiB chunk holds.
+# live events trigger collections.
 @cython.final
 @cython.no_gc
-@cython.freelist(512)
 cdef public class ServerSentEvent [object SSEWireEvent, type SSEWireEventType]:
     """ServerSentEvent(data, event='message', id='', retry=None)\n--\n
     One dispatched event; read-only, hashable, comparable by value.
@@ -125,10 +199,9 @@ cdef public class ServerSentEvent [object SSEWireEvent, type SSEWireEventType]:
         return self
 
 
-ssewire_add_member(ServerSentEvent, &ssewire_members[0], "data", _DATA_OFFSET)
-ssewire_add_member(ServerSentEvent, &ssewire_members[1], "event", _EVENT_OFFSET)
-ssewire_add_member(ServerSentEvent, &ssewire_members[2], "id", _ID_OFFSET)
-ssewire_add_member(ServerSentEvent, &ssewire_members[3], "retry", _RETRY_OFFSET)
+if not _SAME_LAYOUT:
+    raise ImportError("the compiled ServerSentEvent has another layout than its C code")
+ssewire_finish_type(ServerSentEvent)
 
 
 cdef object _exact_str(str name, object value):
@@ -136,12 +209,3 @@ cdef object _exact_str(str name, object value):
     if not isinstance(value, str):
         raise wrong_type(name, "a str", value)
     return str.__str__(value)
-
-
-cdef inline ServerSentEvent new_event(object data, object event, object id, object retry):
-    cdef ServerSentEvent made = ServerSentEvent.__new__(ServerSentEvent)
-    made.data = data
-    made.event = event
-    made.id = id
-    made.retry = retry
-    return made

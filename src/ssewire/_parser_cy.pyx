@@ -395,7 +395,8 @@ default_event='message')\n--\n
                         text = ssewire_decode(held[0].start, held[0].size)
                     else:
                         text = ssewire_ascii(held[0].start, held[0].size)
-                    events.append(new_event(
+                    events.append(ssewire_new_event(
+                        ServerSentEvent,
                         text,
                         self._default_event if self._event_type is None else self._event_type,
                         self._id,
