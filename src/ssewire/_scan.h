@@ -10,7 +10,8 @@
 #include <Python.h>
 #include <string.h>
 
-#if defined(__SSE2__) || defined(_M_X64) || (defined(_M_IX86_FP) && _M_IX86_FP >= 2)
+#if (defined(__SSE2__) || defined(_M_X64) || (defined(_M_IX86_FP) && _M_IX86_FP >= 2)) \
+    && !defined(SSEWIRE_NO_SSE2)
 #define SSEWIRE_SSE2 1
 #include <emmintrin.h>
 #endif

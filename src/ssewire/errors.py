@@ -165,7 +165,8 @@ class RedirectError(TransportError):
         self.url = url
 
     def __str__(self) -> str:
-        return f"{self.reason} (at {_shortened(self.url)})"
+        # Less its query, where people put keys.
+        return f"{self.reason} (at {_shortened(self.url.partition('?')[0])})"
 
 
 class ContentDecodingError(TransportError):

@@ -1,0 +1,108 @@
+"""The header fields of a request or response.
+
+Immutable; names compare without case and keep their spelling and order.
+May import: errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .errors import wrong_type
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Union
+
+    HeaderSource = Union[Mapping[str, Union[str, bytes]], Iterable[tuple[str, Union[str, bytes]]]]
+
+# Never shown in a repr, and so in no log; also what a redirect to another origin loses.
+SECRET_HEADERS = frozenset(("authorization", "x-api-key", "cookie", "proxy-authorization"))
+_HIDDEN = SECRET_HEADERS | {"set-cookie"}
+
+
+class Headers(Mapping[str, str]):
+    """Header fields, by name in any case.
+
+    `headers[name]` is the first field of that name, `get_all(name)` the list
+    of all. Bytes values are taken as UTF-8; bytes that are not UTF-8 come out
+    on the wire as they went in.
+
+    Raises:
+        TypeError: neither a mapping nor pairs; a name or value of the wrong type.
+    """
+
+    __slots__ = ("_by_name", "_pairs")
+
+    _by_name: dict[str, list[str]]
+    _pairs: tuple[tuple[str, str], ...]
+
+    def __init__(self, headers: HeaderSource | None = None) -> None:
+        if headers is None:
+            pairs: Any = ()
+        elif isinstance(headers, Headers):
+            pairs = headers._pairs
+        elif isinstance(headers, Mapping):
+            pairs = headers.items()
+        elif isinstance(headers, (str, bytes)) or not isinstance(headers, Iterable):
+            raise wrong_type("headers", "a mapping or pairs of name and value", headers)
+        else:
+            pairs = headers
+        kept: list[tuple[str, str]] = []
+        by_name: dict[str, list[str]] = {}
+        for pair in pairs:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise wrong_type("each header", "a pair of name and value", pair)
+            name, value = pair
+            if not isinstance(name, str):
+                raise wrong_type("a header name", "a str", name)
+            if isinstance(value, bytes):
+                value = value.decode("utf-8", "surrogateescape")
+            elif not isinstance(value, str):
+                raise wrong_type(f"the value of header {name!r}", "a str or bytes", value)
+            kept.append((name, value))
+            by_name.setdefault(name.lower(), []).append(value)
+        self._pairs = tuple(kept)
+        self._by_name = by_name
+
+    def __getitem__(self, name: str) -> str:
+        return self._by_name[name.lower()][0]
+
+    def __iter__(self) -> Iterator[str]:
+        seen = set()
+        for name, _ in self._pairs:
+            if name.lower() not in seen:
+                seen.add(name.lower())
+                yield name
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._by_name
+
+    def get_all(self, name: str) -> list[str]:
+        """Return the values of all fields of that name, in order; [] where there is none."""
+        return list(self._by_name.get(name.lower(), ()))
+
+    def multi_items(self) -> list[tuple[str, str]]:
+        """Return every field as it came, repeated names included."""
+        return list(self._pairs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return self._by_name == other._by_name
+
+    def __hash__(self) -> int:
+        return hash(frozenset((name, *values) for name, values in self._by_name.items()))
+
+    def __repr__(self) -> str:
+        shown = [
+            (name, "[hidden]" if name.lower() in _HIDDEN else value) for name, value in self._pairs
+        ]
+        return f"Headers({shown!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, (list(self._pairs),)

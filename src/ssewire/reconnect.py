@@ -1,0 +1,296 @@
+"""When to connect again, and when to stop: a state machine without I/O.
+
+A client reports what became of each connection (`on_open`, `on_event`,
+`on_end`, `on_failure`) and carries out the command that it gets back:
+`Connect` after a delay, or `Stop`. The rules are written here once, for both
+clients; no clock is read and chance is passed in. An attempt is failed when no
+event of it was handed out: a server that answers 200 and hangs up at once must
+not be asked again every second for ever. May import: errors.
+"""
+
+from __future__ import annotations
+
+from .errors import (
+    ConnectionLost,
+    RetriesExhausted,
+    StateError,
+    StatusError,
+    TransportError,
+    wrong_type,
+)
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Callable, Literal, Union
+
+    from .errors import SSEWireError
+
+    State = Literal["connecting", "open", "closed"]
+    Command = Union["Connect", "Stop"]
+
+# Servers and the proxies before them send these when asking later may help.
+# 520 to 524 and 529 are not registered, but large operators use them so.
+RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
+
+# The longest Retry-After that is obeyed, in seconds: a mistaken value, such as a
+# date years ahead, must not silence a client for good.
+MAX_RETRY_AFTER = 3600.0
+
+# Repeating these does what doing them once does (RFC 9110, 9.2.2). A POST may
+# be billed again each time.
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+
+# 2**64 times any delay is past any max_delay; 2**2000 would not fit a float.
+_MAX_DOUBLINGS = 64
+
+
+class ReconnectPolicy:
+    """How `EventSource` reconnects. Immutable.
+
+    The delay before an attempt is min(max_delay, base * 2**(n-1)) *
+    (1 + jitter * random), where base is the server's `retry`, else
+    `initial_delay`, and n the number of failed attempts since the last event
+    that was handed out (at least 1). Retry-After, up to an hour, is its floor.
+
+    Args:
+        initial_delay, max_delay: seconds.
+        jitter: the largest part of the delay that chance adds to it; it keeps
+            the clients of a server that restarts from coming back all at once.
+        max_attempts: give up with RetriesExhausted after so many failed
+            attempts in a row; None never does.
+        retry_statuses: the HTTP statuses that are worth another attempt.
+        retry_unsafe_methods: reconnect, with the same body, after POST and
+            PATCH too.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense.
+    """
+
+    __slots__ = (
+        "initial_delay",
+        "jitter",
+        "max_attempts",
+        "max_delay",
+        "retry_statuses",
+        "retry_unsafe_methods",
+    )
+
+    initial_delay: float
+    max_delay: float
+    jitter: float
+    max_attempts: int | None
+    retry_statuses: frozenset[int]
+    retry_unsafe_methods: bool
+
+    def __init__(
+        self,
+        # The standard asks for "a few seconds"; Chromium has 3.
+        initial_delay: float = 3.0,
+        # A server that is back is found within a minute.
+        max_delay: float = 60.0,
+        jitter: float = 0.5,
+        max_attempts: int | None = None,
+        retry_statuses: Iterable[int] = RETRY_STATUSES,
+        retry_unsafe_methods: bool = False,
+    ) -> None:
+        keep = object.__setattr__
+        keep(self, "initial_delay", _not_negative("initial_delay", initial_delay))
+        keep(self, "max_delay", _not_negative("max_delay", max_delay))
+        keep(self, "jitter", _not_negative("jitter", jitter))
+        if max_attempts is not None:
+            if not isinstance(max_attempts, int) or isinstance(max_attempts, bool):
+                raise wrong_type("max_attempts", "an int or None", max_attempts)
+            if max_attempts < 1:
+                raise ValueError(f"max_attempts must be at least 1, not {max_attempts}")
+        keep(self, "max_attempts", max_attempts)
+        statuses = frozenset(retry_statuses)
+        for status in statuses:
+            if not isinstance(status, int):
+                raise wrong_type("each of retry_statuses", "an int", status)
+        keep(self, "retry_statuses", statuses)
+        keep(self, "retry_unsafe_methods", bool(retry_unsafe_methods))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"ReconnectPolicy is read-only: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"ReconnectPolicy is read-only: cannot delete {name!r}")
+
+    def _fields(self) -> tuple[object, ...]:
+        return (
+            self.initial_delay,
+            self.max_delay,
+            self.jitter,
+            self.max_attempts,
+            self.retry_statuses,
+            self.retry_unsafe_methods,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ReconnectPolicy):
+            return NotImplemented
+        return self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        return (
+            f"ReconnectPolicy(initial_delay={self.initial_delay!r}, max_delay={self.max_delay!r}, "
+            f"jitter={self.jitter!r}, max_attempts={self.max_attempts!r}, "
+            f"retry_statuses={tuple(sorted(self.retry_statuses))!r}, "
+            f"retry_unsafe_methods={self.retry_unsafe_methods!r})"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ReconnectPolicy, self._fields()
+
+
+class Connect:
+    """Command: connect after `delay` seconds. `error` is why, None at the start and on restart.
+
+    `failed` says that the attempt before brought no event.
+    """
+
+    __slots__ = ("delay", "error", "failed")
+
+    def __init__(
+        self, delay: float = 0.0, error: SSEWireError | None = None, failed: bool = False
+    ) -> None:
+        self.delay = delay
+        self.error = error
+        self.failed = failed
+
+    def __repr__(self) -> str:
+        return f"Connect(delay={self.delay!r}, error={self.error!r}, failed={self.failed!r})"
+
+
+class Stop:
+    """Command: connect no more. `error` is to be raised, after what is still to be handed out."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: SSEWireError | None = None) -> None:
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"Stop(error={self.error!r})"
+
+
+class Reconnection:
+    """The state of one event source.
+
+    Args:
+        policy: how to go about it.
+        method: of the request; decides whether it may be repeated.
+        random: gives a float from [0, 1), for the jitter.
+    """
+
+    def __init__(
+        self, policy: ReconnectPolicy, *, random: Callable[[], float], method: str = "GET"
+    ) -> None:
+        self._policy = policy
+        self._random = random
+        self._may_repeat = policy.retry_unsafe_methods or method.upper() in _IDEMPOTENT
+        self.state: State = "connecting"
+        # The server's reconnection time in milliseconds, from whichever connection.
+        self.retry: int | None = None
+        # Failed attempts since the last event handed out.
+        self.failures = 0
+        # An event of the current connection has been handed out.
+        self._progress = False
+
+    def start(self) -> Command:
+        """Return the first command."""
+        return Connect() if self.state != "closed" else Stop()
+
+    def on_open(self) -> None:
+        """Note that a response has been accepted as an event stream."""
+        if self.state != "closed":
+            self.state = "open"
+
+    def on_event(self) -> None:
+        """Note that an event has been handed out: progress, which ends the backing off."""
+        self._progress = True
+        self.failures = 0
+
+    def on_end(self) -> Command:
+        """Return what to do after a response that ended as HTTP says it should."""
+        if self.state == "closed" or not self._may_repeat:
+            return self._stop(None)
+        return self._again(ConnectionLost("the server ended the stream"), None)
+
+    def on_failure(self, error: SSEWireError, retry_after: float | None = None) -> Command:
+        """Return what to do after any other outcome.
+
+        Args:
+            error: what happened. A StatusError of status 204 is the server's
+                way to say that there is no more.
+            retry_after: seconds that the response asked to wait.
+        """
+        if self.state == "closed":
+            return Stop()
+        if isinstance(error, StatusError):
+            if error.status == 204:
+                return self._stop(None)
+            worth_it = error.status in self._policy.retry_statuses
+        else:
+            # Other errors, such as EventTooLarge, would only come again.
+            worth_it = isinstance(error, TransportError) and error.retryable
+        if not worth_it or not self._may_repeat:
+            return self._stop(error)
+        return self._again(error, retry_after)
+
+    def restart(self) -> Command:
+        """Return the command that follows when the caller wants a new connection now.
+
+        Raises:
+            StateError: the source is closed.
+        """
+        if self.state == "closed":
+            raise StateError("restart() after close()")
+        self.state = "connecting"
+        self.failures = 0
+        self._progress = False
+        return Connect()
+
+    def close(self) -> Command:
+        """Return the last command. Idempotent."""
+        return self._stop(None)
+
+    def _again(self, error: SSEWireError, retry_after: float | None) -> Command:
+        policy = self._policy
+        failed = not self._progress
+        self._progress = False
+        if failed:
+            self.failures += 1
+            if policy.max_attempts is not None and self.failures >= policy.max_attempts:
+                exhausted = RetriesExhausted(self.failures)
+                exhausted.__cause__ = error
+                return self._stop(exhausted)
+        self.state = "connecting"
+        return Connect(self._delay(retry_after), error, failed)
+
+    def _delay(self, retry_after: float | None) -> float:
+        policy = self._policy
+        base = policy.initial_delay if self.retry is None else self.retry / 1000
+        doublings = min(max(self.failures - 1, 0), _MAX_DOUBLINGS)
+        delay = min(policy.max_delay, base * 2.0**doublings)
+        delay *= 1 + policy.jitter * self._random()
+        if retry_after is not None:
+            delay = max(delay, min(retry_after, MAX_RETRY_AFTER))
+        return delay
+
+    def _stop(self, error: SSEWireError | None) -> Command:
+        self.state = "closed"
+        return Stop(error)
+
+
+def _not_negative(name: str, value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise wrong_type(name, "a number", value)
+    # Written so that NaN fails too.
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be finite and not negative, not {value}")
+    return float(value)

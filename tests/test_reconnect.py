@@ -1,0 +1,363 @@
+"""The reconnection state machine: outcomes in, commands out, no socket and no clock."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssewire._headers import Headers
+from ssewire.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    ContentDecodingError,
+    ContentTypeError,
+    EventTooLarge,
+    HTTPFormatError,
+    RedirectError,
+    RetriesExhausted,
+    SSEWireError,
+    StateError,
+    StatusError,
+    StreamTimeout,
+    TransportError,
+)
+from ssewire.reconnect import RETRY_STATUSES, Connect, Reconnection, ReconnectPolicy, Stop
+
+LOST = ConnectionLost("reset")
+
+
+def machine(method: str = "GET", chance: float = 0.0, **policy: Any) -> Reconnection:
+    return Reconnection(ReconnectPolicy(**policy), random=lambda: chance, method=method)
+
+
+def status(code: int) -> StatusError:
+    return StatusError(code, Headers())
+
+
+def delay_of(command: object) -> float:
+    assert isinstance(command, Connect), command
+    return command.delay
+
+
+def error_of(command: object) -> SSEWireError | None:
+    assert isinstance(command, Stop), command
+    return command.error
+
+
+def test_the_first_command_is_to_connect_at_once() -> None:
+    source = machine()
+    assert source.state == "connecting"
+    command = source.start()
+    assert delay_of(command) == 0
+    assert isinstance(command, Connect)
+    assert command.error is None
+
+
+def test_delays_double_from_the_initial_delay_up_to_the_largest() -> None:
+    source = machine(initial_delay=3.0, max_delay=60.0)
+    delays = [delay_of(source.on_failure(LOST)) for _ in range(7)]
+    assert delays == [3, 6, 12, 24, 48, 60, 60]
+
+
+@pytest.mark.parametrize(("chance", "factor"), [(0.0, 1.0), (0.5, 1.25), (0.999, 1.4995)])
+def test_jitter_multiplies_the_capped_delay(chance: float, factor: float) -> None:
+    source = machine(chance=chance, initial_delay=10.0, max_delay=15.0, jitter=0.5)
+    assert delay_of(source.on_failure(LOST)) == pytest.approx(10 * factor)
+    assert delay_of(source.on_failure(LOST)) == pytest.approx(15 * factor)
+
+
+def test_thousands_of_failures_do_not_overflow() -> None:
+    source = machine()
+    for _ in range(5000):
+        delay = delay_of(source.on_failure(LOST))
+    assert delay == 60
+
+
+def test_the_servers_retry_replaces_the_initial_delay_and_is_in_milliseconds() -> None:
+    source = machine()
+    source.retry = 500
+    assert [delay_of(source.on_failure(LOST)) for _ in range(3)] == [0.5, 1.0, 2.0]
+
+
+def test_a_retry_beyond_the_largest_delay_is_capped() -> None:
+    source = machine(max_delay=60.0)
+    source.retry = 2**31 - 1
+    assert delay_of(source.on_failure(LOST)) == 60
+
+
+def test_an_event_handed_out_ends_the_backing_off() -> None:
+    source = machine()
+    for _ in range(4):
+        source.on_failure(LOST)
+    source.on_open()
+    source.on_event()
+    assert delay_of(source.on_failure(LOST)) == 3
+    assert source.failures == 0
+    assert delay_of(source.on_failure(LOST)) == 3
+    assert delay_of(source.on_failure(LOST)) == 6
+
+
+def test_an_answer_without_an_event_is_a_failed_attempt() -> None:
+    source = machine()
+    delays = []
+    for _ in range(3):
+        source.on_open()
+        delays.append(delay_of(source.on_end()))
+    assert delays == [3, 6, 12]
+    assert source.failures == 3
+
+
+def test_a_clean_end_after_events_is_no_failed_attempt() -> None:
+    source = machine(max_attempts=1)
+    for _ in range(3):
+        source.on_open()
+        source.on_event()
+        command = source.on_end()
+        assert isinstance(command, Connect)
+        assert command.delay == 3
+        assert not command.failed
+        assert isinstance(command.error, ConnectionLost)
+
+
+def test_progress_of_one_connection_does_not_count_for_the_next() -> None:
+    source = machine(max_attempts=1)
+    source.on_open()
+    source.on_event()
+    source.on_end()
+    source.on_open()
+    assert isinstance(error_of(source.on_end()), RetriesExhausted)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "expected"),
+    [(None, 3), (0.0, 3), (2.0, 3), (7.5, 7.5), (3600, 3600), (1e9, 3600)],
+)
+def test_retry_after_is_a_floor_of_at_most_an_hour(
+    retry_after: float | None, expected: float
+) -> None:
+    assert delay_of(machine().on_failure(status(503), retry_after)) == expected
+
+
+def test_retry_after_does_not_shorten_a_longer_delay() -> None:
+    source = machine(initial_delay=30.0)
+    assert delay_of(source.on_failure(status(429), 5)) == 30
+
+
+def test_status_204_stops_without_an_error() -> None:
+    source = machine()
+    assert error_of(source.on_failure(status(204))) is None
+    assert source.state == "closed"
+
+
+@pytest.mark.parametrize("code", RETRY_STATUSES)
+def test_statuses_that_may_pass_are_tried_again(code: int) -> None:
+    assert delay_of(machine().on_failure(status(code))) == 3
+
+
+@pytest.mark.parametrize("code", [200, 206, 400, 401, 403, 404, 410, 418, 501, 505])
+def test_other_statuses_stop_with_the_status_error(code: int) -> None:
+    error = status(code)
+    source = machine()
+    assert error_of(source.on_failure(error)) is error
+    assert source.state == "closed"
+
+
+def test_retry_statuses_are_the_callers_to_choose() -> None:
+    source = machine(retry_statuses=[404])
+    assert delay_of(source.on_failure(status(404))) == 3
+    assert error_of(source.on_failure(status(503))) is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectFailed("h:1", "refused"),
+        ConnectionLost("reset"),
+        StreamTimeout("idle", 1.0),
+        StreamTimeout("head", 1.0),
+        StreamTimeout("total", 1.0),
+        HTTPFormatError("garbage"),
+        ContentDecodingError("gzip", "damaged"),
+        TransportError("the transport raised OSError"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_failures_of_the_network_are_tried_again(error: TransportError) -> None:
+    command = machine().on_failure(error)
+    assert isinstance(command, Connect)
+    assert command.error is error
+    assert command.failed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectFailed("h:1", "certificate expired", False),
+        RedirectError("a redirect loop", "http://h/"),
+        ContentTypeError("text/html"),
+        ContentDecodingError("br", "not supported", False),
+        EventTooLarge(10),
+        RetriesExhausted(1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_would_only_come_again_stops_at_once(error: SSEWireError) -> None:
+    source = machine()
+    assert error_of(source.on_failure(error)) is error
+    assert source.state == "closed"
+
+
+def test_the_last_allowed_attempt_ends_in_retries_exhausted_with_its_cause() -> None:
+    source = machine(max_attempts=3)
+    source.on_failure(LOST)
+    source.on_failure(LOST)
+    last = StreamTimeout("head", 1.0)
+    error = error_of(source.on_failure(last))
+    assert isinstance(error, RetriesExhausted)
+    assert error.attempts == 3
+    assert error.__cause__ is last
+    assert source.state == "closed"
+
+
+def test_an_event_gives_all_attempts_back() -> None:
+    source = machine(max_attempts=2)
+    for _ in range(5):
+        assert isinstance(source.on_failure(LOST), Connect)
+        source.on_open()
+        source.on_event()
+        assert isinstance(source.on_failure(LOST), Connect)
+        source.on_open()
+        source.on_event()
+        source.on_end()
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "post", "LOCK"])
+def test_an_unsafe_method_is_not_repeated(method: str) -> None:
+    assert error_of(machine(method).on_end()) is None
+    assert error_of(machine(method).on_failure(LOST)) is LOST
+    error = status(503)
+    assert error_of(machine(method).on_failure(error, 1.0)) is error
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_an_unsafe_method_is_repeated_where_the_caller_says_so(method: str) -> None:
+    source = machine(method, retry_unsafe_methods=True)
+    assert delay_of(source.on_end()) == 3
+    assert delay_of(source.on_failure(LOST)) == 6
+
+
+@pytest.mark.parametrize("method", ["GET", "get", "HEAD", "PUT", "DELETE", "OPTIONS"])
+def test_an_idempotent_method_is_repeated(method: str) -> None:
+    assert delay_of(machine(method).on_failure(LOST)) == 3
+
+
+def test_state_goes_from_connecting_to_open_to_connecting_to_closed() -> None:
+    source = machine()
+    states = [source.state]
+    source.on_open()
+    states.append(source.state)
+    source.on_end()
+    states.append(source.state)
+    source.close()
+    states.append(source.state)
+    assert states == ["connecting", "open", "connecting", "closed"]
+
+
+def test_after_close_every_outcome_stops_without_an_error() -> None:
+    source = machine()
+    assert error_of(source.close()) is None
+    assert error_of(source.close()) is None
+    assert error_of(source.on_failure(status(404))) is None
+    assert error_of(source.on_failure(LOST)) is None
+    assert error_of(source.on_end()) is None
+    assert error_of(source.start()) is None
+    source.on_open()
+    assert source.state == "closed"
+
+
+def test_restart_connects_at_once_and_forgets_the_failures() -> None:
+    source = machine()
+    source.on_failure(LOST)
+    source.on_failure(LOST)
+    command = source.restart()
+    assert delay_of(command) == 0
+    assert isinstance(command, Connect)
+    assert command.error is None
+    assert source.state == "connecting"
+    assert delay_of(source.on_failure(LOST)) == 3
+
+
+def test_restart_after_close_is_a_state_error() -> None:
+    source = machine()
+    source.close()
+    with pytest.raises(StateError):
+        source.restart()
+
+
+@given(st.lists(st.sampled_from(["open", "event", "end", "lost", "503", "restart"]), max_size=60))
+def test_whatever_happens_delays_stay_within_their_bounds(outcomes: list[str]) -> None:
+    source = machine(chance=0.9999, initial_delay=1.0, max_delay=20.0)
+    failures = 0
+    progress = False
+    for outcome in outcomes:
+        command: object = None
+        if outcome == "open":
+            source.on_open()
+        elif outcome == "event":
+            source.on_event()
+            failures, progress = 0, True
+        elif outcome == "restart":
+            command = source.restart()
+            failures, progress = 0, False
+            assert delay_of(command) == 0
+        else:
+            error = LOST if outcome == "lost" else status(503)
+            command = source.on_end() if outcome == "end" else source.on_failure(error)
+            failures += not progress
+            progress = False
+            assert 1.0 <= delay_of(command) < 20 * 1.5
+            assert delay_of(command) == pytest.approx(
+                min(20.0, 2.0 ** max(0, failures - 1)) * (1 + 0.5 * 0.9999)
+            )
+        assert source.failures == failures
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"initial_delay": -1}, ValueError),
+        ({"initial_delay": float("nan")}, ValueError),
+        ({"max_delay": float("inf")}, ValueError),
+        ({"jitter": -0.1}, ValueError),
+        ({"jitter": "1"}, TypeError),
+        ({"initial_delay": True}, TypeError),
+        ({"max_attempts": 0}, ValueError),
+        ({"max_attempts": 1.5}, TypeError),
+        ({"max_attempts": True}, TypeError),
+        ({"retry_statuses": ["503"]}, TypeError),
+        ({"retry_statuses": 503}, TypeError),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(
+    arguments: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        ReconnectPolicy(**arguments)
+
+
+def test_a_policy_is_a_read_only_value() -> None:
+    policy = ReconnectPolicy(initial_delay=1, max_attempts=2)
+    assert policy == ReconnectPolicy(initial_delay=1.0, max_attempts=2)
+    assert policy != ReconnectPolicy()
+    assert hash(policy) == hash(copy.copy(policy))
+    assert pickle.loads(pickle.dumps(policy)) == policy
+    assert "max_attempts=2" in repr(policy)
+    with pytest.raises(AttributeError):
+        policy.jitter = 1.0
+    with pytest.raises(AttributeError):
+        del policy.jitter

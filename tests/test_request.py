@@ -1,0 +1,711 @@
+"""What happens before and around a request, without a socket."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import pickle
+import zlib
+from typing import Any, Callable
+from urllib.request import (  # type: ignore[attr-defined]
+    getproxies_environment,
+    proxy_bypass_environment,
+)
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssewire._headers import Headers
+from ssewire._request import (
+    INFLATE_STEP,
+    Deadlines,
+    HTTPRequest,
+    Inflater,
+    Proxy,
+    Redirects,
+    Timeouts,
+    choose_proxy,
+    is_event_stream,
+    make_inflater,
+    parse_proxy,
+    parse_retry_after,
+    parse_url,
+)
+from ssewire.errors import ContentDecodingError, RedirectError
+
+# --- URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://h", ("http", "h", 80, "/")),
+        ("HTTPS://H.Example/", ("https", "h.example", 443, "/")),
+        ("http://h:8080/a/b?c=d&e=/f#g", ("http", "h", 8080, "/a/b?c=d&e=/f")),
+        (" http://h ", ("http", "h", 80, "/")),
+        ("http://h?q", ("http", "h", 80, "/?q")),
+        ("http://h/a b?c d", ("http", "h", 80, "/a%20b?c%20d")),
+        ("http://h/%20%zz", ("http", "h", 80, "/%20%zz")),
+        ("http://h/é?€", ("http", "h", 80, "/%C3%A9?%E2%82%AC")),
+        ("http://bücher.example./", ("http", "xn--bcher-kva.example.", 80, "/")),
+        ("http://[::1]:81/", ("http", "::1", 81, "/")),
+        ("http://127.0.0.1/", ("http", "127.0.0.1", 80, "/")),
+        ("http://under_score/", ("http", "under_score", 80, "/")),
+    ],
+)
+def test_a_url_is_taken_apart_as_the_request_line_needs_it(url: str, expected: Any) -> None:
+    assert tuple(parse_url(url)) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "address"),
+    [
+        ("http://h:80/", "h", "h:80"),
+        ("https://h:80/", "h:80", "h:80"),
+        ("https://[::1]/", "[::1]", "[::1]:443"),
+        ("http://[::1]:81/", "[::1]:81", "[::1]:81"),
+    ],
+)
+def test_the_host_header_leaves_out_the_schemes_own_port(
+    url: str, authority: str, address: str
+) -> None:
+    assert parse_url(url).authority == authority
+    assert parse_url(url).address == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "h/p",
+        "//h/p",
+        "ftp://h/",
+        "file:///etc/passwd",
+        "http:///p",
+        "http://",
+        "http://h:0/",
+        "http://h:65536/",
+        "http://h:x/",
+        "http://[::1/",
+        "http://[h]/",
+        "http://h\r\nX: y/",
+        "http://h/\n",
+        "http://h/\t",
+        "http://h/\0",
+        "\x01http://h/",
+        "http://a..b/",
+        "http://.b/",
+        "http://" + "a" * 64 + "/",
+        "http://" + "\xfc" * 70 + "/",
+        "http://a b/",
+        "http://a%41/",
+        "http://a\\b/",
+    ],
+)
+def test_a_url_that_cannot_be_opened_is_a_value_error(url: str) -> None:
+    with pytest.raises(ValueError, match=r"URL|host|port") as caught:
+        HTTPRequest(url)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "url", ["http://user:hunter2@h/", "http://hunter2@h:99999/", "x:hunter2@h"]
+)
+def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match="URL") as caught:
+        HTTPRequest(url)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "hunter2" not in str(error)
+        error = error.__cause__
+
+
+def test_credentials_in_a_url_come_with_a_hint() -> None:
+    with pytest.raises(ValueError, match="Authorization header"):
+        parse_url("https://user:pw@h/")
+
+
+@pytest.mark.parametrize("url", [b"http://h/", None, 1])
+def test_a_url_of_another_type_is_a_type_error(url: Any) -> None:
+    with pytest.raises(TypeError, match="url must be a str"):
+        HTTPRequest(url)
+
+
+# --- headers
+
+
+def test_headers_compare_names_without_case_and_keep_order_and_spelling() -> None:
+    headers = Headers([("Set-Cookie", "a"), ("X", "y"), ("set-cookie", b"b\xff")])
+    assert headers["SET-COOKIE"] == "a"
+    assert headers.get_all("set-cookie") == ["a", "b\udcff"]
+    assert headers.get_all("none") == []
+    assert headers.get("none") is None
+    assert list(headers) == ["Set-Cookie", "X"]
+    assert len(headers) == 2
+    assert "x" in headers
+    assert not headers.__contains__(1)
+    assert headers.multi_items()[2] == ("set-cookie", "b\udcff")
+    assert headers == Headers(headers) == pickle.loads(pickle.dumps(headers)) == copy.copy(headers)
+    assert hash(headers) == hash(Headers(headers))
+    assert headers != Headers() != {}
+    with pytest.raises(KeyError):
+        headers["none"]
+
+
+def test_the_repr_of_headers_and_requests_hides_keys() -> None:
+    fields = dict.fromkeys(
+        ("X-Api-Key", "AUTHORIZATION", "cookie", "Proxy-Authorization"), "hunter2"
+    )
+    request = HTTPRequest("http://h/?token=hunter2", headers=fields, body=b"hunter2")
+    assert "hunter2" not in repr(request) + repr(request.headers)
+    assert repr(request.headers).count("[hidden]") == 4
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "a\r\n", "\xe9", "a\0", "(a)"])
+def test_a_header_name_that_is_no_token_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="header name"):
+        HTTPRequest("http://h/", headers={name: "v"})
+
+
+@pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\0b", "a\r\nX: y", b"a\n"])
+def test_a_header_value_with_cr_lf_or_nul_is_refused_and_not_repeated(value: Any) -> None:
+    with pytest.raises(ValueError, match="CR, LF or NUL") as caught:
+        HTTPRequest("http://h/", headers={"X-Key": value})
+    assert "a" not in str(caught.value).replace("header", "").replace("contain", "")
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_headers_that_frame_the_request_are_the_clients_own(name: str) -> None:
+    with pytest.raises(ValueError, match="set by the client"):
+        HTTPRequest("http://h/", headers={name: "5"})
+
+
+@pytest.mark.parametrize("headers", ["a: b", b"", 5, [1], ["ab"], [("a",)], {"a": 1}, {1: "a"}])
+def test_headers_of_another_type_are_a_type_error(headers: Any) -> None:
+    with pytest.raises(TypeError):
+        HTTPRequest("http://h/", headers=headers)
+
+
+def test_default_headers_are_sent_unless_the_caller_sends_others() -> None:
+    sent = HTTPRequest(
+        "http://h/", headers={"aCCept": "a", "Accept-encoding": "gzip"}
+    ).wire_headers()
+    names = [name.lower() for name, _ in sent]
+    assert names.count(b"accept") == names.count(b"accept-encoding") == 1
+    assert (b"aCCept", b"a") in sent
+    assert (b"Cache-Control", b"no-cache") in sent
+    assert (b"Accept", b"text/event-stream") in HTTPRequest("http://h/").wire_headers()
+
+
+def test_header_values_go_out_as_utf_8_and_bytes_as_they_are() -> None:
+    request = HTTPRequest("http://h/", headers=[("A", "€5"), ("B", b"\xff"), ("C", "é".encode())])
+    sent = dict(request.wire_headers())
+    assert (sent[b"A"], sent[b"B"], sent[b"C"]) == (b"\xe2\x82\xac5", b"\xff", b"\xc3\xa9")
+    with pytest.raises(ValueError, match="UTF-8"):
+        HTTPRequest("http://h/", headers={"A": "\ud800"})
+
+
+def test_last_event_id_is_replaced_or_removed_and_is_utf_8() -> None:
+    request = HTTPRequest("http://h/", headers={"last-event-id": "old", "X": "y"})
+    assert (
+        dict(request.with_last_event_id("€5").wire_headers())[b"Last-Event-ID"] == b"\xe2\x82\xac5"
+    )
+    assert request.with_last_event_id("€5").headers.get_all("Last-Event-ID") == ["€5"]
+    assert "Last-Event-ID" not in request.with_last_event_id("").headers
+    assert request.with_last_event_id("a").headers["X"] == "y"
+
+
+# --- method, body, timeouts
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [("text", TypeError), (5, TypeError), ([b"a"], TypeError)]
+)
+def test_a_body_that_is_not_bytes_is_refused(body: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="body must be bytes"):
+        HTTPRequest("http://h/", method="POST", body=body)
+
+
+def test_a_str_body_comes_with_a_hint() -> None:
+    with pytest.raises(TypeError, match="encode"):
+        HTTPRequest("http://h/", method="POST", body="{}")  # type: ignore[arg-type]
+
+
+def test_a_body_is_copied() -> None:
+    body = bytearray(b"abc")
+    request = HTTPRequest("http://h/", method="POST", body=body)
+    body[:] = b"xyz"
+    assert request.body == b"abc"
+    assert (b"Content-Length", b"3") in request.wire_headers()
+    assert (b"Content-Length", b"0") in HTTPRequest("http://h/", method="POST").wire_headers()
+    assert b"Content-Length" not in dict(HTTPRequest("http://h/").wire_headers())
+
+
+@pytest.mark.parametrize("method", ["", "GET /", "A\r\nB", "CONNECT", "connect", "\xe9"])
+def test_a_method_that_cannot_be_sent_is_a_value_error(method: str) -> None:
+    with pytest.raises(ValueError, match="method"):
+        HTTPRequest("http://h/", method=method)
+
+
+def test_a_method_or_timeouts_of_another_type_are_type_errors() -> None:
+    with pytest.raises(TypeError):
+        HTTPRequest("http://h/", method=b"GET")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        HTTPRequest("http://h/", timeouts=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["connect", "head", "idle", "stall", "total"])
+@pytest.mark.parametrize("value", [-1, 0, -0.5, float("nan"), float("inf")])
+def test_timeouts_that_make_no_sense_are_value_errors(kind: str, value: float) -> None:
+    with pytest.raises(ValueError, match=kind):
+        Timeouts(**{kind: value})
+
+
+@pytest.mark.parametrize("value", ["5", True, [1]])
+def test_timeouts_of_another_type_are_type_errors(value: Any) -> None:
+    with pytest.raises(TypeError, match="idle"):
+        Timeouts(idle=value)
+
+
+def test_timeouts_are_read_only_values() -> None:
+    timeouts = Timeouts(idle=5)
+    assert timeouts == Timeouts(10.0, None, 5.0) != Timeouts()
+    assert hash(timeouts) == hash(pickle.loads(pickle.dumps(timeouts)))
+    assert copy.copy(timeouts) == timeouts
+    assert repr(timeouts) == "Timeouts(connect=10.0, head=None, idle=5.0, stall=None, total=None)"
+    with pytest.raises(AttributeError):
+        timeouts.idle = 6.0
+    with pytest.raises(AttributeError):
+        del timeouts.idle
+
+
+# --- deadlines
+
+
+def expiry(deadlines: Deadlines) -> tuple[float, str]:
+    at = deadlines.earliest()
+    assert at is not None
+    assert deadlines.expired(at - 0.001) is None
+    error = deadlines.expired(at)
+    assert error is not None
+    return at, error.kind
+
+
+def test_each_phase_has_its_deadline_and_total_has_one_for_all() -> None:
+    deadlines = Deadlines(Timeouts(connect=5, head=6, idle=7, stall=8, total=100), 1000)
+    assert expiry(deadlines) == (1005, "connect")
+    deadlines.start_head(1003)
+    assert expiry(deadlines) == (1009, "head")
+    deadlines.start_connect(1004)
+    assert expiry(deadlines) == (1009, "connect")
+    deadlines.start_head(1005)
+    deadlines.start_body()
+    assert expiry(deadlines) == (1100, "total")
+    deadlines.start_stall(1010)
+    deadlines.start_idle(1010)
+    assert expiry(deadlines) == (1017, "idle")
+    deadlines.start_idle(1016)
+    assert expiry(deadlines) == (1018, "stall")
+    deadlines.stop_waiting()
+    assert expiry(deadlines) == (1100, "total")
+
+
+def test_without_timeouts_nothing_ever_expires() -> None:
+    deadlines = Deadlines(Timeouts(connect=None), 0)
+    deadlines.start_head(0)
+    deadlines.start_body()
+    deadlines.start_idle(0)
+    deadlines.start_stall(0)
+    assert deadlines.earliest() is None
+    assert deadlines.expired(1e12) is None
+
+
+# --- redirects
+
+
+def request_with_secrets(
+    url: str = "http://a/x", method: str = "GET", **options: Any
+) -> HTTPRequest:
+    secrets = dict.fromkeys(("AUTHORIZATION", "x-api-key", "Cookie", "Proxy-Authorization"), "s")
+    headers = {**secrets, "X-Other": "o", "Content-Type": "application/json"}
+    return HTTPRequest(url, method=method, headers=headers, **options)
+
+
+def follow(request: HTTPRequest, status: int, location: str | None, limit: int = 10) -> Any:
+    headers = Headers({} if location is None else {"Location": location})
+    return Redirects(limit).follow(request, status, headers)
+
+
+@pytest.mark.parametrize("status", [200, 204, 300, 304, 305, 306, 404, 500])
+def test_other_statuses_are_no_redirects(status: int) -> None:
+    assert follow(HTTPRequest("http://a/"), status, "/b") is None
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/b", "http://a/b"),
+        ("c?d", "http://a/x/c?d"),
+        ("?q", "http://a/x/y?q"),
+        ("//b/c", "http://b/c"),
+        ("https://b:444/c#f", "https://b:444/c#f"),
+        ("../z", "http://a/z"),
+        ("http://b/\xe2\x82\xac", "http://b/%E2%82%AC"),
+        ("http://b/a b", "http://b/a%20b"),
+    ],
+)
+def test_a_location_is_resolved_against_the_url_before(location: str, url: str) -> None:
+    assert follow(HTTPRequest("http://a/x/y"), 302, location).url == url
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "expected"),
+    [
+        (301, "GET", "GET"),
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (302, "PUT", "PUT"),
+        (303, "POST", "GET"),
+        (303, "PUT", "GET"),
+        (303, "HEAD", "HEAD"),
+        (307, "POST", "POST"),
+        (308, "POST", "POST"),
+    ],
+)
+def test_the_method_changes_as_the_fetch_standard_says(
+    status: int, method: str, expected: str
+) -> None:
+    request = request_with_secrets(method=method, body=b"body" if method != "GET" else None)
+    following = follow(request, status, "/b")
+    assert following.method == expected
+    kept = expected == method
+    assert following.body == (request.body if kept else None)
+    assert ("Content-Type" in following.headers) is kept
+    assert following.timeouts is request.timeouts
+
+
+@pytest.mark.parametrize("location", ["http://b/", "http://a:81/", "https://a/", "//b/"])
+def test_secrets_do_not_go_to_another_origin(location: str) -> None:
+    following = follow(request_with_secrets(), 307, location)
+    assert not {"authorization", "x-api-key", "cookie", "proxy-authorization"} & {
+        name.lower() for name in following.headers
+    }
+    assert following.headers["X-Other"] == "o"
+
+
+@pytest.mark.parametrize("location", ["/b", "http://a/", "http://A:80/y"])
+def test_secrets_stay_within_the_origin(location: str) -> None:
+    following = follow(request_with_secrets(), 302, location)
+    assert following.headers["Authorization"] == following.headers["X-API-Key"] == "s"
+
+
+def test_a_host_header_of_the_caller_wins_until_another_origin() -> None:
+    request = HTTPRequest("http://a/x", headers={"host": "virtual"})
+    assert [value for name, value in request.wire_headers() if name.lower() == b"host"] == [
+        b"virtual"
+    ]
+    assert follow(request, 302, "/y").headers["Host"] == "virtual"
+    assert "Host" not in follow(request, 302, "http://b/").headers
+
+
+def test_secrets_once_dropped_do_not_come_back() -> None:
+    redirects = Redirects()
+    there = redirects.follow(request_with_secrets(), 302, Headers({"Location": "http://b/"}))
+    assert there is not None
+    back = redirects.follow(there, 302, Headers({"Location": "http://a/z"}))
+    assert back is not None
+    assert "Authorization" not in back.headers
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "reason"),
+    [
+        ("http://a/", None, "without a Location"),
+        ("http://a/", "", "without a Location"),
+        ("http://a/", "/", "loop"),
+        ("http://a/", "#f", "loop"),
+        ("https://a/", "http://a/b", "https to http"),
+        ("http://a/", "ftp://b/", "cannot be opened"),
+        ("http://a/", "file:///etc/passwd", "cannot be opened"),
+        ("http://a/", "javascript:alert(1)", "cannot be opened"),
+        ("http://a/", "http://u:hunter2@b/", "cannot be opened"),
+        ("http://a/", "http://[b/", "cannot be opened"),
+        ("http://a/", "http://b:99999/", "cannot be opened"),
+    ],
+)
+def test_a_redirect_that_must_not_be_followed_is_an_error(
+    url: str, location: str | None, reason: str
+) -> None:
+    with pytest.raises(RedirectError, match=reason) as caught:
+        follow(HTTPRequest(url), 302, location)
+    assert caught.value.url == url
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_loop_over_several_urls_is_found() -> None:
+    redirects = Redirects()
+    request: HTTPRequest | None = HTTPRequest("http://a/1")
+    for location in ("/2", "/3"):
+        assert request is not None
+        request = redirects.follow(request, 302, Headers({"Location": location}))
+    assert request is not None
+    with pytest.raises(RedirectError, match="loop"):
+        redirects.follow(request, 302, Headers({"Location": "http://a:80/1"}))
+
+
+def test_a_post_redirected_to_its_own_url_as_get_is_no_loop() -> None:
+    request = HTTPRequest("http://a/1", method="POST", body=b"")
+    assert follow(request, 303, "/1").method == "GET"
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_as_many_redirects_as_allowed_are_followed(limit: int) -> None:
+    redirects = Redirects(limit)
+    request: HTTPRequest | None = HTTPRequest("http://a/0")
+    for number in range(limit):
+        assert request is not None
+        request = redirects.follow(request, 302, Headers({"Location": f"/{number + 1}"}))
+    assert request is not None
+    with pytest.raises(RedirectError, match=f"more than {limit} redirects"):
+        redirects.follow(request, 302, Headers({"Location": "/last"}))
+
+
+@pytest.mark.parametrize(
+    ("limit", "error"), [(-1, ValueError), ("1", TypeError), (True, TypeError)]
+)
+def test_a_limit_that_makes_no_sense_is_refused(limit: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="max_redirects"):
+        Redirects(limit)
+
+
+# --- proxies
+
+
+def chosen(url: str, proxy: Any = "env", **env: str) -> Proxy | None:
+    """Choose with urllib's own rules over the given variables."""
+    proxies = {name.split("_")[0].lower(): value for name, value in env.items()}
+    return choose_proxy(
+        parse_url(url),
+        proxy,
+        lambda: proxies,
+        lambda host: proxy_bypass_environment(host, proxies),
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "env", "expected"),
+    [
+        ("http://h/", {}, None),
+        ("http://h/", {"http_proxy": "http://p:3128"}, "p:3128"),
+        ("https://h/", {"http_proxy": "http://p:3128"}, None),
+        ("https://h/", {"https_proxy": "p"}, "p:80"),
+        ("https://h/", {"all_proxy": "http://[::1]:8"}, "[::1]:8"),
+        ("http://h.a/", {"http_proxy": "p:1", "no_proxy": "b,.a"}, None),
+        ("http://a/", {"http_proxy": "p:1", "no_proxy": "a:81"}, "p:1"),
+        ("http://a:81/", {"http_proxy": "p:1", "no_proxy": "a:81"}, None),
+        ("http://a/", {"http_proxy": "p:1", "no_proxy": "*"}, None),
+        ("http://ba/", {"http_proxy": "p:1", "no_proxy": "a"}, "p:1"),
+    ],
+)
+def test_the_environment_chooses_the_proxy(
+    url: str, env: dict[str, str], expected: str | None
+) -> None:
+    proxy = chosen(url, **env)
+    assert (proxy and proxy.address) == expected
+
+
+def test_urllib_reads_the_environment_in_the_shape_that_is_expected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://p:1")
+    monkeypatch.setenv("no_proxy", "h")
+    found = [
+        choose_proxy(parse_url(url), "env", getproxies_environment, proxy_bypass_environment)
+        for url in ("http://h/", "http://i/")
+    ]
+    assert found == [None, Proxy("p", 1, None)]
+
+
+def test_a_proxy_argument_wins_over_the_environment() -> None:
+    env = {"http_proxy": "p:1", "no_proxy": "*"}
+    assert chosen("http://h/", None, **env) is None
+    assert chosen("http://h/", "http://q:2/", **env) == Proxy("q", 2, None)
+
+
+def test_proxy_credentials_become_a_header_and_are_not_shown() -> None:
+    proxy = parse_proxy("http://us:hunter%322@p:1")
+    assert proxy.authorization == "Basic dXM6aHVudGVyMjI="
+    assert repr(proxy) == "<Proxy p:1>"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["socks5://u:hunter2@p", "https://p", "http://", "p:0", "hunter2@p:x", "p\r\n", "a b", ""],
+)
+def test_a_proxy_that_cannot_be_used_is_a_value_error(proxy: str) -> None:
+    with pytest.raises(ValueError, match=r"prox|host|port") as caught:
+        chosen("http://h/", proxy)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_proxy_of_another_type_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        chosen("http://h/", 5)
+
+
+# --- response headers
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("text/event-stream", True),
+        ("Text/Event-Stream; charset=latin-1", True),
+        (" text/event-stream ;x", True),
+        ("text/event-streams", False),
+        ("text/html, text/event-stream", False),
+        ("application/json", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_the_media_type_decides_whatever_its_parameters(value: str | None, expected: bool) -> None:
+    assert is_event_stream(Headers({} if value is None else {"content-type": value})) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 7.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 7.0),
+        ("Sun Nov  6 08:49:37 1994", 7.0),
+        ("Sun, 06 Nov 1994 08:49:00 GMT", 0.0),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", 7.0),
+        ("9" * 64, 9.999999999999999e63),
+        (None, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("1_0", None),
+        ("soon", None),
+        ("\xb2", None),
+        ("Sun, 99 Foo 1994 08:49:37 GMT", None),
+        ("Sun, 06 Nov 99999999999 08:49:37 GMT", None),
+        ("9" * 5000, None),
+        ("Sun, 06 Nov 1994 08:49:37 GMT" + " " * 5000 + "x", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_nonsense_is_none(
+    value: str | None, expected: float | None
+) -> None:
+    headers = Headers({} if value is None else {"Retry-After": value})
+    assert parse_retry_after(headers, 784111777.0 - 7) == pytest.approx(expected)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} .{0,14}"))
+def test_no_retry_after_raises(value: str) -> None:
+    seconds = parse_retry_after(Headers({"Retry-After": value}), 0.0)
+    assert seconds is None or seconds >= 0
+
+
+# --- inflating
+
+
+def deflate_raw(data: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "raw": deflate_raw,
+}
+
+
+def inflate(data: bytes, encoding: str, sizes: list[int]) -> list[bytes]:
+    inflater = Inflater("deflate" if encoding == "raw" else encoding)
+    pieces: list[bytes] = []
+    pos = 0
+    for size in sizes:
+        pieces += inflater.feed(data[pos : pos + size])
+        pos += size
+    pieces += inflater.feed(data[pos:])
+    inflater.close()
+    return pieces
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(COMPRESS)), st.binary(max_size=3000), st.lists(st.integers(1, 200)))
+def test_every_cut_inflates_to_the_same(encoding: str, data: bytes, sizes: list[int]) -> None:
+    assert b"".join(inflate(COMPRESS[encoding](data), encoding, sizes)) == data
+
+
+@pytest.mark.parametrize("encoding", sorted(COMPRESS))
+@pytest.mark.parametrize("size", [1, 1000, 10**6])
+def test_a_bomb_comes_out_in_small_steps(encoding: str, size: int) -> None:
+    data = COMPRESS[encoding](bytes(5_000_000))
+    pieces = inflate(data, encoding, [size] * (len(data) // size))
+    assert sum(map(len, pieces)) == 5_000_000
+    assert max(map(len, pieces)) <= INFLATE_STEP
+
+
+def test_a_reader_of_a_bomb_may_stop_when_it_has_enough() -> None:
+    pieces = Inflater("gzip").feed(gzip.compress(bytes(50_000_000), 1))
+    assert len(next(iter(pieces))) <= INFLATE_STEP
+
+
+def test_flushed_data_comes_out_at_once() -> None:
+    compressor = zlib.compressobj(wbits=31)
+    inflater = Inflater("gzip")
+    for text in (b"data: a\n\n", b"data: b\n\n"):
+        wire = compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        assert b"".join(inflater.feed(wire)) == text
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_gzip_members_are_joined_and_what_follows_them_is_ignored(size: int) -> None:
+    data = gzip.compress(b"a") + gzip.compress(b"") + gzip.compress(b"b") + b"\0\0\0junk"
+    assert b"".join(inflate(data, "gzip", [size] * (len(data) // size))) == b"ab"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("keep", [1, 2, 9, -1])
+def test_a_compressed_body_cut_short_is_an_error(encoding: str, keep: int) -> None:
+    data = COMPRESS[encoding](b"hello, world" * 9)[:keep]
+    with pytest.raises(ContentDecodingError, match="cut short"):
+        inflate(data, encoding, [])
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_an_empty_body_is_not_cut_short(encoding: str) -> None:
+    assert inflate(b"", encoding, []) == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_damaged_body_is_an_error_with_its_cause(encoding: str) -> None:
+    with pytest.raises(ContentDecodingError, match="damaged") as caught:
+        inflate(b"\xff\xff" + b"not compressed at all", encoding, [])
+    assert isinstance(caught.value.__cause__, zlib.error)
+
+
+@pytest.mark.parametrize("value", ["identity", "", "IDENTITY", None])
+def test_identity_needs_no_inflating(value: str | None) -> None:
+    assert make_inflater(Headers({} if value is None else {"Content-Encoding": value})) is None
+
+
+@pytest.mark.parametrize("value", ["GZIP", "x-gzip", "Deflate"])
+def test_encodings_are_known_in_any_case(value: str) -> None:
+    assert make_inflater(Headers({"Content-Encoding": value})) is not None
+
+
+@pytest.mark.parametrize("value", ["br", "zstd", "gzip, gzip", "x" * 500])
+def test_an_unknown_encoding_is_an_error_that_is_not_worth_a_retry(value: str) -> None:
+    with pytest.raises(ContentDecodingError) as caught:
+        make_inflater(Headers({"Content-Encoding": value}))
+    assert caught.value.encoding == value.lower()
+    assert not caught.value.retryable
+    assert len(str(caught.value)) < 160
