@@ -8,9 +8,9 @@ MATRIX ?= python3.9 python3.13 pypy3
 PYTEST_ARGS ?=
 
 BIN = $(VENV)/bin
-SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/*.egg-info/*')
+SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
-.PHONY: demo test check lint types test-both test-pure matrix sanitize bench fuzz clean
+.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench fuzz clean
 
 demo:
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -62,7 +62,7 @@ matrix:
 
 # --- the gate -------------------------------------------------------------
 
-check: lint types test-both test-pure
+check: lint types test-both test-pure dist
 
 lint: $(VENV)/.check-tools
 	$(BIN)/ruff check .
@@ -75,7 +75,40 @@ types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/pyright
 	$(BIN)/pyright --verifytypes ssewire --ignoreexternal
 
+# What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
+dist: $(VENV)/.test-tools
+	$(BIN)/python -m pytest -m slow --impl auto $(PYTEST_ARGS)
+
+# The compiled modules under the address and undefined-behaviour sanitizers.
+sanitize: $(VENV)/.test-tools
+	fuzz/sanitize.sh $(BIN)/python
+
 # --- by hand --------------------------------------------------------------
+
+FUZZ_SECONDS ?= 600
+
+fuzz:
+	$(MAKE) VENV=.venv-fuzz .venv-fuzz/.installed SSEWIRE_BUILD_EXTENSION=require
+	.venv-fuzz/bin/python -m pip install --quiet --requirement requirements/fuzz.txt
+	mkdir -p fuzz/artifacts fuzz/found
+	.venv-fuzz/bin/python -m fuzz.fuzz_parser -dict=fuzz/sse.dict \
+	  -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=fuzz/artifacts/ fuzz/found tests/corpus
+
+# All parsers, ours and the peers', in an environment of their own. The newest
+# interpreter that is there: some peers need it.
+BENCH_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell \
+  python$(v) --version >/dev/null 2>&1 && echo python$(v))) $(PYTHON))
+BENCH_ARGS ?=
+
+bench:
+	$(MAKE) PYTHON=$(BENCH_PYTHON) VENV=.venv-bench .venv-bench/.installed SSEWIRE_BUILD_EXTENSION=require
+	.venv-bench/bin/python -m pip install --quiet --requirement requirements/bench.txt
+	.venv-bench/bin/python benchmarks/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
+	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
+	-.venv-bench/bin/python -m benchmarks.imports
+	-.venv-bench/bin/python -m benchmarks.attributes
+	-.venv-bench/bin/python -m benchmarks.scaling
+	.venv-bench/bin/python -m pytest -p benchmark benchmarks
 
 clean:
 	rm -rf build dist .venv .venv-* src/*.egg-info

@@ -26,7 +26,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable, Union
 
-import trustme
+import pytest
 
 Step = Union[bytes, float, str]
 Steps = Iterable[Step]
@@ -294,8 +294,11 @@ def _shutdown(connection: socket.socket) -> None:
 
 
 @functools.lru_cache(1)
-def authority() -> trustme.CA:
+def authority() -> Any:
     """The certificate authority of this test run."""
+    trustme = pytest.importorskip(
+        "trustme", reason="no certificates: trustme needs cryptography, which PyPy has no wheel of"
+    )
     return trustme.CA()
 
 

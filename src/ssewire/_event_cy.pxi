@@ -19,8 +19,9 @@ cdef extern from *:
     } ssewire_event;
 
     /* Events that were let go, for the next chunk: as many as a 64 KiB chunk of an
-     * LLM's stream holds. Not for interpreters without a GIL to guard them. */
-    #ifndef Py_GIL_DISABLED
+     * LLM's stream holds. Not for interpreters without a GIL to guard them, nor for
+     * the sanitizers, which are to see a late use. */
+    #if !defined(Py_GIL_DISABLED) && !defined(SSEWIRE_NO_SPARE_EVENTS)
     #define SSEWIRE_SPARE_EVENTS 512
     static PyObject *ssewire_spare[SSEWIRE_SPARE_EVENTS];
     static int ssewire_spares = 0;
@@ -33,7 +34,7 @@ cdef extern from *:
                       PyObject *retry)
     {
         ssewire_event *made;
-    #ifndef Py_GIL_DISABLED
+    #ifdef SSEWIRE_SPARE_EVENTS
         if (ssewire_spares > 0) {
             made = (ssewire_event *)ssewire_spare[--ssewire_spares];
             Py_SET_REFCNT((PyObject *)made, 1);
@@ -63,7 +64,7 @@ cdef extern from *:
         Py_XDECREF(gone->event);
         Py_XDECREF(gone->id);
         Py_XDECREF(gone->retry);
-    #ifndef Py_GIL_DISABLED
+    #ifdef SSEWIRE_SPARE_EVENTS
         if (ssewire_spares < SSEWIRE_SPARE_EVENTS) {
             ssewire_spare[ssewire_spares++] = self;
             return;

@@ -332,6 +332,12 @@ class Parser(Generic[Item]):
             self._dispatch(events)
             return
         self._between_events = False
+        # Nearly every line of a long event; the rules below say the same of it
+        # (`python -m benchmarks --corpus many_data_lines`).
+        if self._data and line.startswith(b"data: "):
+            self._data += line[len(b"data: ") :]
+            self._data += b"\n"
+            return
         colon = line.find(_COLON)
         if colon == 0:
             if self._comments:
@@ -411,6 +417,9 @@ class Parser(Generic[Item]):
         head = block = ""
         event_type = None
         for block in text.split("\n\n"):
+            # A keep-alive comment: no less frequent than events on an idle stream.
+            if block.startswith(":") and "\n" not in block and not self._comments:
+                continue
             head, field, value = block.partition("data: ")
             if not field:
                 head, field, value = block.partition("data:")

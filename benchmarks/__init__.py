@@ -1,0 +1,1 @@
+"""Benchmarks of ssewire: `python -m benchmarks --help`. Not installed with the package."""
