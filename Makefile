@@ -67,7 +67,7 @@ check: lint types test-both test-pure dist
 lint: $(VENV)/.check-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint src benchmarks
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src benchmarks
 	$(BIN)/codespell
 
 types: $(VENV)/.check-tools $(VENV)/.installed
