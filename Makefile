@@ -73,7 +73,7 @@ lint: $(VENV)/.check-tools
 types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/pyright --verifytypes ssewire --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes ssewire --ignoreexternal
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 dist: $(VENV)/.test-tools

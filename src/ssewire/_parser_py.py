@@ -151,8 +151,9 @@ class Parser(Generic[Item]):
     def __reduce__(self) -> NoReturn:
         raise unpicklable(self)
 
-    # Parser[ServerSentEvent] at run time, without the typing module.
-    __class_getitem__ = classmethod(type(list[int]))  # type: ignore  # pyright: ignore
+    if not TYPE_CHECKING:
+        # Parser[ServerSentEvent] at run time, without the typing module.
+        __class_getitem__ = classmethod(type(list[int]))
 
     def reset(self) -> None:
         """Make ready for a new connection, in whatever state: an unfinished event is dropped.

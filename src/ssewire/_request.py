@@ -324,23 +324,23 @@ class HTTPRequest:
         body: bytes | bytearray | memoryview | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self.parts = parse_url(url)
-        self.url = url
+        self.parts: URL = parse_url(url)
+        self.url: str = url
         if not isinstance(method, str):
             raise wrong_type("method", "a str", method)
-        self.method = method.upper()
+        self.method: str = method.upper()
         if not _TOKEN.fullmatch(method) or self.method == "CONNECT":
             raise ValueError(f"not a method that can be sent: {excerpt(method)}")
-        self.headers = _with_defaults(Headers(headers))
+        self.headers: Headers = _with_defaults(Headers(headers))
         if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
             hint = "; encode it first, as in text.encode()" if isinstance(body, str) else ""
             raise TypeError(f"body must be bytes or None, not {type(body).__name__}{hint}")
-        self.body = None if body is None else bytes(body)
+        self.body: bytes | None = None if body is None else bytes(body)
         if timeouts is None:
             timeouts = Timeouts()
         elif not isinstance(timeouts, Timeouts):
             raise wrong_type("timeouts", "a Timeouts object", timeouts)
-        self.timeouts = timeouts
+        self.timeouts: Timeouts = timeouts
 
     def wire_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the header fields as they go out, Host and Content-Length included."""

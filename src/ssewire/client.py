@@ -185,8 +185,8 @@ class HTTPResponse:
         close: Callable[[], object] | None = None,
     ) -> None:
         self.status = status
-        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
-        self.chunks = iter(chunks)
+        self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.chunks: Iterator[Body] = iter(chunks)
         self.url = url
         self._close = close if close is not None else getattr(chunks, "close", None)
         # When to give up on the body; None where a transport has its own ways.
@@ -231,9 +231,9 @@ class EventStream:
     """
 
     def __init__(self, response: HTTPResponse, parser: Parser[Any], deadlines: Deadlines) -> None:
-        self.status = response.status
-        self.headers = response.headers
-        self.url = response.url
+        self.status: int = response.status
+        self.headers: Headers = response.headers
+        self.url: str = response.url
         self._response = response
         self._chunks = response.chunks
         self._parser = parser

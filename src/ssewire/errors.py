@@ -118,7 +118,7 @@ class ConnectFailed(TransportError):
 
     def __init__(self, address: str, reason: str, retryable: bool = True) -> None:
         super().__init__(reason)
-        self.args = (address, reason, retryable)
+        self.args: tuple[Any, ...] = (address, reason, retryable)
         self.address = address
         self.retryable = retryable
 
@@ -135,7 +135,7 @@ class StreamTimeout(TransportError, TimeoutError):
 
     def __init__(self, kind: str, seconds: float) -> None:
         super().__init__(kind)
-        self.args = (kind, seconds)
+        self.args: tuple[Any, ...] = (kind, seconds)
         self.kind = kind
         self.seconds = seconds
 
@@ -161,7 +161,7 @@ class RedirectError(TransportError):
 
     def __init__(self, reason: str, url: str) -> None:
         super().__init__(reason)
-        self.args = (reason, url)
+        self.args: tuple[Any, ...] = (reason, url)
         self.url = url
 
     def __str__(self) -> str:
@@ -174,7 +174,7 @@ class ContentDecodingError(TransportError):
 
     def __init__(self, encoding: str, reason: str, retryable: bool = True) -> None:
         super().__init__(reason)
-        self.args = (encoding, reason, retryable)
+        self.args: tuple[Any, ...] = (encoding, reason, retryable)
         self.encoding = encoding
         self.retryable = retryable
 
@@ -189,7 +189,7 @@ class RetriesExhausted(TransportError):
 
     def __init__(self, attempts: int) -> None:
         super().__init__("gave up")
-        self.args = (attempts,)
+        self.args: tuple[Any, ...] = (attempts,)
         self.attempts = attempts
 
     def __str__(self) -> str:
@@ -201,7 +201,7 @@ class StatusError(TransportError):
 
     def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
         super().__init__("status")
-        self.args = (status, headers, body)
+        self.args: tuple[Any, ...] = (status, headers, body)
         self.status = status
         self.headers = headers
         self.body = body
@@ -218,7 +218,7 @@ class ContentTypeError(TransportError):
 
     def __init__(self, content_type: str | None, body: bytes = b"") -> None:
         super().__init__("content type")
-        self.args = (content_type, body)
+        self.args: tuple[Any, ...] = (content_type, body)
         self.content_type = content_type
         self.body = body
 

@@ -25,6 +25,11 @@ class _EventFields:
 
     __slots__ = ("data", "event", "id", "retry")
 
+    data: str
+    event: str
+    id: str
+    retry: int | None
+
     def __init__(self, data: str, event: str, id: str, retry: int | None) -> None:
         self.data = data
         self.event = event

@@ -158,9 +158,9 @@ class Connect:
     def __init__(
         self, delay: float = 0.0, error: SSEWireError | None = None, failed: bool = False
     ) -> None:
-        self.delay = delay
-        self.error = error
-        self.failed = failed
+        self.delay: float = delay
+        self.error: SSEWireError | None = error
+        self.failed: bool = failed
 
     def __repr__(self) -> str:
         return f"Connect(delay={self.delay!r}, error={self.error!r}, failed={self.failed!r})"
@@ -172,7 +172,7 @@ class Stop:
     __slots__ = ("error",)
 
     def __init__(self, error: SSEWireError | None = None) -> None:
-        self.error = error
+        self.error: SSEWireError | None = error
 
     def __repr__(self) -> str:
         return f"Stop(error={self.error!r})"
@@ -197,7 +197,7 @@ class Reconnection:
         # The server's reconnection time in milliseconds, from whichever connection.
         self.retry: int | None = None
         # Failed attempts since the last event handed out.
-        self.failures = 0
+        self.failures: int = 0
         # An event of the current connection has been handed out.
         self._progress = False
 
