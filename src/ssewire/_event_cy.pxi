@@ -36,8 +36,7 @@ cdef extern from *:
         ssewire_event *made;
     #ifdef SSEWIRE_SPARE_EVENTS
         if (ssewire_spares > 0) {
-            made = (ssewire_event *)ssewire_spare[--ssewire_spares];
-            Py_SET_REFCNT((PyObject *)made, 1);
+            made = (ssewire_event *)PyObject_Init(ssewire_spare[--ssewire_spares], type);
         } else
     #endif
         {

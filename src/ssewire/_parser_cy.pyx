@@ -217,13 +217,14 @@ default_event='message')\n--\n
         default_event="message",
     ):
         check_parser_options(last_event_id, max_event_size, default_event)
-        self._max_event_size = max_event_size
-        # No bytes object is longer than maxsize, so it is no limit.
-        self._limit = maxsize if max_event_size is None else min(max_event_size, maxsize)
-        self._comments = bool(comments)
-        self._default_event = str.__str__(default_event)
-        self._last_event_id = str.__str__(last_event_id)
-        self._retry = -1
+        with cython.critical_section(self):
+            self._max_event_size = max_event_size
+            # No bytes object is longer than maxsize, so it is no limit.
+            self._limit = maxsize if max_event_size is None else min(max_event_size, maxsize)
+            self._comments = bool(comments)
+            self._default_event = str.__str__(default_event)
+            self._last_event_id = str.__str__(last_event_id)
+            self._retry = -1
         self.reset()
 
     def __dealloc__(self):
