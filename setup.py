@@ -40,6 +40,13 @@ if mode != "skip":
             include_dirs=["src/ssewire"],
             optional=mode == "auto",
         ),
+        Extension(
+            "ssewire.claude._delta_cy",
+            ["src/ssewire/claude/_delta_cy.pyx"],
+            depends=["src/ssewire/claude/_delta.h"],
+            include_dirs=["src/ssewire/claude"],
+            optional=mode == "auto",
+        ),
     ]
     if sys.platform != "win32":
         for extension in extensions:

@@ -9,10 +9,11 @@ is answered by one line: [seconds, events], or [null, reason].
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import sys
 import time
-from typing import Any
+from typing import Any, Callable
 
 from . import parsers, shapes
 
@@ -64,25 +65,40 @@ def check(name: str, corpus_name: str, chunks: str) -> str:
     return ""
 
 
+# Seconds of one round. A process that has just been woken finds cold caches and a
+# slow clock; what counts is its best pass within the round.
+ROUND = 0.05
+
+
+def best_pass(work: Callable[[], int]) -> tuple[float, int]:
+    """Return the seconds of the fastest pass of a round, and its number of events."""
+    best = float("inf")
+    spent = 0.0
+    count = 0
+    while spent < ROUND:
+        start = time.perf_counter()
+        count = work()
+        seconds = time.perf_counter() - start
+        best = min(best, seconds)
+        spent += seconds
+    return best, count
+
+
 def main() -> None:
     for line in sys.stdin:
         what, name, corpus_name, chunks = json.loads(line)
-        answer: list[Any]
+        answer: tuple[float | None, int | str]
         if what == "check":
-            answer = [None, check(name, corpus_name, chunks)]
+            answer = None, check(name, corpus_name, chunks)
         elif name == "floor":
-            made = floor(corpus_name, chunks)
-            start = time.perf_counter()
-            count = made.run()
-            answer = [time.perf_counter() - start, count]
+            answer = best_pass(floor(corpus_name, chunks).run)
         else:
             pieces = chunked(corpus_name, chunks)
-            work = candidate(name).count
-            start = time.perf_counter()
-            count = work(pieces)
-            answer = [time.perf_counter() - start, count]
+            answer = best_pass(functools.partial(candidate(name).count, pieces))
         print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
+    # What the peers' packages hold is no garbage of ours; do not let collections walk it.
+    gc.freeze()
     main()

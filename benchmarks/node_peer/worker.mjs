@@ -28,11 +28,11 @@ function cut(name, shape) {
   return chunks
 }
 
-for await (const line of readline.createInterface({input: process.stdin})) {
-  const [what, , name, shape] = JSON.parse(line)
-  const pieces = cut(name, shape)
+// As in worker.py: the best pass of a round of so many seconds counts.
+const ROUND = 0.05
+
+function pass(pieces, found) {
   let count = 0
-  const found = what === 'check' ? [] : null
   const start = process.hrtime.bigint()
   const decoder = new TextDecoder()
   const parser = createParser({
@@ -42,10 +42,28 @@ for await (const line of readline.createInterface({input: process.stdin})) {
     },
   })
   for (const piece of pieces) parser.feed(decoder.decode(piece, {stream: true}))
-  const seconds = Number(process.hrtime.bigint() - start) / 1e9
-  if (found) {
+  return [Number(process.hrtime.bigint() - start) / 1e9, count]
+}
+
+for await (const line of readline.createInterface({input: process.stdin})) {
+  const [what, , name, shape] = JSON.parse(line)
+  const pieces = cut(name, shape)
+  if (what === 'check') {
+    const found = []
+    pass(pieces, found)
     const expected = JSON.parse(fs.readFileSync(path.join(folder, `${name}.json`)))
     const same = JSON.stringify(found) === JSON.stringify(expected)
     console.log(JSON.stringify([null, same ? '' : `${found.length} events, not those expected`]))
-  } else console.log(JSON.stringify([seconds, count]))
+    continue
+  }
+  let best = Infinity
+  let spent = 0
+  let count = 0
+  while (spent < ROUND) {
+    const [seconds, events] = pass(pieces, null)
+    best = Math.min(best, seconds)
+    spent += seconds
+    count = events
+  }
+  console.log(JSON.stringify([best, count]))
 }
