@@ -9,6 +9,7 @@ never installed.
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.list cimport PyList_GET_ITEM
 from libc.string cimport memcpy
 
 from ssewire.errors import wrong_type  # no-cython-lint: the include uses it
@@ -118,7 +119,13 @@ cdef class Floor:
                     memcpy(out, document + line[j].start, line[j].size)
                     out += line[j].size
             events.append(
-                ssewire_new_event(ServerSentEvent, text, self._types[i], last_event_id, None)
+                ssewire_new_event(
+                    ServerSentEvent,
+                    <PyObject *>text,
+                    PyList_GET_ITEM(self._types, i),
+                    <PyObject *>last_event_id,
+                    <PyObject *>None,
+                )
             )
         return events
 

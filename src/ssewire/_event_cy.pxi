@@ -2,6 +2,7 @@
 # Who includes it has imported wrong_type from errors.
 
 cimport cython
+from cpython.object cimport PyObject
 
 
 cdef extern from *:
@@ -106,7 +107,7 @@ cdef extern from *:
         return 0;
     }
     """
-    object ssewire_new_event(type, object, object, object, object)
+    object ssewire_new_event(type, PyObject *, PyObject *, PyObject *, PyObject *)
     int ssewire_finish_type(type) except -1
     bint _SAME_LAYOUT "(sizeof(struct SSEWireEvent) == sizeof(ssewire_event) \
 && offsetof(struct SSEWireEvent, data) == offsetof(ssewire_event, data) \

@@ -320,6 +320,12 @@ default_event='message')\n--\n
         cdef int held_high = 0
         cdef int high = 0
         cdef Line value
+        # The event type buffer, NULL when empty; borrowed from _event_type, _type_name
+        # or the table. Counting references to the few objects that all events share
+        # takes about as long as finding the line ends (corpus claude).
+        cdef PyObject *event_type
+        cdef PyObject *retry
+        cdef object milliseconds
         cdef Py_ssize_t size, collected, start
         cdef Py_ssize_t limit = self._limit
         if self._closed:
@@ -342,6 +348,7 @@ default_event='message')\n--\n
             if p[0] == LF:
                 p += 1
         collected = self._data.size - self._data.skip
+        event_type = NULL if self._event_type is None else <PyObject *>self._event_type
         while p < end:
             # The line from p on, without the part of it that came earlier.
             line = p
@@ -354,7 +361,7 @@ default_event='message')\n--\n
                     and (p[size] == LF or p[size] == CR)
                     and collected + size <= limit
                 ):
-                    self._event_type = self._type_name
+                    event_type = <PyObject *>self._type_name
                     stop = p + size
                     size = -1
             if stop == NULL:
@@ -396,16 +403,18 @@ default_event='message')\n--\n
                         text = ssewire_decode(held[0].start, held[0].size)
                     else:
                         text = ssewire_ascii(held[0].start, held[0].size)
+                    if event_type == NULL:
+                        event_type = <PyObject *>self._default_event
+                    retry = <PyObject *>None
+                    if self._block_retry >= 0:
+                        milliseconds = self._block_retry
+                        retry = <PyObject *>milliseconds
                     events.append(ssewire_new_event(
-                        ServerSentEvent,
-                        text,
-                        self._default_event if self._event_type is None else self._event_type,
-                        self._id,
-                        None if self._block_retry < 0 else self._block_retry,
+                        ServerSentEvent, <PyObject *>text, event_type, <PyObject *>self._id, retry
                     ))
                     held_count = held_high = 0
                     collected = 0
-                self._event_type = None
+                event_type = NULL
                 self._block_retry = -1
             elif (
                 size >= 4 and memcmp(line, <const char *>b"data", 4) == 0
@@ -432,12 +441,21 @@ default_event='message')\n--\n
                     empty(&self._line)
                 collected += value.size + 1
             else:
+                self._keep_event_type(event_type)
                 self._end_line(line, size, events)
+                event_type = NULL if self._event_type is None else <PyObject *>self._event_type
                 if self._line.size:
                     empty(&self._line)
         # The chunk is the caller's; what is unfinished moves into the buffer.
         push_data(&self._data, held, held_count)
+        self._keep_event_type(event_type)
         return events
+
+    cdef void _keep_event_type(self, PyObject *event_type) noexcept:
+        if event_type == NULL:
+            self._event_type = None
+        else:
+            self._event_type = <object>event_type
 
     cdef int _end_line(self, const byte *line, Py_ssize_t size, list events) except -1:
         # Act on a complete line that is neither blank nor data.
