@@ -72,7 +72,9 @@ lint: $(VENV)/.check-tools
 
 types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 tests/typing/claude_example.py
 	$(BIN)/pyright
+	$(BIN)/pyright --pythonversion 3.10 tests/typing/claude_example.py
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes ssewire --ignoreexternal
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.

@@ -11,17 +11,28 @@ import argparse
 import io
 import os
 import sys
+from importlib import import_module
 
 from .._version import __version__
 from ..errors import SSEWireError
-from . import demo, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 EXIT_BAD_STREAM = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
-_COMMANDS = (parse, demo)
+# Command -> module; only that of the command given is imported, because the
+# network's and Claude's cost more than all of `parse`.
+_COMMANDS = {
+    "parse": "parse",
+    "claude-parse": "claude_parse",
+    "demo": "demo",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +40,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ssewire", description="Server-sent events.")
     parser.add_argument("--version", action="version", version=f"ssewire {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(subparsers)
+    if argv is None:
+        argv = sys.argv[1:]
+    for module in _modules([argv[0]] if argv and argv[0] in _COMMANDS else _COMMANDS):
+        module.add_parser(subparsers)
     args = parser.parse_args(argv)
     # Output is UTF-8 whatever the locale says, as the input is.
     for stream in (sys.stdout, sys.stderr):
@@ -52,6 +65,10 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as exc:
         print(f"ssewire: {_sentence(exc)}", file=sys.stderr)
         return EXIT_USAGE
+
+
+def _modules(commands: Iterable[str]) -> list[Any]:
+    return [import_module(f"{__package__}.{_COMMANDS[command]}") for command in commands]
 
 
 def _sentence(exc: OSError) -> str:

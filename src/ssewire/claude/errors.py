@@ -1,0 +1,238 @@
+"""Every exception of the Claude layer.
+
+    ClaudeError                    never raised itself; .partial_message .request_id
+    ├── ConfigurationError         also ValueError: no key, a bad base URL
+    ├── APIError                   .type .message .status .body .retryable .in_band
+    │   └── one class per error type: see API_ERRORS
+    ├── StreamInterrupted          the transport failed; its error is __cause__
+    ├── StreamTruncated            the body ended before the message was complete
+    ├── MalformedEvent             .data: not JSON, or not of the protocol's shape
+    │   └── OversizedEvent         also EventTooLarge
+    └── StreamClosed               the caller had closed the stream
+
+May import: ssewire.errors.
+"""
+
+from __future__ import annotations
+
+from ..errors import EventTooLarge, SSEWireError, excerpt
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .message import Message
+
+
+class ClaudeError(SSEWireError):
+    """Base of what this layer raises.
+
+    `partial_message` is what had arrived, as a message that never changes
+    again, or None before its start; `request_id` names the request to
+    Anthropic's support.
+    """
+
+    partial_message: Message | None = None
+    request_id: str | None = None
+
+
+class ConfigurationError(ClaudeError, ValueError):
+    """The client cannot be set up as asked: no key, or a bad base URL."""
+
+
+class APIError(ClaudeError):
+    """The API reported an error, as an HTTP status or inside a stream; the class is the same.
+
+    `type` and `message` are the API's ("" where it sent none), `body` the
+    decoded JSON or the text. `status` is the HTTP status; for an error inside
+    a stream (`in_band`), whose response began with 200, it is the status that
+    the type stands for, or None for a type that is not known.
+    """
+
+    def __init__(
+        self,
+        type: str,
+        message: str,
+        status: int | None = None,
+        body: Any = None,
+        in_band: bool = False,
+    ) -> None:
+        super().__init__(type, message, status, body, in_band)
+        self.type = type
+        self.message = message
+        self.status = status
+        self.body = body
+        self.in_band = in_band
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        if _error_code(self.body) in _SPENT:
+            return False
+        if self.type in API_ERRORS:
+            return API_ERRORS[self.type][2]
+        return self.status is not None and (self.status in (408, 409, 429) or self.status >= 500)
+
+    def __str__(self) -> str:
+        where = "in the stream" if self.in_band else f"status {self.status}"
+        kind = self.type if self.type in API_ERRORS else excerpt(self.type)
+        return f"{kind if self.type else 'error'} ({where}): {excerpt(self.message)}"
+
+
+class InvalidRequestError(APIError):
+    """invalid_request_error, 400."""
+
+
+class AuthenticationError(APIError):
+    """authentication_error, 401."""
+
+
+class BillingError(APIError):
+    """billing_error, 402."""
+
+
+class PermissionDeniedError(APIError):
+    """permission_error, 403."""
+
+
+class NotFoundError(APIError):
+    """not_found_error, 404."""
+
+
+class ConflictError(APIError):
+    """conflict_error, 409."""
+
+
+class RequestTooLargeError(APIError):
+    """request_too_large, 413; the body is often HTML of a proxy."""
+
+
+class RateLimitError(APIError):
+    """rate_limit_error, 429."""
+
+
+class InternalServerError(APIError):
+    """api_error, 500."""
+
+
+class GatewayTimeoutError(APIError):
+    """timeout_error, 504."""
+
+
+class OverloadedError(APIError):
+    """overloaded_error, 529."""
+
+
+class StreamInterrupted(ClaudeError):
+    """The transport failed while the message was coming; its error is the cause."""
+
+    def __str__(self) -> str:
+        return "the connection failed before the message was complete"
+
+
+class StreamTruncated(ClaudeError):
+    """The body ended before the message was complete."""
+
+    def __str__(self) -> str:
+        if self.partial_message is None:
+            return "the stream ended before a message began"
+        return "the stream ended before the message was complete"
+
+
+class MalformedEvent(ClaudeError):
+    """An event's data is not JSON or not of the protocol's shape; the reason is the cause."""
+
+    def __init__(self, data: str) -> None:
+        super().__init__(data)
+        self.data = data
+
+    def __str__(self) -> str:
+        reason = "" if self.__cause__ is None else f" ({type(self.__cause__).__name__})"
+        return f"an event is not of the protocol's shape{reason}: {excerpt(self.data)}"
+
+
+class OversizedEvent(MalformedEvent, EventTooLarge):
+    """An event is larger than `max_event_size`."""
+
+    def __init__(self, limit: int) -> None:
+        # The arguments that pickle passes on; the parents set other ones.
+        Exception.__init__(self, limit)
+        self.limit = limit
+        self.events = []
+        self.data = ""
+
+    def __str__(self) -> str:
+        return EventTooLarge.__str__(self)
+
+
+class StreamClosed(ClaudeError):
+    """The final message was asked of a stream that the caller had closed."""
+
+    def __str__(self) -> str:
+        return "the stream was closed before the message was complete"
+
+
+# error.type -> (class, the HTTP status it stands for, whether a retry may help).
+# 409 is retried as in the official SDKs.
+API_ERRORS: dict[str, tuple[type[APIError], int, bool]] = {
+    "invalid_request_error": (InvalidRequestError, 400, False),
+    "authentication_error": (AuthenticationError, 401, False),
+    "billing_error": (BillingError, 402, False),
+    "permission_error": (PermissionDeniedError, 403, False),
+    "not_found_error": (NotFoundError, 404, False),
+    "conflict_error": (ConflictError, 409, True),
+    "request_too_large": (RequestTooLargeError, 413, False),
+    "rate_limit_error": (RateLimitError, 429, True),
+    "api_error": (InternalServerError, 500, True),
+    "timeout_error": (GatewayTimeoutError, 504, True),
+    "overloaded_error": (OverloadedError, 529, True),
+}
+
+# Spent budgets come as 429 and stay so for days.
+_SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
+
+
+def api_error(body: Any, status: int | None = None, *, in_band: bool = False) -> APIError:
+    """Return the exception for an error body: decoded JSON of any shape, or text.
+
+    The class is chosen by the body's error type, else by the HTTP status.
+    """
+    kind, message = _describe(body)
+    cls = APIError
+    if kind in API_ERRORS:
+        cls, usual_status, _ = API_ERRORS[kind]
+        if status is None:
+            status = usual_status
+    elif status is not None:
+        for candidate, usual_status, _ in API_ERRORS.values():
+            if status == usual_status:
+                cls = candidate
+        if cls is APIError and status >= 500:
+            cls = InternalServerError
+    error = cls(kind, message, status, body, in_band)
+    if isinstance(body, dict) and isinstance(body.get("request_id"), str):
+        error.request_id = body["request_id"]
+    return error
+
+
+def _describe(body: Any) -> tuple[str, str]:
+    """Return type and message of an error body, "" where it has none."""
+    if not isinstance(body, dict):
+        return "", body if isinstance(body, str) else ""
+    error = body.get("error")
+    if isinstance(error, str):
+        return "", error
+    if not isinstance(error, dict):
+        error = body
+    kind = error.get("type")
+    message = error.get("message")
+    return (
+        kind if isinstance(kind, str) and kind != "error" else "",
+        message if isinstance(message, str) else "",
+    )
+
+
+def _error_code(body: Any) -> Any:
+    error = body.get("error") if isinstance(body, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    return details.get("error_code") if isinstance(details, dict) else None

@@ -1,0 +1,1 @@
+"""Tests of the Claude layer; a package, since test names recur in the folders."""
