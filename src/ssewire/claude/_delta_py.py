@@ -78,8 +78,7 @@ class _Template:
 
 
 class DeltaDecoder:
-    """DeltaDecoder()\n--\n
-    Decode text, input_json, thinking and signature deltas, one stream's at a time.
+    """Decode text, input_json, thinking and signature deltas, one stream's at a time.
 
     It remembers what the payloads of the stream look like; that changes its
     speed only, never a result.
