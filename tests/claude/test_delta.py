@@ -64,7 +64,7 @@ def twins(decoder_classes: list[Any]) -> list[Any]:
     return decoder_classes
 
 
-def payload(kind: str = "text_delta", text: str = "a", index: object = 0, **how: Any) -> str:
+def payload(kind: str = "text_delta", text: str = "a", index: object = 0, **how: Any) -> Any:
     padding = " " * how.pop("padding", 0)
     event = {
         "type": "content_block_delta",

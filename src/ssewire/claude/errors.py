@@ -158,7 +158,7 @@ class OversizedEvent(MalformedEvent, EventTooLarge):
         # The arguments that pickle passes on; the parents set other ones.
         Exception.__init__(self, limit)
         self.limit = limit
-        self.events = []
+        self.events: list[Any] = []
         self.data = ""
 
     def __str__(self) -> str:

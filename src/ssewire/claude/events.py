@@ -183,7 +183,7 @@ class ContentBlockStartEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: ContentBlock | None) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block  # the live one, None before a message_start
 
     @property
@@ -204,7 +204,7 @@ class ContentBlockDeltaEvent(Event):
         self, sse: ServerSentEvent, index: int, block: ContentBlock | None, kind: str, text: str
     ) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
         self._kind = kind
         self._text = text
@@ -229,8 +229,8 @@ class ContentBlockStopEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: ContentBlock) -> None:
         self._sse = sse
-        self.index = index
-        self.content_block = block
+        self.index: int = index
+        self.content_block: ContentBlock = block
 
 
 class MessageDelta(Record):
@@ -273,7 +273,7 @@ class MessageStopEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, message: Message) -> None:
         self._sse = sse
-        self.message = message
+        self.message: Message = message
 
 
 class PingEvent(Event):
@@ -295,7 +295,7 @@ class ErrorEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, exception: Exception) -> None:
         self._sse = sse
-        self.exception = exception
+        self.exception: Exception = exception
 
     @property
     def error(self) -> JSONObject:
@@ -333,9 +333,9 @@ class TextEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
-        self.text = text
+        self.text: str = text
 
     @property
     def snapshot(self) -> str:
@@ -350,9 +350,9 @@ class ThinkingEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, thinking: str) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
-        self.thinking = thinking
+        self.thinking: str = thinking
 
     @property
     def snapshot(self) -> str:
@@ -370,9 +370,9 @@ class InputJSONEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, partial_json: str) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
-        self.partial_json = partial_json
+        self.partial_json: str = partial_json
 
     @property
     def snapshot(self) -> Any:
@@ -387,9 +387,9 @@ class SignatureEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, signature: str) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
-        self.signature = signature
+        self.signature: str = signature
 
 
 class CitationEvent(Event):
@@ -400,7 +400,7 @@ class CitationEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
 
     @property
@@ -420,7 +420,7 @@ class CompactionEvent(Event):
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
         self._sse = sse
-        self.index = index
+        self.index: int = index
         self._block = block
 
     @property

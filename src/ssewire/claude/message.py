@@ -145,7 +145,8 @@ class Record:
             return self.to_dict() == other.to_dict()
         return NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    # Mutable and compared by value.
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # pyright: ignore
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.to_dict()!r})"
@@ -805,7 +806,7 @@ class Message(Record):
         data["content"] = data["usage"] = None  # worked out when they are read
         self._data = data
         self.content: list[ContentBlock] = [make_block(block, mode) for block in content]
-        self.usage = Usage(usage)
+        self.usage: Usage = Usage(usage)
         for block in self.content:
             block._finish(True)
 
