@@ -64,8 +64,8 @@ def twins(decoder_classes: list[Any]) -> list[Any]:
     return decoder_classes
 
 
-def payload(kind: str = "text_delta", text: str = "a", index: object = 0, **how: Any) -> Any:
-    padding = " " * how.pop("padding", 0)
+def payload(kind: str = "text_delta", text: str = "a", index: object = 0, **how: Any) -> str:
+    padding: str = " " * how.pop("padding", 0)
     event = {
         "type": "content_block_delta",
         "index": index,
