@@ -287,6 +287,23 @@ def test_secrets_do_not_follow_a_redirect_to_another_origin() -> None:
     assert not {"authorization", "x-api-key", "cookie"} & set(there.headers)
 
 
+def test_close_leaves_last_event_id_at_the_last_event_handed_out() -> None:
+    events = b"".join(b"id: %d\ndata: x\n\n" % number for number in (1, 2, 3))
+    response = HTTPResponse(200, {"Content-Type": "text/event-stream"}, [events])
+    url = "http://localhost/"
+    with open_stream(url, transport=lambda request: response) as stream:
+        next(stream)
+        stream.close()
+        assert stream.last_event_id == "1"
+    response = HTTPResponse(200, {"Content-Type": "text/event-stream"}, [events])
+    source = EventSource(url, transport=lambda request: response)
+    next(source)
+    source.close()
+    assert source.last_event_id == "1"
+    assert list(source) == []
+    assert source.last_event_id == "1"
+
+
 def test_last_event_id_is_that_of_the_last_event_handed_out() -> None:
     script = [[head(), b"id: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\n\n"]]
     with Server(script) as server, open_stream(server.url, last_event_id="0") as stream:

@@ -247,11 +247,13 @@ class EventStream:
         # Raised once what was complete before it has been handed out.
         self._error: BaseException | None = None
         self._closed = False
+        # close() found events that had not been handed out.
+        self._dropped = False
 
     @property
     def last_event_id(self) -> str:
         """The last event ID as of the last event that was handed out."""
-        if operator.length_hint(self._ready):
+        if self._dropped or operator.length_hint(self._ready):
             return self._given_id
         return self._parser.last_event_id
 
@@ -324,6 +326,7 @@ class EventStream:
         """End the iteration, also a blocked one in another thread; what is ready is dropped."""
         if not self._closed:
             self._closed = True
+            self._dropped = operator.length_hint(self._ready) > 0
             self._ready = iter(())
             self._response.close()
 
@@ -426,10 +429,14 @@ class EventSource:
         self._closing = False
         self._restarting = False
         self._handle = _Handle()
+        # The last event ID as it was at close(), which drops what is ready.
+        self._final_id: str | None = None
 
     @property
     def last_event_id(self) -> str:
         """The last event ID as of the last event that was handed out."""
+        if self._final_id is not None:
+            return self._final_id
         stream = self._stream
         return self._parser.last_event_id if stream is None else stream.last_event_id
 
@@ -472,6 +479,7 @@ class EventSource:
         interrupted; its thread ends when it is done.
         """
         with self._wake:
+            self._final_id = self.last_event_id
             self._closing = True
             self._handle.abort()
             self._wake.notify_all()
