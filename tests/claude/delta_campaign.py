@@ -38,6 +38,8 @@ ESCAPED = [
 # What json refuses in a string.
 BROKEN = [
     *("\\", r"\q", r"\u12", r"\u12g4", "\n", "\x00", "\x1f", '"', r"\ud83d\u12", r"\ud83d\uzzzz"),
+    # What int() takes for digits.
+    *(r"\u+123", r"\u 123", r"\u1_23", r"\u0x12", r"\u٠٠٠٠", r"\ud83d\u+e00"),
 ]
 # What mutations put anywhere.
 NOISE = [

@@ -173,6 +173,8 @@ def test_escapes_are_decoded_as_json_does_at_every_width(
         payload().replace('"a"', '"\\q"'),
         payload().replace('"a"', '"\\u12"'),
         payload().replace('"a"', '"\\ud83d\\u12"'),
+        payload().replace('"a"', '"\\u+123"'),
+        payload().replace('"a"', '"\\u1_23"'),
         payload().replace('"a"', '"a'),
         payload().replace('"a"', '"a\\"'),
         "[" + payload() + "]",

@@ -5,12 +5,14 @@ and after that string is learned from one payload, by a probe: json's own parser
 reads it with a marker in the string's place. From then on a payload with the
 same text around its string must mean the same, and the string is read by json's
 own scanner. Whatever does not fit gives None and is left to json.loads.
-May import: json.
+May import: json, _scanstring.
 """
 
 from __future__ import annotations
 
-from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]
+from json.decoder import JSONDecoder
+
+from ._scanstring import scanstring
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:

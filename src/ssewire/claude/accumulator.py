@@ -95,8 +95,8 @@ class Accumulator:
         self._mode = "B" if partial_strings else "A"
         self._request_id = request_id
         self._decoder = DeltaDecoder()
-        # Texts of consecutive plain deltas of one block: (events, start, index, kind) -> list.
-        self._run = getattr(self._decoder, "run", None) or self._run_of_deltas
+        # Texts of consecutive plain deltas of one block.
+        self._run = self._decoder.run
         self._message: Message | None = None
         # The protocol's index of a block -> the block; content has them in order of arrival.
         self._blocks: dict[int, ContentBlock] = {}
@@ -323,21 +323,6 @@ class Accumulator:
             return handler(sse, raw)
         except ShapeError as exc:
             return self._malformed(sse, exc)
-
-    def _run_of_deltas(
-        self, events: list[ServerSentEvent], start: int, index: int, kind: str
-    ) -> list[str]:
-        decode = self._decoder.decode
-        texts: list[str] = []
-        for position in range(start, len(events)):
-            event = events[position]
-            decoded = decode(event.data)
-            if decoded is None or decoded[0] != index or decoded[1] != kind:
-                break
-            if event.event not in ("content_block_delta", "message"):
-                break  # an "error" is one whatever its data says
-            texts.append(decoded[2])
-        return texts
 
     def _on_ping(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         return PingEvent(sse)

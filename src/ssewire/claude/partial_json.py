@@ -5,13 +5,14 @@ open, so the value of all that has come is there at any time, and a fragment
 costs its own length however long the document is. What is unfinished at a
 fragment's end, a number or a string, is shown when the value is read. A
 document is valid if json.loads takes it and it is not nested beyond MAX_DEPTH.
-May import: json, re.
+May import: re, _scanstring.
 """
 
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring  # type: ignore[attr-defined]
+
+from ._scanstring import scanstring
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:

@@ -1,0 +1,117 @@
+"""What a fragment of a tool input costs: `python -m benchmarks.partial_json`.
+
+Each document comes in fragments of 12 characters, and its partial value is
+asked for after each. jiter, where it is installed, parses all that has come
+anew each time; beyond 1,000 fragments that is done for a sample of them, and
+every figure is the mean over the document. Best of three rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from importlib import import_module
+from importlib.util import find_spec
+
+from . import processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+jiter: Any = import_module("jiter") if find_spec("jiter") else None
+
+ROUNDS = 3
+SIZE = 12
+COUNTS = (1_000, 4_000, 16_000, 64_000)
+# So often jiter is asked in long documents.
+SAMPLES = 200
+# The cost of a fragment of the longest document over that of the shortest.
+MAX_GROWTH = 2.0
+
+
+def document(shape: str, count: int) -> str:
+    """Return a document of about `count` fragments."""
+    size = count * SIZE
+    if shape == "lines":
+        return json.dumps({"lines": [f"line {i} of some text" for i in range(size // 28)]})
+    if shape == "one string":
+        return json.dumps({"text": "def f(x):\n    return x\n" * (size // 24)})
+    return json.dumps([{"a": {"b": [i, {"c": "d"}]}} for i in range(size // 36)])
+
+
+def fragments(text: str) -> list[str]:
+    """Return a document cut into fragments."""
+    return [text[at : at + SIZE] for at in range(0, len(text), SIZE)]
+
+
+def ours(pieces: list[str], mode: str, look: bool, expected: Any) -> float:
+    """Return microseconds a fragment.
+
+    Raises:
+        AssertionError: the value at the end is not that of json.loads.
+    """
+    from ssewire.claude.partial_json import PartialJSON
+
+    best = float("inf")
+    for _ in range(ROUNDS):
+        parser = PartialJSON(mode)
+        feed = parser.feed
+        started = time.perf_counter()
+        for piece in pieces:
+            feed(piece)
+            if look:
+                parser.value  # noqa: B018
+        best = min(best, time.perf_counter() - started)
+        if parser.value != expected:
+            raise AssertionError("the value is not that of json.loads")
+    return best / len(pieces) * 1e6
+
+
+def theirs(text: str, pieces: list[str]) -> float | None:
+    """Return microseconds a fragment of jiter; None where it is not installed."""
+    if jiter is None:
+        return None
+    data = text.encode()
+    total = 0.0
+    ends = range(1, len(pieces) + 1, max(1, len(pieces) // SAMPLES if len(pieces) > 1_000 else 1))
+    for end in ends:
+        started = time.perf_counter()
+        jiter.from_json(data[: end * SIZE], partial_mode=True)
+        total += time.perf_counter() - started
+    return total / len(ends) * 1e6
+
+
+def main() -> int:
+    """Print the table; 0 if the cost of a fragment does not grow with the document."""
+    print(processes.machine())
+    print("us a fragment of 12 characters: fed only, value after each (A, B), jiter after each")
+    reached = True
+    for shape in ("lines", "one string", "nested"):
+        print(f"{shape}:")
+        rows = []
+        for count in COUNTS:
+            text = document(shape, count)
+            pieces = fragments(text)
+            expected = json.loads(text)
+            row = [
+                ours(pieces, "A", False, expected),
+                ours(pieces, "A", True, expected),
+                ours(pieces, "B", True, expected),
+            ]
+            rows.append(row)
+            figures = "".join(f"{figure:8.2f}" for figure in row)
+            other = theirs(text, pieces)
+            versus = "" if other is None else f"{other:10.1f}  {other / row[1]:7.0f} x"
+            print(f"  {len(pieces):>6} fragments {figures}{versus}", flush=True)
+        growth = max(last / first for first, last in zip(rows[0], rows[-1]))
+        fine = growth <= MAX_GROWTH
+        # Appending in place to a str is CPython's alone.
+        reached = reached and (fine or sys.implementation.name != "cpython")
+        print(f"  growth {growth:.2f} (at most {MAX_GROWTH}): {'reached' if fine else 'MISSED'}")
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
