@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
-import tracemalloc
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 SIZE = 4 * MIB
 
-pytestmark = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="tracemalloc is CPython's"
-)
+tracemalloc = pytest.importorskip("tracemalloc", reason="tracemalloc is CPython's")
 
 
 @pytest.fixture(autouse=True)
