@@ -176,6 +176,9 @@ def test_a_buffer_that_changes_while_it_is_read_does_not_crash(module: str) -> N
     )
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="its collector cannot be made to run at will"
+)
 def test_a_finalizer_that_uses_the_parser_in_the_middle_of_a_feed_does_not_crash(
     module: str,
 ) -> None:

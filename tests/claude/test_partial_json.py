@@ -352,7 +352,8 @@ def test_document_at_the_greatest_depth_is_parsed_and_can_be_compared_and_printe
         assert parser.error is None
         assert parser.value == parsed([document], "B").value
         assert repr(parser.value).count("a") == document.count("a")
-        assert json.loads(json.dumps(parser.value)) == parser.value
+        if sys.implementation.name == "cpython":  # PyPy's json.dumps does not go so deep
+            assert json.loads(json.dumps(parser.value)) == parser.value
     assert parser.complete
 
 
