@@ -346,7 +346,7 @@ class ResponseReader:
                     self._trailer_size += length + 1
                 else:
                     state = "done"
-                    self.leftover = data[pos:]
+                    self.leftover: bytes = data[pos:]
                     break
         self._state = state
 
