@@ -346,7 +346,7 @@ class ResponseReader:
                     self._trailer_size += length + 1
                 else:
                     state = "done"
-                    self.leftover: bytes = data[pos:]
+                    self.leftover = data[pos:]
                     break
         self._state = state
 
