@@ -27,7 +27,7 @@ LAYERS = {
     **dict.fromkeys(["_parser_py", "_parser_cy", "parser", "encoder", "stream", "reconnect"], 1),
     **dict.fromkeys(["_http1", "_request", "sdk"], 1),
     # 2: I/O
-    **dict.fromkeys(["client", "aio"], 2),
+    **dict.fromkeys(["_settings", "client", "aio"], 2),
     # 4: tools
     **dict.fromkeys(["cli", "replay", "asgi", "__main__"], 4),
     # The package itself names what layers 0 and 1 offer.

@@ -5,12 +5,11 @@ socket is closed only by the thread that uses it, or while none does: the
 others shut it down, which wakes the reader. All waiting stands under the
 deadlines of `Timeouts`. Framing, checks and the rules of reconnection are
 sans-I/O and shared with `ssewire.aio`.
-May import: errors, _headers, _limits, event, parser, _request, _http1, reconnect.
+May import: errors, _headers, _limits, event, parser, _request, _settings, _http1, reconnect.
 """
 
 from __future__ import annotations
 
-import inspect
 import logging
 import operator
 import random
@@ -18,8 +17,6 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
-from functools import lru_cache
 from typing import Callable
 
 from . import _http1
@@ -32,11 +29,11 @@ from ._request import (
     HTTPRequest,
     Redirects,
     Timeouts,
-    choose_proxy,
     is_event_stream,
     make_inflater,
     parse_retry_after,
 )
+from ._settings import Settings, foreign, plain_callable, reason
 from .errors import (
     ConnectFailed,
     ConnectionLost,
@@ -47,7 +44,6 @@ from .errors import (
     StateError,
     StatusError,
     StreamTimeout,
-    TransportError,
     wrong_type,
 )
 from .event import Comment, ServerSentEvent
@@ -117,7 +113,7 @@ def request(
         TypeError, ValueError: an argument that makes no sense, before any I/O.
         TransportError: no response could be had.
     """
-    settings = _Settings(tls, proxy, max_redirects, transport)
+    settings = Settings(tls, proxy, max_redirects, plain_callable("transport", transport))
     first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
     settings.check(first)
     return _request(first, settings, _Handle())
@@ -147,7 +143,7 @@ def open_stream(
         ContentTypeError: the media type is not text/event-stream.
         TransportError: no response could be had.
     """
-    settings = _Settings(tls, proxy, max_redirects, transport)
+    settings = Settings(tls, proxy, max_redirects, plain_callable("transport", transport))
     first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
     parser = Parser(
         last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
@@ -403,7 +399,7 @@ class EventSource:
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
     ) -> None:
-        self._settings = _Settings(tls, proxy, max_redirects, transport)
+        self._settings = Settings(tls, proxy, max_redirects, plain_callable("transport", transport))
         self._request = HTTPRequest(
             url, method=method, headers=headers, body=body, timeouts=timeouts
         )
@@ -418,8 +414,8 @@ class EventSource:
             reconnect = ReconnectPolicy()
         elif not isinstance(reconnect, ReconnectPolicy):
             raise wrong_type("reconnect", "a ReconnectPolicy", reconnect)
-        self._on_open = _checked_hook("on_open", on_open)
-        self._on_error = _checked_hook("on_error", on_error)
+        self._on_open = plain_callable("on_open", on_open)
+        self._on_error = plain_callable("on_error", on_error)
         self._machine = Reconnection(reconnect, random=random.random, method=self._request.method)
         # What to do next while there is no stream.
         self._command = self._machine.start()
@@ -597,65 +593,11 @@ class EventSource:
         return f"<EventSource {self.state}>"
 
 
-def _checked_hook(name: str, hook: Any) -> Any:
-    if hook is not None:
-        if not callable(hook):
-            raise wrong_type(name, "a callable", hook)
-        if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
-            getattr(hook, "__call__", None)  # noqa: B004 - its type is looked at, not called
-        ):
-            raise TypeError(f"{name} must be a plain callable, not a coroutine function")
-    return hook
-
-
 # --- one exchange
 
 
 class _ClosedByOther(Exception):
     """close() or restart() was called in another thread; never leaves this module."""
-
-
-class _Settings:
-    """What goes for all connections of one call."""
-
-    def __init__(
-        self,
-        tls: ssl.SSLContext | None,
-        proxy: str | None,
-        max_redirects: int,
-        transport: Transport | None,
-    ) -> None:
-        if tls is not None and not isinstance(tls, ssl.SSLContext):
-            raise wrong_type("tls", "an ssl.SSLContext or None", tls)
-        if transport is not None:
-            _checked_hook("transport", transport)
-        Redirects(max_redirects)
-        self._tls = tls
-        self._proxy = proxy
-        self.max_redirects = max_redirects
-        self.transport = transport
-
-    def check(self, first: HTTPRequest) -> None:
-        """Refuse a proxy that cannot be used, before any I/O."""
-        if self.transport is None:
-            self.proxy_for(first)
-
-    def proxy_for(self, current: HTTPRequest) -> Proxy | None:
-        """Return the proxy to use, as the environment is now."""
-        return choose_proxy(
-            current.parts, self._proxy, urllib.request.getproxies, urllib.request.proxy_bypass
-        )
-
-    def tls_context(self) -> ssl.SSLContext:
-        return _default_context() if self._tls is None else self._tls
-
-
-@lru_cache(1)
-def _default_context() -> ssl.SSLContext:
-    # Loading the certificates takes tens of milliseconds: once per process.
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class _Handle:
@@ -800,7 +742,7 @@ class _Wire:
                 type=socket.SOCK_STREAM,
             )
         except OSError as exc:
-            raise ConnectFailed(address, _reason(exc)) from exc
+            raise ConnectFailed(address, reason(exc)) from exc
         failure: OSError | None = None
         for left, (family, kind, protocol, _, where) in zip(range(len(found), 0, -1), found):
             remaining = self.remaining()
@@ -821,7 +763,7 @@ class _Wire:
         assert failure is not None
         if isinstance(failure, socket.timeout):
             raise self._timed_out() from failure
-        raise ConnectFailed(address, _reason(failure)) from failure
+        raise ConnectFailed(address, reason(failure)) from failure
 
     def start_tls(self, context: ssl.SSLContext, host: str, address: str) -> None:
         """Do the TLS handshake."""
@@ -832,9 +774,9 @@ class _Wire:
         except socket.timeout as exc:
             raise self._timed_out() from exc
         except ssl.CertificateError as exc:
-            raise ConnectFailed(address, _reason(exc), False) from exc
+            raise ConnectFailed(address, reason(exc), False) from exc
         except (OSError, ValueError) as exc:
-            raise ConnectFailed(address, _reason(exc)) from exc
+            raise ConnectFailed(address, reason(exc)) from exc
 
     def open_tunnel(self, current: HTTPRequest, proxy: Proxy) -> None:
         """Have the proxy connect to the request's server."""
@@ -870,7 +812,7 @@ class _Wire:
             except socket.timeout as exc:
                 raise self._timed_out() from exc
             except OSError as exc:
-                raise ConnectionLost(_reason(exc)) from exc
+                raise ConnectionLost(reason(exc)) from exc
             rest = rest[sent:]
 
     def receive(self) -> bytes:
@@ -885,7 +827,7 @@ class _Wire:
                 # remaining() says which deadline it was, or goes on if the clock was early.
                 continue
             except OSError as exc:
-                raise ConnectionLost(_reason(exc)) from exc
+                raise ConnectionLost(reason(exc)) from exc
 
     def _timed_out(self) -> StreamTimeout:
         earliest = self.deadlines.earliest()
@@ -893,17 +835,6 @@ class _Wire:
         error = self.deadlines.expired(max(earliest, time.monotonic()))
         assert error is not None
         return error
-
-
-def _reason(exc: BaseException) -> str:
-    """Return an operating system's or OpenSSL's own words for a failure."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc.verify_message
-    if isinstance(exc, ssl.SSLError):
-        return exc.reason or type(exc).__name__
-    if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror
-    return str(exc) or type(exc).__name__
 
 
 class _Body:
@@ -993,7 +924,7 @@ class _ForeignBody:
             if self._handle.aborted:
                 # What its library makes of being closed while it reads.
                 raise StopIteration from None
-            raise _foreign(exc) from exc
+            raise foreign(exc) from exc
         error = self._deadlines.expired(time.monotonic())
         if error is not None:
             raise error
@@ -1003,11 +934,7 @@ class _ForeignBody:
         self._handle.abort()
 
 
-def _foreign(exc: Exception) -> TransportError:
-    return TransportError(f"the transport raised {type(exc).__name__}")
-
-
-def _request(first: HTTPRequest, settings: _Settings, handle: _Handle) -> HTTPResponse:
+def _request(first: HTTPRequest, settings: Settings, handle: _Handle) -> HTTPResponse:
     """Return the response that a request ends at, after redirects."""
     deadlines = Deadlines(first.timeouts, time.monotonic())
     redirects = Redirects(settings.max_redirects)
@@ -1029,7 +956,7 @@ def _request(first: HTTPRequest, settings: _Settings, handle: _Handle) -> HTTPRe
         raise
 
 
-def _exchange(current: HTTPRequest, settings: _Settings, wire: _Wire) -> HTTPResponse:
+def _exchange(current: HTTPRequest, settings: Settings, wire: _Wire) -> HTTPResponse:
     """Connect, send a request and return what is answered."""
     parts = current.parts
     try:
@@ -1092,7 +1019,7 @@ def _carry(
     except SSEWireError:
         raise
     except Exception as exc:
-        raise _foreign(exc) from exc
+        raise foreign(exc) from exc
     if not isinstance(response, HTTPResponse):
         raise wrong_type("what a transport returns", "an HTTPResponse", response)
     handle.adopt_response(response.close)
@@ -1109,7 +1036,7 @@ def _carry(
 
 
 def _open_stream(
-    first: HTTPRequest, settings: _Settings, handle: _Handle, parser: Parser[Any]
+    first: HTTPRequest, settings: Settings, handle: _Handle, parser: Parser[Any]
 ) -> EventStream:
     """Return the events of a response that has been found to be an event stream."""
     response = _request(first, settings, handle)

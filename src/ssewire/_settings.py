@@ -1,0 +1,96 @@
+"""What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
+
+May import: errors, _request.
+"""
+
+from __future__ import annotations
+
+import inspect
+import ssl
+import urllib.request
+from functools import lru_cache
+
+from ._request import HTTPRequest, Redirects, choose_proxy
+from .errors import TransportError, wrong_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._request import Proxy
+
+
+class Settings:
+    """What goes for all connections of one call.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense.
+    """
+
+    def __init__(
+        self, tls: ssl.SSLContext | None, proxy: str | None, max_redirects: int, transport: Any
+    ) -> None:
+        if tls is not None and not isinstance(tls, ssl.SSLContext):
+            raise wrong_type("tls", "an ssl.SSLContext or None", tls)
+        if transport is not None and not callable(transport):
+            raise wrong_type("transport", "a callable", transport)
+        Redirects(max_redirects)
+        self._tls = tls
+        self._proxy = proxy
+        self.max_redirects: int = max_redirects
+        self.transport: Any = transport
+
+    def check(self, first: HTTPRequest) -> None:
+        """Refuse a proxy that cannot be used, before any I/O."""
+        if self.transport is None:
+            self.proxy_for(first)
+
+    def proxy_for(self, current: HTTPRequest) -> Proxy | None:
+        """Return the proxy to use, as the environment is now."""
+        return choose_proxy(
+            current.parts, self._proxy, urllib.request.getproxies, urllib.request.proxy_bypass
+        )
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return what the caller gave, or the one that verifies as the system does."""
+        return _default_context() if self._tls is None else self._tls
+
+
+@lru_cache(1)
+def _default_context() -> ssl.SSLContext:
+    # Loading the certificates takes tens of milliseconds: once per process.
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def plain_callable(name: str, hook: Any) -> Any:
+    """Return a hook that can be called and is done when it returns, or None.
+
+    Raises:
+        TypeError: it is something else, such as a coroutine function.
+    """
+    if hook is not None:
+        if not callable(hook):
+            raise wrong_type(name, "a callable", hook)
+        if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
+            getattr(hook, "__call__", None)  # noqa: B004 - its type is looked at, not called
+        ):
+            raise TypeError(f"{name} must be a plain callable, not a coroutine function")
+    return hook
+
+
+def reason(exc: BaseException) -> str:
+    """Return an operating system's or OpenSSL's own words for a failure."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return exc.verify_message
+    if isinstance(exc, ssl.SSLError):
+        return exc.reason or type(exc).__name__
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return str(exc) or type(exc).__name__
+
+
+def foreign(exc: Exception) -> TransportError:
+    """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
+    return TransportError(f"the transport raised {type(exc).__name__}")
