@@ -13,7 +13,7 @@ PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def programs() -> list[tuple[str, str]]:
     found = []
-    for path in [ROOT / "README.md"]:
+    for path in [ROOT / "README.md", ROOT / "docs" / "clients.md"]:
         for number, match in enumerate(PROGRAM.finditer(path.read_text(encoding="utf-8")), 1):
             found.append((f"{path.name} program {number}", match.group(1)))
     return found

@@ -137,7 +137,7 @@ class ResponseReader:
         # Why nothing more comes out. To be raised once the pieces before it are used.
         self.error: TransportError | None = None
         # What came after the response, for whoever keeps the connection.
-        self.leftover = b""
+        self.leftover: bytes = b""
         # "head", "body", "size", "chunk", "crlf", "trailer", "done" or "failed".
         self._state = "head"
         # The bytes of the head; of a chunk's size line or trailer line if cut.
