@@ -1,0 +1,415 @@
+"""`python -m benchmarks.clients`: what a client costs per event and per open stream.
+
+The server is another process. Paced streams get one 120-byte event per packet:
+with asyncio the server waits until all clients have taken a round of events,
+with blocking clients it pauses between events. Each figure is that of a process of
+its own, the best of `--repeat`; CPU time is the process's own, user and system.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Callable
+
+from .processes import ROOT, environment, machine
+from .targets import Target
+
+# With its two line ends 120 bytes long.
+EVENT = b"event: message\ndata: " + b"x" * 97 + b"\n\n"
+PACKET = b"%x\r\n%s\r\n" % (len(EVENT), EVENT)
+HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+    b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nServer: bench\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+# Events in one chunk of a bulk response, and the chunk: just under 64 KiB.
+BULK_EVENTS = 540
+BULK = b"%x\r\n%s\r\n" % (len(EVENT) * BULK_EVENTS, EVENT * BULK_EVENTS)
+# Rounds that fill caches and free lists before the clock starts.
+WARM_UP = 5
+# Seconds between two events for a blocking client: several times what the slowest needs.
+PAUSE = 0.0003
+
+# The most that was allowed: of each peer's CPU time per event, and memory per stream.
+ASYNC_CPU = {"httpx2": 0.25, "httpx-sse": 0.25}
+ASYNC_MEMORY = {"httpx2": 0.25, "httpx-sse": 0.25}
+SYNC_PACED = {"httpx-sse": 0.5, "requests-sse": 0.75}
+SYNC_BULK = {"httpx-sse": 1 / 3, "requests-sse": 1 / 3}
+
+
+# --- the server
+
+
+def serve() -> None:
+    """Serve on a free port, which is printed; end with the standard input."""
+    _raise_file_limit()
+    streams: list[socket.socket] = []
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    print(listener.getsockname()[1], flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    while True:
+        connection, _ = listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            data = connection.recv(65536)
+            if not data:
+                break
+            request += data
+        target = request.partition(b" ")[2].partition(b" ")[0]
+        if target == b"/rounds":
+            connection.sendall(HEAD)
+            streams.append(connection)
+        elif target == b"/control":
+            # A byte asks for one event on each stream; the first may have come with the head.
+            asked = len(request.partition(b"\r\n\r\n")[2])
+            arguments = (connection, streams, asked)
+            threading.Thread(target=_rounds, args=arguments, daemon=True).start()
+            streams = []
+        elif target:
+            count = int(target.rpartition(b"/")[2])
+            work = _bulk if target.startswith(b"/bulk/") else _paced
+            threading.Thread(target=work, args=(connection, count), daemon=True).start()
+
+
+def _rounds(control: socket.socket, streams: list[socket.socket], asked: int) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(control)
+        for stream in streams:
+            stack.enter_context(stream)
+        while asked or control.recv(1):
+            asked = 0
+            for stream in streams:
+                stream.sendall(PACKET)
+
+
+def _paced(connection: socket.socket, count: int) -> None:
+    # Clients leave before the end.
+    with connection, suppress(OSError):
+        connection.sendall(HEAD)
+        for _ in range(count):
+            time.sleep(PAUSE)
+            connection.sendall(PACKET)
+        connection.sendall(b"0\r\n\r\n")
+
+
+def _bulk(connection: socket.socket, count: int) -> None:
+    with connection, suppress(OSError):
+        connection.sendall(HEAD)
+        for _ in range(count // BULK_EVENTS):
+            connection.sendall(BULK)
+        connection.sendall(b"0\r\n\r\n")
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run the server in another process; give its URL."""
+    command = [sys.executable, "-m", "benchmarks.clients", "--serve"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.stdin.close()
+            process.wait(10)
+
+
+# --- asyncio clients
+
+
+async def _ours(_: Any, url: str) -> AsyncIterator[Any]:
+    from ssewire import aio
+
+    async with aio.open_stream(url, proxy=None) as stream:
+        yield stream
+
+
+async def _httpx2(client: Any, url: str) -> AsyncIterator[Any]:
+    async with client.stream("GET", url) as response:
+        yield import_module("httpx2").EventSource(response)
+
+
+async def _httpx_sse(client: Any, url: str) -> AsyncIterator[Any]:
+    async with import_module("httpx_sse").aconnect_sse(client, "GET", url) as source:
+        yield source.aiter_sse()
+
+
+def _no_client() -> Any:
+    return None
+
+
+def _httpx_client(library: str) -> Callable[[], Any]:
+    def make() -> Any:
+        module = import_module(library)
+        limits = module.Limits(max_connections=None, max_keepalive_connections=None)
+        return module.AsyncClient(timeout=None, limits=limits, trust_env=False)
+
+    return make
+
+
+# Name, what is made once, and an asynchronous generator that opens a stream and gives its events.
+ASYNC: dict[str, tuple[Callable[[], Any], Any]] = {
+    "ssewire": (_no_client, _ours),
+    "httpx2": (_httpx_client("httpx2"), _httpx2),
+    "httpx-sse": (_httpx_client("httpx"), _httpx_sse),
+}
+
+
+async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[str, float]:
+    """Return the CPU microseconds per event and the KiB per open stream."""
+    make, opener = ASYNC[name]
+    client = make()
+    taken = 0
+    round_over = asyncio.Event()
+
+    async def consume(events: Any) -> None:
+        nonlocal taken
+        async for _ in events:
+            taken += 1
+            if taken % streams == 0:
+                round_over.set()
+
+    async def opened(opening: Any) -> tuple[Any, asyncio.Task[None]]:
+        return opening, asyncio.ensure_future(consume(await opening.__anext__()))
+
+    # What is imported and made once does not belong to a stream.
+    warm = opener(client, f"{url}/bulk/{BULK_EVENTS}")
+    async for _ in await warm.__anext__():
+        pass
+    await warm.aclose()
+    gc.collect()
+    before = _resident()
+    consumers = [await opened(opener(client, f"{url}/rounds")) for _ in range(streams)]
+    taken = 0
+    _, control = await asyncio.open_connection(*_address(url))
+    control.write(b"GET /control HTTP/1.1\r\n\r\n")
+    begin = 0.0
+    memory = 0.0
+    for number in range(WARM_UP + rounds):
+        if number == WARM_UP:
+            gc.collect()
+            memory = (_resident() - before) / streams
+            begin = time.process_time()
+        round_over.clear()
+        control.write(b"r")
+        await round_over.wait()
+    spent = time.process_time() - begin
+    assert taken == streams * (WARM_UP + rounds), taken
+    control.close()
+    for _, task in consumers:
+        task.cancel()
+    await asyncio.gather(*(task for _, task in consumers), return_exceptions=True)
+    for opening, _ in consumers:
+        await opening.aclose()
+    if client is not None:
+        await client.aclose()
+    return {"cpu": spent / (streams * rounds) * 1e6, "memory": memory / 1024}
+
+
+# --- blocking clients
+
+
+@contextmanager
+def _sync_ours(url: str) -> Iterator[Any]:
+    from ssewire import client
+
+    with client.open_stream(url, proxy=None) as stream:
+        yield stream
+
+
+@contextmanager
+def _sync_httpx_sse(url: str) -> Iterator[Any]:
+    httpx = import_module("httpx")
+    with (
+        httpx.Client(timeout=None, trust_env=False) as client,
+        import_module("httpx_sse").connect_sse(client, "GET", url) as source,
+    ):
+        yield source.iter_sse()
+
+
+@contextmanager
+def _sync_requests_sse(url: str) -> Iterator[Any]:
+    with import_module("requests_sse").EventSource(url) as source:
+        yield source
+
+
+SYNC: dict[str, Any] = {
+    "ssewire": _sync_ours,
+    "httpx-sse": _sync_httpx_sse,
+    "requests-sse": _sync_requests_sse,
+}
+
+
+def measure_sync(name: str, url: str, count: int) -> dict[str, float]:
+    """Return the CPU microseconds per event after the first few."""
+    with SYNC[name](url) as events:
+        iterator = iter(events)
+        for _ in range(WARM_UP):
+            next(iterator)
+        begin = time.process_time()
+        # Not to the end, after which some connect again.
+        for _ in range(count - 2 * WARM_UP):
+            next(iterator)
+        spent = time.process_time() - begin
+    return {"cpu": spent / (count - 2 * WARM_UP) * 1e6}
+
+
+# --- the whole
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.rpartition("/")[2].partition(":")
+    return host, int(port)
+
+
+def _resident() -> int:
+    """Return the bytes of memory that this process has now; the most so far where unknown."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _raise_file_limit() -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def versions(names: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the versions of what is installed, and why the others are not measured."""
+    found, skipped = {}, {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError as exc:
+            if name == "ssewire":
+                found[name] = "(source)"
+            else:
+                skipped[name] = f"not installed ({exc})"
+    return found, skipped
+
+
+def _measured(arguments: list[str], url: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.clients", "--url", url, *arguments]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(os.environ.get("SSEWIRE_PARSER", "auto")),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def compare(names: list[str], arguments: list[str], repeat: int) -> dict[str, dict[str, float]]:
+    """Return the best figures of each client, measured in turns."""
+    best: dict[str, dict[str, float]] = {}
+    with server() as url:
+        for _ in range(repeat):
+            for name in names:
+                figures = _measured([*arguments, "--measure", name], url)
+                kept = best.setdefault(name, figures)
+                for key, figure in figures.items():
+                    kept[key] = min(kept[key], figure)
+    return best
+
+
+def ratios(
+    what: str, key: str, figures: dict[str, dict[str, float]], bounds: dict[str, float]
+) -> Iterator[Target]:
+    for peer, bound in bounds.items():
+        if peer in figures:
+            ratio = figures["ssewire"][key] / figures[peer][key]
+            yield Target(f"{what}: times {peer}'s", ratio, bound, False)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.clients", description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="200 streams, one repeat")
+    arguments.add_argument("--streams", type=int)
+    arguments.add_argument("--repeat", type=int)
+    arguments.add_argument("--json", type=Path, metavar="FILE")
+    arguments.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    arguments.add_argument("--measure", metavar="CLIENT", help=argparse.SUPPRESS)
+    arguments.add_argument("--url", help=argparse.SUPPRESS)
+    arguments.add_argument("--path", help=argparse.SUPPRESS)
+    arguments.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    args = arguments.parse_args()
+    streams = args.streams or (200 if args.quick else 1000)
+    repeat = args.repeat or (1 if args.quick else 3)
+    events = 20_000 if args.quick else 50_000
+    if args.serve:
+        serve()
+    elif args.measure and args.path:
+        url = f"{args.url}/{args.path}/{args.count}"
+        print(json.dumps(measure_sync(args.measure, url, args.count)))
+    elif args.measure:
+        _raise_file_limit()
+        rounds = max(events // streams, 10)
+        print(json.dumps(asyncio.run(measure_async(args.measure, args.url, streams, rounds))))
+    else:
+        show(streams, repeat, args.quick, args.json)
+
+
+def show(streams: int, repeat: int, quick: bool, output: Path | None) -> None:
+    installed, skipped = versions(list({**ASYNC, **SYNC}))
+    print(f"{machine()}; CPU per event, best of {repeat}")
+    print("clients:", ", ".join(f"{name} {number}" for name, number in installed.items()))
+    for name, why in skipped.items():
+        print(f"skipped: {name}: {why}")
+    found: list[Target] = []
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+
+    several = ["--streams", str(streams), *(["--quick"] if quick else [])]
+    title = f"asyncio, {streams} streams, one event per packet"
+    figures = tables[title] = compare([n for n in ASYNC if n in installed], several, repeat)
+    found += ratios("asyncio, CPU per event", "cpu", figures, ASYNC_CPU)
+    found += ratios("asyncio, memory per stream", "memory", figures, ASYNC_MEMORY)
+
+    blocking = [name for name in SYNC if name in installed]
+    for path, count, bounds in (
+        ("paced", 2_000 if quick else 6_000, SYNC_PACED),
+        ("bulk", BULK_EVENTS * (40 if quick else 200), SYNC_BULK),
+    ):
+        title = "blocking, one event per packet" if path == "paced" else "blocking, in bulk"
+        figures = tables[title] = compare(blocking, ["--path", path, "--count", str(count)], repeat)
+        found += ratios(f"{title}, CPU per event", "cpu", figures, bounds)
+
+    for title, figures in tables.items():
+        print(f"\n{title}")
+        for name, row in figures.items():
+            memory = f"{row['memory']:9.1f} KiB per stream" if "memory" in row else ""
+            print(f"  {name:<14}{row['cpu']:9.2f} us{memory}")
+    print("\ntargets")
+    for target in found:
+        print(" ", target)
+    if output:
+        output.write_text(json.dumps({"machine": machine(), "tables": tables}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
