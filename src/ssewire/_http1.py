@@ -47,8 +47,14 @@ _LF = 10
 _USUAL_SIZE_LINE = 10
 
 
-def request_head(request: HTTPRequest, proxy: Proxy | None = None) -> bytes:
-    """Return the head of a request; through a proxy (without CONNECT) if one is given."""
+def request_head(
+    request: HTTPRequest, proxy: Proxy | None = None, *, keep_alive: bool = False
+) -> bytes:
+    """Return the head of a request; through a proxy (without CONNECT) if one is given.
+
+    Args:
+        keep_alive: do not ask the server to close the connection after the response.
+    """
     fields = request.wire_headers()
     parts = request.parts
     target = parts.target
@@ -56,7 +62,7 @@ def request_head(request: HTTPRequest, proxy: Proxy | None = None) -> bytes:
         target = f"http://{parts.authority}{target}"
         if proxy.authorization is not None:
             fields.append((b"Proxy-Authorization", proxy.authorization.encode("ascii")))
-    if "connection" not in request.headers:
+    if not keep_alive and "connection" not in request.headers:
         # One request per connection, so no server need keep it for another.
         fields.append((b"Connection", b"close"))
     return _head(f"{request.method} {target} HTTP/1.1", fields)
@@ -124,6 +130,7 @@ class ResponseReader:
         "_state",
         "_trailer_size",
         "_tunnel",
+        "begun",
         "error",
         "head",
         "leftover",
@@ -132,6 +139,8 @@ class ResponseReader:
     def __init__(self, method: str = "GET", *, tunnel: bool = False) -> None:
         self._method = method
         self._tunnel = tunnel
+        # Whether any byte of the response has come.
+        self.begun: bool = False
         # The response's head, once it is complete.
         self.head: ResponseHead | None = None
         # Why nothing more comes out. To be raised once the pieces before it are used.
@@ -223,6 +232,7 @@ class ResponseReader:
         """Collect the head; return what follows it."""
         buffer = self._line
         buffer += data
+        self.begun = bool(buffer)
         while True:
             # A server that speaks something else may never send a line end.
             start = bytes(buffer[self._head_pos : self._head_pos + 5])

@@ -20,15 +20,32 @@ if TYPE_CHECKING:
     from ._request import Proxy
 
 
+# Idle connections that a pool keeps for one server: a client talks to one, and
+# what is idle beyond these is left over from a burst.
+POOL_SIZE = 20
+
+# Seconds after which an idle connection is not used again: below the 60 s and
+# 75 s after which common balancers and nginx close it.
+POOL_IDLE = 30.0
+
+
 class Settings:
-    """What goes for all connections of one call.
+    """What goes for all connections of one call, or of one client.
+
+    Args:
+        pool: keeps connections for further requests; None closes each after its response.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
     """
 
     def __init__(
-        self, tls: ssl.SSLContext | None, proxy: str | None, max_redirects: int, transport: Any
+        self,
+        tls: ssl.SSLContext | None,
+        proxy: str | None,
+        max_redirects: int,
+        transport: Any,
+        pool: Any = None,
     ) -> None:
         if tls is not None and not isinstance(tls, ssl.SSLContext):
             raise wrong_type("tls", "an ssl.SSLContext or None", tls)
@@ -39,6 +56,7 @@ class Settings:
         self._proxy = proxy
         self.max_redirects: int = max_redirects
         self.transport: Any = transport
+        self.pool: Any = pool
 
     def check(self, first: HTTPRequest) -> None:
         """Refuse a proxy that cannot be used, before any I/O."""

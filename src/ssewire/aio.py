@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import operator
+import os
 import random
 import socket
 import ssl
@@ -21,6 +22,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Awaitable
+from functools import partial
 from itertools import zip_longest
 from typing import Callable, Generic, TypeVar
 
@@ -40,7 +42,7 @@ from ._request import (
     make_inflater,
     parse_retry_after,
 )
-from ._settings import Settings, foreign, plain_callable, reason
+from ._settings import POOL_IDLE, POOL_SIZE, Settings, foreign, plain_callable, reason
 from .errors import (
     ConnectFailed,
     ConnectionLost,
@@ -59,7 +61,15 @@ from .reconnect import Connect, Reconnection, ReconnectPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Generator, Iterator
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Coroutine,
+        Generator,
+        Hashable,
+        Iterator,
+        MutableMapping,
+    )
     from types import TracebackType
     from typing import Any, Union
 
@@ -67,6 +77,8 @@ if TYPE_CHECKING:
 
     from ._headers import HeaderSource
     from ._request import Proxy, ResponseHead
+
+    _KeptByLoop = MutableMapping[asyncio.AbstractEventLoop, dict[Hashable, list["_Kept"]]]
 
     Item = Union[ServerSentEvent, Comment]
     Body = Union[bytes, bytearray, memoryview]
@@ -850,6 +862,7 @@ class _Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_give",
         "_heading",
         "_loop",
         "_parser",
@@ -885,6 +898,8 @@ class _Connection(asyncio.BufferedProtocol):
         self.error: SSEWireError | None = None
         self._view = _shared_buffer(loop)
         self._transport: asyncio.Transport | None = None
+        # Takes the transport over once the response is through; None if it is to be closed.
+        self._give: Callable[[asyncio.Transport], object] | None = None
         # None while bytes are wanted.
         self._parser: Parser[Any] | None = None
         # Done when there is news for the task that waits; None if none does.
@@ -1015,6 +1030,15 @@ class _Connection(asyncio.BufferedProtocol):
             raise self.error or ConnectionLost("the connection was closed")
         return reader.head
 
+    def reuse(self, transport: asyncio.Transport) -> None:
+        """Go on with a connection that carried another request before."""
+        self._transport = transport
+        transport.set_protocol(self)
+
+    def give_away(self, give: Callable[[asyncio.Transport], object]) -> None:
+        """Have `give` called with the transport once the response is through, if it is any good."""
+        self._give = give
+
     async def connect(self, host: str, port: int, address: str) -> None:
         """Connect to the address of the host that answers first."""
 
@@ -1144,16 +1168,28 @@ class _Connection(asyncio.BufferedProtocol):
         return False
 
     def _end(self, error: SSEWireError | None) -> None:
-        """Close the socket and wake who waits."""
+        """Close the socket, or give it away, and wake who waits."""
         if self.ended:
             return
         self.ended = True
         self.error = error
         self._disarm()
-        # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye. All
-        # that we had to say has long been said, or need not be any more.
-        if self._transport is not None and not self._loop.is_closed():
-            self._transport.abort()
+        transport = self._transport
+        if transport is not None and not self._loop.is_closed():
+            # Of a request that was answered before it was through, some is still to be sent.
+            if (
+                self._give is not None
+                and error is None
+                and self.reader.reusable
+                and not transport.get_write_buffer_size()
+            ):
+                if self._paused:
+                    transport.resume_reading()
+                self._give(transport)
+            else:
+                # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
+                # All that we had to say has long been said, or need not be any more.
+                transport.abort()
         if self._waiter is not None:
             self._wake(self._waiter)
 
@@ -1481,7 +1517,7 @@ async def _request(first: HTTPRequest, settings: Settings) -> HTTPResponse:
 
 
 async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlines) -> HTTPResponse:
-    """Connect, send a request and return what is answered."""
+    """Connect, or take a connection that was kept; send a request, return what is answered."""
     loop = asyncio.get_running_loop()
     parts = current.parts
     try:
@@ -1489,7 +1525,21 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
     except ValueError as exc:
         # Met after a redirect; the first request's was checked before.
         raise ConnectFailed(parts.address, str(exc), False) from exc
+    key = (parts.scheme, parts.host, parts.port, proxy)
+    pool: Pool | None = settings.pool
+    transport = None if pool is None else pool.take(loop, key)
     secure = parts.scheme == "https"
+    while transport is not None:
+        connection = _Connection(loop, deadlines, _http1.ResponseReader(current.method), False)
+        connection.reuse(transport)
+        try:
+            return await _answer(connection, current, None if secure else proxy, pool, key)
+        except ConnectionLost:
+            if connection.reader.begun:
+                raise
+        # The server had closed it while it was idle, or just then (RFC 9112, 9.3.1).
+        transport = None if pool is None else pool.take(loop, key)
+        deadlines.start_connect(loop.time())
     reader = first_reader = _http1.ResponseReader(current.method)
     if secure:
         first_reader = _http1.ResponseReader("CONNECT", tunnel=True)
@@ -1507,8 +1557,27 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
             context = settings.tls_context()
             await connection.start_tls(context, parts.host, parts.address, reader)
             proxy = None
-        deadlines.start_head(loop.time())
-        head = await connection.ask(_http1.request_head(current, proxy) + (current.body or b""))
+    except BaseException:
+        connection.close()
+        raise
+    return await _answer(connection, current, proxy, pool, key)
+
+
+async def _answer(
+    connection: _Connection,
+    current: HTTPRequest,
+    proxy: Proxy | None,
+    pool: Pool | None,
+    key: Hashable,
+) -> HTTPResponse:
+    """Send a request on a connection that is made, and return what is answered."""
+    loop = asyncio.get_running_loop()
+    try:
+        connection.deadlines.start_head(loop.time())
+        request_head = _http1.request_head(current, proxy, keep_alive=pool is not None)
+        if pool is not None:
+            connection.give_away(partial(pool.give, loop, key))
+        head = await connection.ask(request_head + (current.body or b""))
         connection.begin_body(current.timeouts)
         body = _Body(connection, head.headers)
         response = HTTPResponse(head.status, head.headers, body, url=current.url, close=body.close)
@@ -1517,6 +1586,97 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
     except BaseException:
         connection.close()
         raise
+
+
+class Pool:
+    """Connections that wait for further requests, for clients that make many to one server.
+
+    Each belongs to the loop it was opened in, and each process has its own.
+    """
+
+    def __init__(self) -> None:
+        self._kept: _KeptByLoop = weakref.WeakKeyDictionary()
+        self._process = os.getpid()
+
+    def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:
+        """Return the connection given last for `key`; None if there is none that may be used."""
+        if self._process != os.getpid():
+            # A forked child must neither write to its parent's connections nor end them.
+            self._kept = weakref.WeakKeyDictionary()
+            self._process = os.getpid()
+        kept = self._kept.get(loop, {}).get(key, [])
+        while kept:
+            idle = kept[-1]
+            if idle.usable():
+                return idle.release()
+            idle.close()
+        return None
+
+    def give(
+        self, loop: asyncio.AbstractEventLoop, key: Hashable, transport: asyncio.Transport
+    ) -> None:
+        """Keep a connection, or close it if there are enough."""
+        kept = self._kept.setdefault(loop, {}).setdefault(key, [])
+        if transport.is_closing() or len(kept) >= POOL_SIZE:
+            transport.abort()
+        else:
+            transport.set_protocol(_Kept(kept, transport, loop))
+
+    def close(self) -> None:
+        """Close what is kept; those of another loop once that runs on."""
+        kept_by_loop, self._kept = self._kept, weakref.WeakKeyDictionary()
+        if self._process != os.getpid():
+            return
+        try:
+            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        for loop, by_key in kept_by_loop.items():
+            for kept in by_key.values():
+                for idle in list(kept):
+                    if loop is here:
+                        idle.close()
+                    elif not loop.is_closed():
+                        loop.call_soon_threadsafe(idle.close)
+
+
+class _Kept(asyncio.Protocol):
+    """A connection that is idle: whatever happens to it makes it useless."""
+
+    __slots__ = ("_kept", "_loop", "_transport", "_until")
+
+    def __init__(
+        self, kept: list[_Kept], transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._kept = kept
+        self._transport = transport
+        self._loop = loop
+        self._until = loop.time() + POOL_IDLE
+        kept.append(self)
+
+    def usable(self) -> bool:
+        """Say whether a request may be sent on it."""
+        return not self._transport.is_closing() and self._loop.time() < self._until
+
+    def release(self) -> asyncio.Transport:
+        """Take it out of the pool."""
+        self._kept.remove(self)
+        return self._transport
+
+    def close(self) -> None:
+        """Take it out of the pool and close it. Idempotent."""
+        if self in self._kept:
+            self._kept.remove(self)
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self.close()
+
+    def eof_received(self) -> None:
+        self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.close()
 
 
 async def _carry(current: HTTPRequest, transport: Transport, deadlines: Deadlines) -> HTTPResponse:
