@@ -1,11 +1,17 @@
-"""Read a file or standard input as it comes, with a progress bar where one helps."""
+"""Read a file or standard input as it comes, with a progress bar where one helps.
+
+May import: _limits.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import stat
 import sys
 import time
+
+from .._limits import MAX_EVENT_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +25,24 @@ _CHUNK = 64 * 1024
 _BAR_FROM = 8 * 2**20
 _BAR_WIDTH = 30
 _BAR_EVERY = 0.1  # seconds; a terminal shows no more
+
+
+def add_max_event_size(parser: argparse.ArgumentParser) -> None:
+    """Add the option --max-event-size, which gives what `Parser` takes."""
+    parser.add_argument(
+        "--max-event-size",
+        type=_size,
+        default=MAX_EVENT_SIZE,
+        metavar="BYTES",
+        help="refuse larger events (default: %(default)s; 0: no limit)",
+    )
+
+
+def _size(text: str) -> int | None:
+    size = int(text)
+    if size < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return size or None
 
 
 def read_chunks(path: str) -> Iterator[bytes]:

@@ -1,8 +1,9 @@
 """Find the command, run it, and end quietly: exit codes are decided here.
 
-0 done; 1 the stream was bad (too large an event, say); 2 bad usage or a file
-that cannot be read; 130 interrupted; 141 the reader of our output went away
-(the codes that a shell shows for SIGINT and SIGPIPE).
+0 done; 1 the stream was bad or refused; 2 wrong usage, or a file that cannot
+be read or written; 3 the transport failed for good; 130 interrupted; 141 the
+reader of our output went away (the codes that a shell shows for SIGINT and
+SIGPIPE).
 """
 
 from __future__ import annotations
@@ -14,61 +15,78 @@ import sys
 from importlib import import_module
 
 from .._version import __version__
-from ..errors import SSEWireError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+from ..errors import ContentTypeError, SSEWireError, StatusError, TransportError
+from ._output import CommandError, sentence, warn
 
 EXIT_BAD_STREAM = 1
 EXIT_USAGE = 2
+EXIT_TRANSPORT = 3
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
-# Command -> module; only that of the command given is imported, because the
-# network's and Claude's cost more than all of `parse`.
+# Command -> module and what `ssewire --help` says of it. Only the module of the
+# command given is imported: the network's cost more than all of `parse`.
 _COMMANDS = {
-    "parse": "parse",
-    "claude-parse": "claude_parse",
-    "demo": "demo",
+    "parse": ("parse", "write the events of a file or of standard input as NDJSON"),
+    "tail": ("tail", "follow an event stream, across reconnects"),
+    "record": ("record", "write a stream to a file as it comes, with its timing"),
+    "claude-parse": ("claude_parse", "print the text or message of a recorded Claude stream"),
+    "demo": ("demo", "print the text of a bundled stream; needs no network and no key"),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command named in `argv` (default: the process's arguments); return the exit code."""
-    parser = argparse.ArgumentParser(prog="ssewire", description="Server-sent events.")
-    parser.add_argument("--version", action="version", version=f"ssewire {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    if argv is None:
-        argv = sys.argv[1:]
-    for module in _modules([argv[0]] if argv and argv[0] in _COMMANDS else _COMMANDS):
-        module.add_parser(subparsers)
-    args = parser.parse_args(argv)
-    # Output is UTF-8 whatever the locale says, as the input is.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code: int = args.run(args)
-        sys.stdout.flush()
-        return code
+        return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Python flushes stdout once more at exit, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        args = _parse(argv)
+        # Output is UTF-8 whatever the locale says, as the input is.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except CommandError as exc:
+        warn(str(exc))
+        return EXIT_USAGE
     except SSEWireError as exc:
-        print(f"ssewire: {exc}", file=sys.stderr)
-        return EXIT_BAD_STREAM
+        warn(sentence(exc))
+        refused = isinstance(exc, (StatusError, ContentTypeError))
+        transport = isinstance(exc, TransportError) and not refused
+        return EXIT_TRANSPORT if transport else EXIT_BAD_STREAM
+    except BrokenPipeError:
+        raise
     except OSError as exc:
-        print(f"ssewire: {_sentence(exc)}", file=sys.stderr)
+        warn(_sentence(exc))
         return EXIT_USAGE
 
 
-def _modules(commands: Iterable[str]) -> list[Any]:
-    return [import_module(f"{__package__}.{_COMMANDS[command]}") for command in commands]
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="ssewire", description="Server-sent events.")
+    parser.add_argument("--version", action="version", version=f"ssewire {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    given = argv[0] if argv else None
+    for command, (module, summary) in _COMMANDS.items():
+        if command == given:
+            import_module(f"{__package__}.{module}").add_parser(subparsers)
+        else:
+            # For the list in --help, and for the names that an error offers.
+            subparsers.add_parser(command, help=summary).set_defaults(run=None)
+    args = parser.parse_args(argv)
+    if args.run is None:
+        parser.error("the command comes first")
+    return args
 
 
 def _sentence(exc: OSError) -> str:

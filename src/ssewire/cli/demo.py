@@ -22,7 +22,6 @@ def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
         "demo",
-        help="print the text of a bundled stream; needs no network and no key",
         description="Parse a bundled stream in the shape of Claude's and print its text.",
     )
     parser.set_defaults(run=run)

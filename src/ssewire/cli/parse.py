@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
 
-from .._limits import MAX_EVENT_SIZE
 from ..encoder import encode
-from ..event import Comment, ServerSentEvent
+from ..event import Comment
 from ..parser import Parser
 from ..stream import iter_events
-from ._input import read_chunks
+from ._input import add_max_event_size, read_chunks
+from ._output import json_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
         "parse",
-        help="write the events of a file or of standard input as NDJSON",
         description="Write each event as one JSON object on a line of its own, as soon as it is "
         "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
     )
@@ -39,22 +37,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--stats", action="store_true", help="write counts by type and speed at the end, not events"
     )
-    parser.add_argument(
-        "--max-event-size",
-        type=_size,
-        default=MAX_EVENT_SIZE,
-        metavar="BYTES",
-        help="refuse larger events (default: %(default)s; 0: no limit)",
-    )
+    add_max_event_size(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire parse`."""
-    parser = Parser(comments=args.comments, max_event_size=args.max_event_size or None)
+    parser = Parser(comments=args.comments, max_event_size=args.max_event_size)
     if args.stats:
         return _write_stats(args.file, parser)
-    write = _write_raw if args.raw else _write_json
+    write = encode if args.raw else json_line
     out = sys.stdout.buffer
     with iter_events(_flushing(read_chunks(args.file)), parser) as events:
         try:
@@ -66,34 +58,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _size(text: str) -> int:
-    size = int(text)
-    if size < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return size
-
-
 def _flushing(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Pass `chunks` on, and before each wait for the next let the reader see all so far."""
     for chunk in chunks:
         yield chunk
         sys.stdout.buffer.flush()
-
-
-def _write_json(item: ServerSentEvent | Comment) -> bytes:
-    if isinstance(item, Comment):
-        fields: dict[str, object] = {"comment": item.text}
-    else:
-        fields = {"event": item.event, "data": item.data}
-        if item.id:
-            fields["id"] = item.id
-        if item.retry is not None:
-            fields["retry"] = item.retry
-    return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
-
-
-def _write_raw(item: ServerSentEvent | Comment) -> bytes:
-    return encode(item)
 
 
 def _write_stats(path: str, parser: Parser[Any]) -> int:

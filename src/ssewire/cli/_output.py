@@ -1,0 +1,151 @@
+"""What commands write in the same way: events, failures, and files that must be whole.
+
+May import: errors, event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import sys
+import threading
+
+from ..errors import ContentTypeError, RetriesExhausted, SSEWireError, StatusError
+from ..event import Comment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any, TypeVar
+
+    from typing_extensions import Self
+
+    from ..event import ServerSentEvent
+
+    T = TypeVar("T")
+
+# What a terminal could take for a command: C0 but for tab and line feed, DEL, C1.
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+}
+
+
+class CommandError(Exception):
+    """What was asked cannot be done; the text is one sentence for the user. Exit code 2."""
+
+
+def json_line(item: ServerSentEvent | Comment, **more: object) -> bytes:
+    """Return an event or comment as one line of JSON, with the fields `more` at its end."""
+    if isinstance(item, Comment):
+        fields: dict[str, object] = {"comment": item.text}
+    else:
+        fields = {"event": item.event, "data": item.data}
+        if item.id:
+            fields["id"] = item.id
+        if item.retry is not None:
+            fields["retry"] = item.retry
+    fields.update(more)
+    text = json.dumps(fields, ensure_ascii=False) + "\n"
+    # An ID from the command line may hold bytes that are not UTF-8: escaped, it is JSON still.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def printable(text: str) -> str:
+    """Return the peer's text without what would steer a terminal."""
+    return text.translate(_CONTROLS)
+
+
+def sentence(exc: SSEWireError) -> str:
+    """Return what a failure is, in a sentence; below it what a server gave as the reason."""
+    text = str(exc)
+    if isinstance(exc, RetriesExhausted) and exc.__cause__ is not None:
+        text += f", the last one: {exc.__cause__}"
+    if isinstance(exc, StatusError):
+        # Less the short excerpt that it ends in: all of what there is follows.
+        text = f"the server answered with status {exc.status}"
+    if isinstance(exc, (StatusError, ContentTypeError)) and exc.body.strip():
+        body = printable(exc.body.decode("utf-8", "replace").replace("\r\n", "\n").strip())
+        text += ":\n  " + body.replace("\n", "\n  ")
+    return text
+
+
+def warn(text: str) -> None:
+    """Tell the user something on stderr, at once."""
+    print(f"ssewire: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def file_errors(verb: str, path: str) -> Iterator[None]:
+    """Make a sentence of an OSError that the file `path` is at fault for.
+
+    Raises:
+        CommandError: "cannot `verb` `path`: reason".
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise CommandError(f"cannot {verb} {path}: {exc.strerror or exc}") from exc
+
+
+def refuse_special(path: str) -> None:
+    """Refuse to write to what is there but is no regular file: it would be replaced or block.
+
+    Raises:
+        CommandError: it is a folder, a device or a pipe.
+    """
+    with file_errors("write", path):
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            raise CommandError(f"cannot write {path}: not a regular file")
+
+
+class Interrupts:
+    """Put Ctrl-C off while something is handled, so that it ends a command between two things.
+
+    A second one is not put off: a write to a reader that has stopped reading
+    would wait for ever. Where SIGINT is ignored, or this is not the main
+    thread, nothing changes.
+    """
+
+    def __init__(self) -> None:
+        # In wait(): nothing is half done.
+        self._waiting = False
+        # One has come that has not been acted on.
+        self._pending = False
+        self._installed = False
+
+    def __enter__(self) -> Self:
+        if (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            signal.signal(signal.SIGINT, self._on_signal)
+            self._installed = True
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def wait(self, items: Iterator[T]) -> T | None:
+        """Return the next of `items`, None at their end.
+
+        Raises:
+            KeyboardInterrupt: at once, or where one came since the last wait.
+        """
+        self._waiting = True
+        try:
+            # After the line above: one that comes between the two is not missed.
+            if self._pending:
+                raise KeyboardInterrupt
+            return next(items, None)
+        finally:
+            self._waiting = False
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> Any:
+        if self._waiting or self._pending:
+            raise KeyboardInterrupt
+        self._pending = True

@@ -1,0 +1,141 @@
+"""The options of a request, named as curl's, for the commands that make one.
+
+May import: client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import ssl
+import sys
+
+from ..client import Timeouts
+from ._output import CommandError, file_errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def add_request_options(parser: argparse.ArgumentParser, *, stall: bool) -> None:
+    """Add the URL and the options of a request; `stall` where somebody waits for events."""
+    parser.add_argument("url", metavar="URL", help="http or https")
+    group = parser.add_argument_group("request")
+    group.add_argument(
+        "-H",
+        "--header",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="send this header; 'NAME;' sends it empty, @FILE reads headers from a file, which "
+        "keeps keys out of the list of processes; repeatable",
+    )
+    group.add_argument(
+        "-d",
+        "--data",
+        action="append",
+        type=lambda text: (text, False),
+        dest="data",
+        metavar="DATA",
+        help="POST this; @FILE (@- is standard input) reads it from there, less line ends; "
+        "several are joined by &; its type is application/x-www-form-urlencoded unless -H "
+        "says otherwise",
+    )
+    group.add_argument(
+        "--data-binary",
+        action="append",
+        type=lambda text: (text, True),
+        dest="data",
+        metavar="DATA",
+        help="as -d, but a file is sent as it is",
+    )
+    group.add_argument("-X", "--request", metavar="METHOD", help="default: GET; with data: POST")
+    group.add_argument(
+        "-k", "--insecure", action="store_true", help="do not verify the server's certificate"
+    )
+    group = parser.add_argument_group("timeouts, in seconds (default: none, but for connecting)")
+    for name, covers in (
+        ("connect-timeout", f"name lookup, TCP and TLS together (default: {Timeouts().connect:g})"),
+        ("head-timeout", "until the response head"),
+        ("idle", "without any byte"),
+        ("stall", "without an event; comments do not count"),
+        ("total", "a whole connection"),
+    ):
+        if name != "stall" or stall:
+            default = Timeouts().connect if name == "connect-timeout" else None
+            group.add_argument(f"--{name}", type=float, default=default, metavar="S", help=covers)
+
+
+def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `client` takes for a request, of the options given.
+
+    Raises:
+        CommandError: a file that cannot be read, or a header without a name.
+        ValueError: a timeout that makes no sense. The rest is checked by `client`.
+    """
+    headers = [field for text in args.header for field in _headers(text)]
+    body = None
+    if args.data is not None:
+        body = b"&".join(_data(text, binary) for text, binary in args.data)
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    return {
+        "url": args.url,
+        "method": args.request or ("GET" if body is None else "POST"),
+        "headers": headers,
+        "body": body,
+        "timeouts": Timeouts(
+            connect=args.connect_timeout,
+            head=args.head_timeout,
+            idle=args.idle,
+            stall=getattr(args, "stall", None),
+            total=args.total,
+        ),
+        "tls": _unverified() if args.insecure else None,
+    }
+
+
+def _headers(text: str) -> list[tuple[str, str]]:
+    if text.startswith("@"):
+        # Not splitlines(): a value may hold what only Unicode takes for a line end.
+        lines = os.fsdecode(_read(text[1:])).split("\n")
+        return [_header(line) for line in lines if line.strip()]
+    return [_header(text)]
+
+
+def _header(text: str) -> tuple[str, str]:
+    # No message shows the text: it may be a key.
+    name, colon, value = text.partition(":")
+    value = value.strip()
+    if colon and value:
+        return name, value
+    if colon:
+        raise CommandError("a header without a value; to send one that is empty: 'NAME;'")
+    name = text.rstrip()
+    if name.endswith(";"):
+        return name[:-1], ""
+    raise CommandError("a header is written 'NAME: VALUE'")
+
+
+def _data(text: str, binary: bool) -> bytes:
+    if not text.startswith("@"):
+        return os.fsencode(text)
+    data = _read(text[1:])
+    # As curl does.
+    return data if binary else data.translate(None, b"\r\n\0")
+
+
+def _read(path: str) -> bytes:
+    with file_errors("read", path):
+        if path == "-":
+            return sys.stdin.buffer.read()
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,224 @@
+"""`ssewire record`: the bytes of a stream to a file as they come, and when they came beside it.
+
+FILE holds the decoded body, nothing else: `ssewire parse FILE` reads it.
+FILE.times is NDJSON in UTF-8. Its first line:
+    {"version": 1, "method": "GET", "url": "https://host/path", "status": 200,
+     "content_type": "text/event-stream", "date": "2025-01-31T12:00:00Z"}
+(the URL after redirects, less its query, where people put keys; content_type
+may be null; the date, UTC, of the response head). Then one line per read:
+    {"offset": 0, "size": 120, "seconds": 0.001234}
+(size > 0; seconds since the response head, never falling). Last:
+    {"end": "complete", "seconds": 12.5}
+or "interrupted", or "failed" with "error": text; no such line: killed. Other
+keys may be added. May import: client, errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+from .._request import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream
+from ..client import request
+from ..errors import ContentTypeError, SSEWireError, StatusError
+from ._output import CommandError, Interrupts, file_errors, refuse_special
+from ._request_options import add_request_options, request_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
+    from ..client import HTTPResponse
+
+_EPILOG = """\
+FILE.times, NDJSON, says when each piece of FILE arrived. Both files are whole
+whatever ends the recording; an older recording of that name is lost once the
+response has been accepted.
+
+exit codes:
+  0    the whole body is in FILE
+  1    refused: status, content type
+  2    wrong usage, or a file that cannot be read or written
+  3    the transport failed; what came before is in FILE
+  130  interrupted (SIGINT); what came before is in FILE
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "record",
+        description="Write the body of one response to a file as it comes, decoded but\n"
+        "otherwise as it is, and beside it when each piece arrived.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="where to; FILE.times has the timing"
+    )
+    parser.add_argument(
+        "--any", action="store_true", help="record any response, whatever its status and type"
+    )
+    add_request_options(parser, stall=False)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out `ssewire record`."""
+    try:
+        arguments = request_arguments(args)
+    except ValueError as exc:
+        raise CommandError(str(exc)) from exc
+    # Before the request: one that cannot be kept might have cost something.
+    recording = _Recording(args.output)
+    try:
+        try:
+            response = request(**arguments)
+        except ValueError as exc:
+            raise CommandError(str(exc)) from exc
+        with response:
+            if not args.any:
+                _check(response)
+            with Interrupts() as interrupts:
+                _record(response, arguments["method"], recording, interrupts)
+    finally:
+        recording.close()
+    return 0
+
+
+def _check(response: HTTPResponse) -> None:
+    """Refuse a response that is no event stream, as `open_stream` does.
+
+    Raises:
+        StatusError, ContentTypeError: with the first KiB of the body.
+    """
+    if response.status == 200 and is_event_stream(response.headers):
+        return
+    # An error must not hang on a server that says no and then nothing.
+    patience = threading.Timer(ERROR_BODY_PATIENCE, response.close)
+    patience.start()
+    body = b""
+    try:
+        for chunk in response.chunks:
+            body += bytes(chunk)
+            if len(body) >= ERROR_BODY:
+                break
+    except SSEWireError:
+        pass  # The status is the news; what there is of the body will do.
+    finally:
+        patience.cancel()
+    body = body[:ERROR_BODY]
+    if response.status != 200:
+        raise StatusError(response.status, response.headers, body)
+    raise ContentTypeError(response.headers.get("Content-Type"), body)
+
+
+def _record(
+    response: HTTPResponse, method: str, recording: _Recording, interrupts: Interrupts
+) -> None:
+    recording.start(response, method)
+    how: dict[str, object] = {"end": "interrupted"}
+    try:
+        while True:
+            chunk = interrupts.wait(response.chunks)
+            if chunk is None:
+                how = {"end": "complete"}
+                return
+            recording.add(bytes(chunk))
+    except (SSEWireError, CommandError) as exc:
+        how = {"end": "failed", "error": str(exc)}
+        raise
+    finally:
+        recording.end(how)
+
+
+class _Recording:
+    """The two files of a recording.
+
+    Raises:
+        CommandError: one of them cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._paths = (path, f"{path}.times")
+        # Those that were not there; to be removed if nothing is recorded.
+        self._made: list[str] = []
+        self._files: list[BinaryIO] = []
+        self._started = 0.0
+        self._offset = 0
+        self._reads = 0
+        for name in self._paths:
+            refuse_special(name)
+        try:
+            for name in self._paths:
+                made = not os.path.exists(name)
+                with file_errors("write", name):
+                    # Kept as it is until a response is accepted. Unbuffered: each
+                    # write is to be seen by who follows the file.
+                    self._files.append(open(name, "ab", buffering=0))  # noqa: SIM115
+                if made:
+                    self._made.append(name)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, response: HTTPResponse, method: str) -> None:
+        """Begin anew with an accepted response."""
+        self._started = time.monotonic()
+        self._made = []
+        for name, file in zip(self._paths, self._files):
+            with file_errors("write", name):
+                file.truncate(0)
+        url = urlsplit(response.url)._replace(query="", fragment="").geturl()
+        self._line(
+            {
+                "version": 1,
+                "method": method.upper(),
+                "url": url,
+                "status": response.status,
+                "content_type": response.headers.get("Content-Type"),
+                "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }
+        )
+
+    def add(self, chunk: bytes) -> None:
+        """Write a piece of the body that has just arrived."""
+        seconds = self._seconds()
+        self._write(0, chunk)
+        # Only now: a line never speaks of bytes that are not there.
+        self._line({"offset": self._offset, "size": len(chunk), "seconds": seconds})
+        self._offset += len(chunk)
+        self._reads += 1
+
+    def end(self, how: dict[str, object]) -> None:
+        """Write how it ended, also to stderr."""
+        seconds = self._seconds()
+        self._line({**how, "seconds": seconds})
+        print(
+            f"[{how['end']}: {self._offset} bytes in {self._reads} reads, {seconds:.1f} s]",
+            file=sys.stderr,
+        )
+
+    def close(self) -> None:
+        """Close the files; remove them where there were none and nothing was recorded."""
+        for file in self._files:
+            file.close()
+        for name in self._made:
+            os.unlink(name)
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 6)
+
+    def _line(self, fields: dict[str, object]) -> None:
+        self._write(1, (json.dumps(fields) + "\n").encode())
+
+    def _write(self, which: int, data: bytes) -> None:
+        rest = memoryview(data)
+        with file_errors("write", self._paths[which]):
+            while rest:
+                rest = rest[self._files[which].write(rest) :]

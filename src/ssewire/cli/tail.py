@@ -1,0 +1,300 @@
+"""`ssewire tail`: follow a stream across reconnects, and across runs with --save-id.
+
+An event counts as handed out once it has been printed and flushed; its ID is
+saved after that and before anything else happens. Killed in between, the next
+run gets that one event again; none is ever lost.
+May import: client, errors, reconnect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import time
+
+from ..client import EventSource, ReconnectPolicy, open_stream
+from ..errors import StatusError
+from ..event import Comment
+from ._input import add_max_event_size
+from ._output import (
+    CommandError,
+    Interrupts,
+    file_errors,
+    json_line,
+    printable,
+    refuse_special,
+    warn,
+)
+from ._request_options import add_request_options, request_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Union
+
+    from ..client import EventStream
+    from ..errors import SSEWireError
+    from ..event import ServerSentEvent
+
+    Item = Union[ServerSentEvent, Comment]
+    Source = Union[EventSource, EventStream]
+
+_EPILOG = """\
+With -d, -X POST or -X PATCH there are no reconnects: a request that may not be
+repeated is not.
+
+exit codes:
+  0    no more events: status 204, or the end of a stream that is not reconnected
+  1    refused, or a bad stream: status, content type, an event too large
+  2    wrong usage, or a file that cannot be read or written
+  3    the transport failed for good
+  130  interrupted (SIGINT)
+  141  the reader of the output went away (SIGPIPE)
+"""
+
+# An ID is a header's value in the end, and servers refuse heads of 8 KiB and
+# more; a larger file is something else, named by mistake.
+_MAX_ID = 64 * 1024
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "tail",
+        description="Follow an event stream across reconnects. Print each event as soon as it\n"
+        "is complete: its type, two spaces, its data.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="write each event as one JSON object on a line"
+    )
+    parser.add_argument(
+        "--timing",
+        action="store_true",
+        help="show when each event arrived, the seconds since the one before, and the number of "
+        "the read that completed it",
+    )
+    parser.add_argument("--comments", action="store_true", help="write comments too")
+    add_max_event_size(parser)
+    parser.add_argument(
+        "--last-event-id",
+        default="",
+        metavar="ID",
+        help="go on after this event; the ID in the file of --save-id wins over it",
+    )
+    parser.add_argument(
+        "--save-id",
+        metavar="FILE",
+        help="keep the ID of the last event printed in FILE, and go on after it in the next run",
+    )
+    reconnecting = parser.add_mutually_exclusive_group()
+    reconnecting.add_argument(
+        "--no-reconnect", action="store_true", help="end with the first connection"
+    )
+    reconnecting.add_argument(
+        "--max-attempts",
+        type=int,
+        metavar="N",
+        help="give up after so many failed attempts in a row (default: never)",
+    )
+    parser.add_argument(
+        "--retry-delay",
+        type=float,
+        default=ReconnectPolicy().initial_delay,
+        metavar="S",
+        help="seconds until the first reconnect where the server does not say (default: "
+        "%(default)g); longer after each failed attempt",
+    )
+    add_request_options(parser, stall=True)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out `ssewire tail`."""
+    saved = None if args.save_id is None else _SavedID(args.save_id, args.last_event_id)
+    reads = _Reads()
+    # Two writers of notices would be one too many; without a handler, logging is the other.
+    logging.getLogger("ssewire").addHandler(_NO_LOG)
+    out = sys.stdout.buffer
+    try:
+        source = _open(args, args.last_event_id if saved is None else saved.id, reads)
+    except StatusError as exc:
+        if exc.status == 204:
+            return 0
+        raise
+    with Interrupts() as interrupts, source:
+        items: Iterator[Item] = source
+        while True:
+            item = interrupts.wait(items)
+            if item is None:
+                return 0
+            out.write(_form(item, args.json, reads if args.timing else None))
+            out.flush()
+            if saved is not None:
+                saved.save(source.last_event_id)
+
+
+_NO_LOG = logging.NullHandler()
+
+
+def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source:
+    def on_open(stream: EventStream) -> None:
+        if args.timing:
+            reads.count(stream)
+
+    def on_error(error: SSEWireError, delay: float | None) -> None:
+        # The last one is raised, and told then.
+        if delay is not None:
+            after = f" after event ID {source.last_event_id!r}" if source.last_event_id else ""
+            warn(f"{error}; connecting again in {delay:.1f} s{after}")
+
+    try:
+        options: dict[str, Any] = {
+            **request_arguments(args),
+            "last_event_id": last_event_id,
+            "max_event_size": args.max_event_size,
+            "comments": args.comments,
+        }
+        if args.no_reconnect:
+            stream = open_stream(**options)
+            on_open(stream)
+            return stream
+        source = EventSource(
+            **options,
+            reconnect=ReconnectPolicy(
+                initial_delay=args.retry_delay, max_attempts=args.max_attempts
+            ),
+            on_open=on_open,
+            on_error=on_error,
+        )
+        return source
+    except ValueError as exc:
+        raise CommandError(str(exc)) from exc
+
+
+class _Reads:
+    """Number the reads of all connections, and note when the last one was."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        # As of time.time(), for people.
+        self.at = 0.0
+        # As of time.monotonic(), for differences.
+        self._now = self._before = time.monotonic()
+
+    def count(self, stream: EventStream) -> None:
+        """Count the reads of this stream too."""
+        stream._chunks = self._over(stream._chunks)
+
+    def _over(self, chunks: Iterator[Any]) -> Iterator[Any]:
+        return _CountedChunks(self, chunks)
+
+    def note(self) -> None:
+        """Note that there was a read just now."""
+        self.number += 1
+        self.at = time.time()
+        self._now = time.monotonic()
+
+    def gap(self) -> float:
+        """Return the seconds since the item before arrived; the first's are those of the run."""
+        gap = self._now - self._before
+        self._before = self._now
+        return gap
+
+
+class _CountedChunks:
+    # Not a generator: Ctrl-C would end that, and the stream with it.
+    def __init__(self, reads: _Reads, chunks: Iterator[Any]) -> None:
+        self._reads = reads
+        self._chunks = chunks
+
+    def __iter__(self) -> _CountedChunks:
+        return self
+
+    def __next__(self) -> Any:
+        chunk = next(self._chunks)
+        self._reads.note()
+        return chunk
+
+
+def _form(item: Item, as_json: bool, reads: _Reads | None) -> bytes:
+    """Return what is printed of an event or comment; with its timing if `reads` is given."""
+    if as_json:
+        if reads is None:
+            return json_line(item)
+        return json_line(
+            item, time=round(reads.at, 6), gap=round(reads.gap(), 6), chunk=reads.number
+        )
+    prefix = ""
+    if reads is not None:
+        # Cut, not rounded: rounding could make a 60th second.
+        clock = time.strftime("%H:%M:%S", time.localtime(reads.at))
+        milliseconds = int(reads.at % 1 * 1000)
+        prefix = f"{clock}.{milliseconds:03d} {reads.gap():+9.3f} #{reads.number:<4} "
+    if isinstance(item, Comment):
+        text = f"{prefix}:{printable(item.text)}"
+    else:
+        text = f"{prefix}{printable(item.event)}  {printable(item.data)}"
+    # What begins a line is an event; the further lines of its data are set in.
+    return (text.replace("\n", "\n" + " " * max(len(prefix), 4)) + "\n").encode("utf-8")
+
+
+class _SavedID:
+    """The file of --save-id: the ID as it is in UTF-8, and a line feed.
+
+    An empty file holds none, a line feed alone an ID that the server took
+    back. The file is replaced as a whole, but not synced: the ID survives
+    a killed process, not always a power cut.
+
+    Raises:
+        CommandError: the file cannot be read or written, or holds something else.
+    """
+
+    def __init__(self, path: str, default: str) -> None:
+        # What a link points at is replaced, not the link.
+        self._path = os.path.realpath(path)
+        self._shown = path
+        refuse_special(path)
+        self.id = self._load(default)
+        if any(char in self.id for char in "\r\n\0"):
+            raise CommandError(f"{path} does not hold an event ID")
+        # Finds out before the request is made whether it can be.
+        self._write()
+
+    def _load(self, default: str) -> str:
+        with file_errors("read", self._shown):
+            try:
+                with open(self._path, "rb") as file:
+                    data = file.read(_MAX_ID + 1)
+            except FileNotFoundError:
+                return default
+        if len(data) > _MAX_ID:
+            raise CommandError(f"{self._shown} does not hold an event ID")
+        if not data:
+            return default
+        # Other bytes may have come from the command line, and stay as they are.
+        text = data.decode("utf-8", "surrogateescape")
+        return text[:-1] if text.endswith("\n") else text
+
+    def save(self, last_event_id: str) -> None:
+        """Replace the ID in the file, unless it is there already."""
+        if last_event_id != self.id:
+            self.id = last_event_id
+            self._write()
+
+    def _write(self) -> None:
+        with file_errors("write", self._shown):
+            handle, name = tempfile.mkstemp(prefix=".ssewire-", dir=os.path.dirname(self._path))
+            try:
+                with open(handle, "wb") as file:
+                    file.write(self.id.encode("utf-8", "surrogateescape") + b"\n")
+                os.replace(name, self._path)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name)
+                raise
