@@ -35,6 +35,7 @@ from ssewire.aio import (
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
+    EventTooLarge,
     HTTPFormatError,
     RetriesExhausted,
     StatusError,
@@ -1316,6 +1317,93 @@ def test_two_thousand_reconnects_with_faults_lose_no_event_and_repeat_none(
     assert len(seen) >= last
     assert connections > 2000
     assert threading.active_count() == before
+
+
+# --- what a source must not forget
+
+
+def test_a_source_goes_on_after_the_last_event_given_where_on_open_closed_its_stream() -> None:
+    def numbered(request: Request) -> list[Any]:
+        first = int(request.last_event_id or "0") + 1
+        return [head(), b"".join(event(first + offset) for offset in range(3)), "hold"]
+
+    streams: list[EventStream] = []
+
+    async def main(url: str) -> list[str]:
+        policy = ReconnectPolicy(initial_delay=0.0)
+        async with EventSource(url, reconnect=policy, on_open=streams.append) as source:
+            seen = []
+            for _ in range(4):
+                seen.append((await source.__anext__()).id)
+                streams[-1].close()
+            assert source.last_event_id == "4"
+            return seen
+
+    with Server([numbered]) as server:
+        assert run(main(server.url)) == ["1", "2", "3", "4"]
+        assert server.last_event_ids == [None, "1", "2", "3"]
+
+
+@pytest.mark.parametrize("steps", [["hold"], [head(), "hold"]], ids=["head", "events"])
+def test_a_request_that_may_not_be_repeated_is_not_repeated_after_a_cancellation(
+    steps: list[Any],
+) -> None:
+    async def main(server: Server) -> None:
+        async with EventSource(server.url, method="POST", body=b"buy") as source:
+            task = asyncio.create_task(source.__anext__())
+            while not server.requests:
+                await asyncio.sleep(0.005)
+            await cancelled(task)
+            assert source.state == "closed"
+            with pytest.raises(StopAsyncIteration):
+                await source.__anext__()
+
+    with Server([steps]) as server:
+        run(main(server))
+        assert len(server.requests) == 1
+
+
+def test_a_wait_for_the_next_attempt_goes_on_where_it_was_cancelled() -> None:
+    async def main(url: str) -> str:
+        policy = ReconnectPolicy(initial_delay=0.3, jitter=0.0)
+        async with EventSource(url, reconnect=policy) as source:
+            assert (await source.__anext__()).id == "1"
+            for _ in range(50):
+                try:
+                    return (await asyncio.wait_for(source.__anext__(), 0.1)).id
+                except asyncio.TimeoutError:
+                    pass
+        raise AssertionError("it never connected again")
+
+    with Server([[head(), event(1)], [head(), event(2), "hold"]]) as server:
+        assert run(main(server.url)) == "2"
+
+
+@pytest.mark.parametrize("late", range(4))
+def test_a_cancellation_as_a_source_stops_does_not_make_it_go_on(late: int) -> None:
+    async def main(server: Server) -> None:
+        policy = ReconnectPolicy(initial_delay=0.0)
+        async with EventSource(server.url, reconnect=policy, max_event_size=10) as source:
+            task = asyncio.create_task(source.__anext__())
+            while source._machine.state != "open":
+                await asyncio.sleep(0)
+            while not (source._stream is None or source._stream._source.ended):
+                await asyncio.sleep(0)
+            await turns(late)
+            task.cancel()
+            await asyncio.wait({task})
+            # Either this or the next step says so; none connects again.
+            with pytest.raises((EventTooLarge, StopAsyncIteration)):
+                await source.__anext__()
+
+    with Server([[head(), 0.05, b"data: far too large\n\n", "hold"]]) as server:
+        run(main(server))
+        assert server.connections == 1
+
+
+def test_an_id_that_no_header_can_carry_fails_at_the_call() -> None:
+    with pytest.raises(ValueError, match="Last-Event-ID"):
+        EventSource("http://127.0.0.1/", last_event_id="a\ud800")
 
 
 # --- documentation

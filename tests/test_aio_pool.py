@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -225,7 +227,8 @@ def test_a_forked_child_leaves_its_parents_connections_alone() -> None:
 def test_a_request_still_being_sent_when_the_answer_is_complete_spoils_the_connection() -> None:
     # Far more than the sockets' buffers hold.
     body = bytes(32 << 20)
-    refused = [head(413, "Content-Length: 2"), b"no", "hold"]
+    # And then it does not read any of it.
+    refused = [head(413, "Content-Length: 2"), b"no", 5.0]
 
     async def main(url: str) -> None:
         async with Client(url) as client:
@@ -251,3 +254,41 @@ def test_a_socket_closed_by_the_loop_is_gone() -> None:
 
     with Server([FOR_EVER]) as server:
         assert run(main(server.url)) == -1
+
+
+def test_a_post_is_sent_once_more_at_most_however_many_connections_were_kept() -> None:
+    async def main(server: Server) -> None:
+        async with Client(server.url) as client:
+            await asyncio.gather(*(client.ask() for _ in range(5)))
+            with pytest.raises(ConnectionLost):
+                await client.ask(b"question")
+
+    with Server([[0.05, *ANSWER, "request"]] * 5 + [["reset"]]) as server:
+        run(main(server))
+        assert [request.body for request in server.requests].count(b"question") == 2
+
+
+def test_an_answer_that_nobody_asked_for_is_not_that_of_the_next_request() -> None:
+    smuggled = [*ANSWER, 0.05, head(200, "Content-Length: 4") + b"evil", "request", *ANSWER]
+
+    async def main(server: Server) -> None:
+        async with Client(server.url) as client:
+            await client.ask()
+            # Blocks the loop: it has no chance to see what comes before the next request.
+            time.sleep(0.15)
+            assert await client.ask() == b"ok"
+
+    with Server([smuggled, ANSWER]) as server:
+        run(main(server))
+        assert server.connections == 2
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_connections_of_loops_that_are_closed_are_forgotten() -> None:
+    with Server([FOR_EVER]) as server:
+        client = Client(server.url)
+        for _ in range(5):
+            assert run(client.ask()) == b"ok"
+        assert len(client.pool._kept) == 1
+        client.pool.close()
+        gc.collect()

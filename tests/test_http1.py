@@ -20,7 +20,7 @@ from ssewire._http1 import (
     connect_head,
     request_head,
 )
-from ssewire._request import Headers, HTTPRequest, parse_proxy
+from ssewire._request import Headers, HTTPRequest, Proxy, parse_proxy
 from ssewire.errors import ConnectionLost, HTTPFormatError
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -461,3 +461,61 @@ def test_chunks_whole_or_cut_are_read_alike(
     )
     assert read(raw)[:4] == read(raw, cuts)[:4]
     assert read(raw)[1] == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("head", "persistent"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2", False),
+        (b"HTTP/1.1 200 OK", False),
+    ],
+)
+def test_the_head_says_whether_the_connection_goes_on_after_the_body(
+    head: bytes, persistent: bool
+) -> None:
+    reader = ResponseReader()
+    assert not reader.persistent
+    reader.feed(head + b"\r\n\r\n")
+    assert reader.persistent is persistent
+    assert not reader.reusable
+
+
+@pytest.mark.parametrize("blank", ["\x0b", "\xa0", "\x85", "\x1c"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("Transfer-Encoding: {}chunked",),
+        ("Transfer-Encoding: chunked{}",),
+        ("Content-Length: 3{}",),
+    ],
+)
+def test_only_spaces_and_tabs_may_stand_around_what_frames_a_body(
+    blank: str, fields: tuple[str, ...]
+) -> None:
+    reader = ResponseReader()
+    lines = ["HTTP/1.1 200 OK", *(field.format(blank) for field in fields)]
+    reader.feed(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+    assert isinstance(reader.error, HTTPFormatError)
+
+
+def test_a_chunked_response_of_http_1_0_does_not_leave_its_connection_to_another() -> None:
+    reader = ResponseReader()
+    reader.feed(
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n"
+    )
+    assert reader.complete
+    assert not reader.reusable
+
+
+def test_credentials_for_a_proxy_go_to_the_proxy_alone() -> None:
+    secret = HTTPRequest("https://h.example/", headers={"Proxy-Authorization": "Basic c2VjcmV0"})
+    proxy = Proxy("p.example", 3128, "Basic b3RoZXI=")
+    assert b"c2VjcmV0" not in request_head(secret)
+    assert connect_head(secret, proxy).count(b"Basic c2VjcmV0") == 1
+    # The caller's own win over those of the proxy's URL.
+    assert b"b3RoZXI" not in connect_head(secret, proxy)
+    plain = HTTPRequest("http://h.example/", headers={"Proxy-Authorization": "Basic c2VjcmV0"})
+    assert request_head(plain, proxy).count(b"Basic c2VjcmV0") == 1

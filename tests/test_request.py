@@ -709,3 +709,21 @@ def test_an_unknown_encoding_is_an_error_that_is_not_worth_a_retry(value: str) -
     assert caught.value.encoding == value.lower()
     assert not caught.value.retryable
     assert len(str(caught.value)) < 160
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy"),
+    [
+        ("http://[::1]/", "::1"),
+        ("http://[::1]/", "[::1]"),
+        ("http://example.com./", "example.com"),
+        ("http://example.com:8080/", "example.com"),
+        ("http://example.com:8080/", "example.com:8080"),
+    ],
+)
+def test_no_proxy_may_name_a_host_bare_or_as_in_a_url(url: str, no_proxy: str) -> None:
+    def bypass(host: str) -> bool:
+        return bool(proxy_bypass_environment(host, {"no": no_proxy}))
+
+    found = choose_proxy(parse_url(url), "env", lambda: {"http": "http://proxy.example"}, bypass)
+    assert found is None

@@ -89,3 +89,11 @@ def test_only_errors_that_come_again_are_not_retryable() -> None:
         permanent = isinstance(error, (RedirectError, RetriesExhausted, ContentTypeError))
         permanent = permanent or "bad certificate" in str(error) or "not supported" in str(error)
         assert error.retryable is not permanent
+
+
+def test_a_redirect_error_shows_neither_query_nor_fragment() -> None:
+    error = RedirectError("too many redirects", "http://h.example/p?key=secret#token=secret")
+    assert "secret" not in repr(error)
+    assert "secret" not in str(error)
+    assert "h.example/p" in str(error)
+    assert error.url.endswith("#token=secret")

@@ -27,30 +27,30 @@ class Headers(Mapping[str, str]):
 
     `headers[name]` is the first field of that name, `get_all(name)` the list
     of all. Bytes values are taken as UTF-8; bytes that are not UTF-8 come out
-    on the wire as they went in.
+    on the wire as they went in. Looking one up walks all of them, of which
+    there are few: an index would be most of what an open stream holds.
 
     Raises:
         TypeError: neither a mapping nor pairs; a name or value of the wrong type.
     """
 
-    __slots__ = ("_by_name", "_pairs")
+    __slots__ = ("_flat",)
 
-    _by_name: dict[str, list[str]]
-    _pairs: tuple[tuple[str, str], ...]
+    # Name, value, name, value, ...
+    _flat: tuple[str, ...]
 
     def __init__(self, headers: HeaderSource | None = None) -> None:
         if headers is None:
             pairs: Any = ()
         elif isinstance(headers, Headers):
-            pairs = headers._pairs
+            pairs = headers.multi_items()
         elif isinstance(headers, Mapping):
             pairs = headers.items()
         elif isinstance(headers, (str, bytes)) or not isinstance(headers, Iterable):
             raise wrong_type("headers", "a mapping or pairs of name and value", headers)
         else:
             pairs = headers
-        kept: list[tuple[str, str]] = []
-        by_name: dict[str, list[str]] = {}
+        flat: list[str] = []
         for pair in pairs:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise wrong_type("each header", "a pair of name and value", pair)
@@ -61,48 +61,54 @@ class Headers(Mapping[str, str]):
                 value = value.decode("utf-8", "surrogateescape")
             elif not isinstance(value, str):
                 raise wrong_type(f"the value of header {name!r}", "a str or bytes", value)
-            kept.append((name, value))
-            by_name.setdefault(name.lower(), []).append(value)
-        self._pairs = tuple(kept)
-        self._by_name = by_name
+            flat += (name, value)
+        self._flat = tuple(flat)
 
     def __getitem__(self, name: str) -> str:
-        return self._by_name[name.lower()][0]
+        values = self.get_all(name)
+        if not values:
+            raise KeyError(name)
+        return values[0]
 
     def __iter__(self) -> Iterator[str]:
         seen = set()
-        for name, _ in self._pairs:
+        for name in self._flat[::2]:
             if name.lower() not in seen:
                 seen.add(name.lower())
                 yield name
 
     def __len__(self) -> int:
-        return len(self._by_name)
+        return len({name.lower() for name in self._flat[::2]})
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._by_name
+        return isinstance(name, str) and bool(self.get_all(name))
 
     def get_all(self, name: str) -> list[str]:
         """Return the values of all fields of that name, in order; [] where there is none."""
-        return list(self._by_name.get(name.lower(), ()))
+        wanted = name.lower()
+        return [value for field, value in self.multi_items() if field.lower() == wanted]
 
     def multi_items(self) -> list[tuple[str, str]]:
         """Return every field as it came, repeated names included."""
-        return list(self._pairs)
+        return list(zip(self._flat[::2], self._flat[1::2]))
+
+    def _by_name(self) -> dict[str, tuple[str, ...]]:
+        return {name.lower(): tuple(self.get_all(name)) for name in self}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented
-        return self._by_name == other._by_name
+        return self._by_name() == other._by_name()
 
     def __hash__(self) -> int:
-        return hash(frozenset((name, *values) for name, values in self._by_name.items()))
+        return hash(frozenset(self._by_name().items()))
 
     def __repr__(self) -> str:
         shown = [
-            (name, "[hidden]" if name.lower() in _HIDDEN else value) for name, value in self._pairs
+            (name, "[hidden]" if name.lower() in _HIDDEN else value)
+            for name, value in self.multi_items()
         ]
         return f"Headers({shown!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Headers, (list(self._pairs),)
+        return Headers, (self.multi_items(),)

@@ -41,6 +41,8 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([0-9]{3})(?: ([^\r\n\0]*))?")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?")
 _LF = 10
+# What may stand around a value; str.strip() alone takes much else.
+_BLANKS = " \t"
 
 # Size lines up to this length, line end included, take the short way: eight digits
 # and no extension to speak of.
@@ -58,10 +60,12 @@ def request_head(
     fields = request.wire_headers()
     parts = request.parts
     target = parts.target
-    if proxy is not None:
+    if proxy is None:
+        # Within a tunnel too: what is for the proxy is not for the server.
+        fields = [field for field in fields if field[0].lower() != b"proxy-authorization"]
+    else:
         target = f"http://{parts.authority}{target}"
-        if proxy.authorization is not None:
-            fields.append((b"Proxy-Authorization", proxy.authorization.encode("ascii")))
+        fields += _authorization(fields, proxy)
     if not keep_alive and "connection" not in request.headers:
         # One request per connection, so no server need keep it for another.
         fields.append((b"Connection", b"close"))
@@ -72,9 +76,19 @@ def connect_head(request: HTTPRequest, proxy: Proxy) -> bytes:
     """Return the head that asks a proxy for a tunnel to the request's server."""
     address = request.parts.address
     fields = [(b"Host", address.encode("ascii"))]
-    if proxy.authorization is not None:
-        fields.append((b"Proxy-Authorization", proxy.authorization.encode("ascii")))
+    given = request.wire_headers()
+    fields += [field for field in given if field[0].lower() == b"proxy-authorization"]
+    fields += _authorization(given, proxy)
     return _head(f"CONNECT {address} HTTP/1.1", fields)
+
+
+def _authorization(fields: list[tuple[bytes, bytes]], proxy: Proxy) -> list[tuple[bytes, bytes]]:
+    """Return the field with the credentials of a proxy's URL, unless the caller gave others."""
+    if proxy.authorization is None or any(
+        name.lower() == b"proxy-authorization" for name, _ in fields
+    ):
+        return []
+    return [(b"Proxy-Authorization", proxy.authorization.encode("ascii"))]
 
 
 def _head(first_line: str, fields: list[tuple[bytes, bytes]]) -> bytes:
@@ -94,11 +108,11 @@ def body_framing(method: str, status: int, headers: Headers) -> Framing:
     if codings:
         if lengths:
             raise HTTPFormatError("both Content-Length and Transfer-Encoding")
-        if [coding.strip().lower() for coding in codings] != ["chunked"]:
+        if [coding.strip(_BLANKS).lower() for coding in codings] != ["chunked"]:
             raise HTTPFormatError("a Transfer-Encoding other than chunked")
     length: int | None = None
     if lengths:
-        values = {value.strip() for field in lengths for value in field.split(",")}
+        values = {value.strip(_BLANKS) for field in lengths for value in field.split(",")}
         digits = values.pop()
         # Nineteen digits hold any file; int() takes signs and underscores too.
         if values or not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
@@ -168,13 +182,21 @@ class ResponseReader:
         return self._state == "done"
 
     @property
-    def reusable(self) -> bool:
-        """Whether another request may be sent on the connection."""
-        if self.head is None or not self.complete or self.leftover or self._framing == "close":
+    def persistent(self) -> bool:
+        """Whether the connection goes on after the response, by what its head says."""
+        if self.head is None or self._framing == "close":
+            return False
+        if self.head.version < 11 and self._framing == "chunked":
+            # Somebody on the way speaks HTTP/1.0 and may not have understood (RFC 9112, 6.1).
             return False
         options = ",".join(self.head.headers.get_all("Connection")).lower()
-        tokens = [token.strip() for token in options.split(",")]
+        tokens = [token.strip(_BLANKS) for token in options.split(",")]
         return "close" not in tokens and (self.head.version >= 11 or "keep-alive" in tokens)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be sent on the connection."""
+        return self.complete and not self.leftover and self.persistent
 
     def feed(self, data: Buffer) -> list[bytes]:
         """Return the pieces of the body that are in `data`. Never raises on content.

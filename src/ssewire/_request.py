@@ -535,7 +535,10 @@ def choose_proxy(
         return parse_proxy(proxy)
     proxies = getproxies()
     found = proxies.get(url.scheme) or proxies.get("all")
-    if not found or bypass(url.address):
+    # NO_PROXY may name a host as it stands in a URL, or bare: ::1 and [::1], with and without the
+    # dot that ends a full name.
+    named = {url.address, url.host, url.host.rstrip(".")}
+    if not found or any(bypass(name) for name in named):
         return None
     return parse_proxy(found)
 

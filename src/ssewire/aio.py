@@ -16,13 +16,13 @@ import logging
 import operator
 import os
 import random
+import select
 import socket
 import ssl
 import time
 import warnings
 import weakref
 from collections.abc import Awaitable
-from functools import partial
 from itertools import zip_longest
 from typing import Callable, Generic, TypeVar
 
@@ -115,6 +115,13 @@ _BACKLOG = 64 * 1024
 # Seconds after which the next address of a host is tried beside the one that has
 # not answered (RFC 8305 recommends 250 ms).
 _NEXT_ADDRESS = 0.25
+
+# Seconds for the rest of a response that nobody waits for, when its connection is
+# to be kept: the last chunk follows the last event at once, or the server is at fault.
+_REST = 1.0
+
+# Seconds that a new request waits for that: a new connection takes no less, with TLS far more.
+_REST_SOON = 0.005
 
 # asyncio's own limit for a TLS handshake, in seconds, moved out of the way (a
 # year): the `connect` timeout alone decides.
@@ -351,6 +358,7 @@ class EventStream(_Closeable):
     __slots__ = (
         "__weakref__",
         "_batches",
+        "_cut",
         "_dropped",
         "_given_id",
         "_parser",
@@ -380,6 +388,8 @@ class EventStream(_Closeable):
         self._dropped = False
         # An event was handed out since `stall` was started.
         self._progress = True
+        # A cancellation has ended it.
+        self._cut = False
 
     @property
     def last_event_id(self) -> str:
@@ -441,8 +451,9 @@ class EventStream(_Closeable):
         source = self._source
         while not source.received:
             if source.ended:
-                error, source.error = source.error, None
                 await source.close()
+                # Not before: a cancellation there must not lose it.
+                error, source.error = source.error, None
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
@@ -453,8 +464,10 @@ class EventStream(_Closeable):
             except StateError:
                 raise
             except BaseException:
-                # Cancelled.
-                source.close()
+                # Cancelled. What it ended with by itself just before still comes.
+                if not source.ended:
+                    self._cut = True
+                    source.close()
                 raise
         batches, source.received = source.received, []
         return batches
@@ -551,12 +564,20 @@ class EventSource(_Closeable):
             url, method=method, headers=headers, body=body, timeouts=timeouts
         )
         self._settings.check(self._request)
-        self._parser: Parser[Any] = Parser(
-            last_event_id=last_event_id or self._request.headers.get("Last-Event-ID", ""),
+        # A new parser begins where events were dropped; else one goes on across connections.
+        self._new_parser: Callable[[str], Parser[Any]] = lambda last_event_id: Parser(
+            last_event_id=last_event_id,
             max_event_size=max_event_size,
             comments=comments,
             default_event=default_event,
         )
+        self._parser: Parser[Any] = self._new_parser(
+            last_event_id or self._request.headers.get("Last-Event-ID", "")
+        )
+        # An ID that no header can carry fails here, not in a later attempt.
+        self._request.with_last_event_id(self._parser.last_event_id)
+        # The last reconnection time of parsers that are gone.
+        self._retry: int | None = None
         if reconnect is None:
             reconnect = ReconnectPolicy()
         elif not isinstance(reconnect, ReconnectPolicy):
@@ -564,8 +585,9 @@ class EventSource(_Closeable):
         self._on_open = plain_callable("on_open", on_open)
         self._on_error = plain_callable("on_error", on_error)
         self._machine = Reconnection(reconnect, random=random.random, method=self._request.method)
-        # What to do next while there is no stream.
+        # What to do next while there is no stream, and when, on the loop's clock.
         self._command = self._machine.start()
+        self._due = 0.0
         self._stream: EventStream | None = None
         # The last event ID as of close(), which may drop events.
         self._final_id: str | None = None
@@ -585,7 +607,7 @@ class EventSource(_Closeable):
     @property
     def retry(self) -> int | None:
         """The server's reconnection time in milliseconds, if it sent one."""
-        return self._parser.retry
+        return self._retry if self._parser.retry is None else self._parser.retry
 
     @property
     def state(self) -> str:
@@ -611,7 +633,8 @@ class EventSource(_Closeable):
                 await self._end(exc)
             except asyncio.CancelledError:
                 # The connection is closed; what it has brought stays, and the next step goes on.
-                self._restarting = True
+                if stream._cut:
+                    self._interrupted()
                 raise
             else:
                 if item.__class__ is not Comment:
@@ -652,8 +675,10 @@ class EventSource(_Closeable):
         assert isinstance(command, Connect)
         connecting = self._connecting
         try:
-            if not self._restarting and command.delay:
-                await connecting.run(asyncio.sleep(command.delay))
+            # What is left of it: a wait that was cancelled need not begin anew.
+            delay = self._due - asyncio.get_running_loop().time()
+            if not self._restarting and command.delay and delay > 0:
+                await connecting.run(asyncio.sleep(delay))
         except _Interrupted:
             pass
         if self._closing:
@@ -675,6 +700,10 @@ class EventSource(_Closeable):
         except SSEWireError as exc:
             await self._end(exc)
             return
+        except asyncio.CancelledError:
+            if not self._machine.may_repeat:
+                self.close()
+            raise
         # Not before it is certain that what the parser finds will be handed out.
         self._stream = stream = _parsed(response, self._parser)
         self._machine.on_open()
@@ -682,15 +711,20 @@ class EventSource(_Closeable):
             await self._run_hook(self._on_open, stream)
 
     async def _end(self, error: SSEWireError | None) -> None:
-        """Act on the end of a connection, or of the attempt at one."""
-        await self._release()
+        """Act on the end of a connection, or of the attempt at one.
+
+        Nothing is awaited before it is settled what comes next: a cancellation must not undo it.
+        """
+        released = self._release()
         if self._closing:
+            await released
             return
         if self._restarting:
             # The command is made when it is carried out, in _connect.
             self._command = Connect()
+            await released
             return
-        self._machine.retry = self._parser.retry
+        self._machine.retry = self.retry
         retry_after = None
         if error is None:
             command = self._machine.on_end()
@@ -700,6 +734,7 @@ class EventSource(_Closeable):
             command = self._machine.on_failure(error, retry_after)
         self._command = command
         if isinstance(command, Connect):
+            self._due = asyncio.get_running_loop().time() + command.delay
             if command.failed:
                 _log.warning(
                     "attempt %d failed: %s; the next in %.1f s",
@@ -711,6 +746,7 @@ class EventSource(_Closeable):
                 _log.info("%s; connecting again in %.1f s", command.error, command.delay)
             if self._on_error is not None:
                 await self._run_hook(self._on_error, command.error, command.delay)
+            await released
             return
         self._closing = True
         if command.error is not None:
@@ -718,6 +754,15 @@ class EventSource(_Closeable):
             if self._on_error is not None:
                 await self._run_hook(self._on_error, command.error, None)
             raise command.error
+        await released
+
+    def _interrupted(self) -> None:
+        """Note that a connection, or the attempt at one, was cancelled."""
+        if self._machine.may_repeat:
+            self._restarting = True
+        else:
+            # The server may have acted on the request: it is not sent once more.
+            self.close()
 
     async def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
         try:
@@ -727,10 +772,16 @@ class EventSource(_Closeable):
             await self._release()
             raise
 
-    async def _release(self) -> None:
+    def _release(self) -> Closing:
         stream, self._stream = self._stream, None
-        if stream is not None:
-            await stream.close()
+        if stream is None:
+            return Closing()
+        closing = stream.close()
+        if stream.last_event_id != self._parser.last_event_id:
+            # Events were dropped by whom on_open gave the stream to: go on after the last one.
+            self._retry = self.retry
+            self._parser = self._new_parser(stream.last_event_id)
+        return closing
 
     def __repr__(self) -> str:
         return f"<EventSource {self.state}>"
@@ -827,8 +878,15 @@ _background: set[asyncio.Task[object]] = set()
 def _in_background(coroutine: Coroutine[Any, Any, object]) -> Closing:
     task = asyncio.get_running_loop().create_task(coroutine)
     _background.add(task)
-    task.add_done_callback(_background.discard)
+    task.add_done_callback(_forget)
     return Closing(task)
+
+
+def _forget(task: asyncio.Task[object]) -> None:
+    _background.discard(task)
+    # Whoever awaits it gets it raised; nobody need.
+    if not task.cancelled() and task.exception() is not None:
+        _log.debug("closing failed", exc_info=task.exception())
 
 
 async def _awaited(awaitable: Any) -> object:
@@ -862,11 +920,12 @@ class _Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_give",
         "_heading",
+        "_key",
         "_loop",
         "_parser",
         "_paused",
+        "_pool",
         "_timed",
         "_timer",
         "_timer_at",
@@ -899,7 +958,8 @@ class _Connection(asyncio.BufferedProtocol):
         self._view = _shared_buffer(loop)
         self._transport: asyncio.Transport | None = None
         # Takes the transport over once the response is through; None if it is to be closed.
-        self._give: Callable[[asyncio.Transport], object] | None = None
+        self._pool: Pool | None = None
+        self._key: Hashable = None
         # None while bytes are wanted.
         self._parser: Parser[Any] | None = None
         # Done when there is news for the task that waits; None if none does.
@@ -1035,9 +1095,10 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_protocol(self)
 
-    def give_away(self, give: Callable[[asyncio.Transport], object]) -> None:
-        """Have `give` called with the transport once the response is through, if it is any good."""
-        self._give = give
+    def keep_for(self, pool: Pool, key: Hashable) -> None:
+        """Leave the transport to a pool once the response is through, if it is any good then."""
+        self._pool = pool
+        self._key = key
 
     async def connect(self, host: str, port: int, address: str) -> None:
         """Connect to the address of the host that answers first."""
@@ -1063,7 +1124,8 @@ class _Connection(asyncio.BufferedProtocol):
 
         async def shaken() -> None:
             if self.ended:
-                raise ConnectFailed(address, str(self.error)) from self.error
+                why = str(self.error) if self.error else "the connection was closed"
+                raise ConnectFailed(address, why) from self.error
             # From here to asyncio's taking over nothing else runs, so that no bytes in
             # plain text ever reach the reader of the answer.
             self.reader = reader
@@ -1141,6 +1203,28 @@ class _Connection(asyncio.BufferedProtocol):
         self._end(None)
         return Closing()
 
+    def finish(self) -> None:
+        """Let what is left of the response come, for the pool; close it if that takes long."""
+        pool = self._pool
+        if pool is None:
+            self._end(None)
+        if pool is None or self.ended:
+            return
+        self._disarm()
+        self._timed = False
+        self._timer = self._loop.call_later(_REST, self._end, None)
+        pool.finishing.add(self)
+        if self._paused:
+            self._paused = False
+            assert self._transport is not None
+            self._transport.resume_reading()
+
+    def ending(self) -> asyncio.Future[None]:
+        """Return what is done when `finish` has come to its end."""
+        if self._waiter is None:
+            self._waiter = self._loop.create_future()
+        return self._waiter
+
     def abandon(self, owner: object) -> None:
         """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
         if not self.ended and not self._loop.is_closed():
@@ -1176,16 +1260,19 @@ class _Connection(asyncio.BufferedProtocol):
         self._disarm()
         transport = self._transport
         if transport is not None and not self._loop.is_closed():
+            pool = self._pool
+            if pool is not None:
+                pool.finishing.discard(self)
             # Of a request that was answered before it was through, some is still to be sent.
             if (
-                self._give is not None
+                pool is not None
                 and error is None
                 and self.reader.reusable
                 and not transport.get_write_buffer_size()
             ):
                 if self._paused:
                     transport.resume_reading()
-                self._give(transport)
+                pool.give(self._loop, self._key, transport)
             else:
                 # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
                 # All that we had to say has long been said, or need not be any more.
@@ -1225,6 +1312,7 @@ async def _connected_socket(loop: asyncio.AbstractEventLoop, host: str, port: in
     rest = await _addresses(loop, host, port)
     attempts: set[asyncio.Task[socket.socket]] = set()
     failure: BaseException | None = None
+    won: socket.socket | None = None
     try:
         while rest or attempts:
             if rest:
@@ -1238,7 +1326,8 @@ async def _connected_socket(loop: asyncio.AbstractEventLoop, host: str, port: in
                 attempts.remove(task)
                 failure = task.exception()
                 if failure is None:
-                    return task.result()
+                    won = task.result()
+                    return won
         assert failure is not None
         raise failure
     finally:
@@ -1248,7 +1337,13 @@ async def _connected_socket(loop: asyncio.AbstractEventLoop, host: str, port: in
             for task in attempts:
                 task.cancel()
                 task.add_done_callback(lambda task: _dispose(task, socket.socket.close))
-            await asyncio.wait(attempts)
+            try:
+                await asyncio.wait(attempts)
+            except BaseException:
+                # Cancelled: nobody gets it.
+                if won is not None:
+                    won.close()
+                raise
 
 
 async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Any]:
@@ -1376,6 +1471,11 @@ class _Body:
             else:
                 await connection.wait()
 
+    def finish(self) -> None:
+        """Close it, though what is left of it may still come and be of no interest."""
+        self._owner = False
+        self._connection.finish()
+
     def close(self) -> Closing:
         return self._connection.close()
 
@@ -1479,6 +1579,8 @@ class _Parsed:
             self.ended = True
             self.error = exc
             return
+        except asyncio.CancelledError:
+            raise
         except BaseException:
             self.ended = True
             raise
@@ -1527,9 +1629,9 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
         raise ConnectFailed(parts.address, str(exc), False) from exc
     key = (parts.scheme, parts.host, parts.port, proxy)
     pool: Pool | None = settings.pool
-    transport = None if pool is None else pool.take(loop, key)
+    transport = None if pool is None else await pool.soon(loop, key)
     secure = parts.scheme == "https"
-    while transport is not None:
+    if transport is not None:
         connection = _Connection(loop, deadlines, _http1.ResponseReader(current.method), False)
         connection.reuse(transport)
         try:
@@ -1537,8 +1639,8 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
         except ConnectionLost:
             if connection.reader.begun:
                 raise
-        # The server had closed it while it was idle, or just then (RFC 9112, 9.3.1).
-        transport = None if pool is None else pool.take(loop, key)
+        # The server had closed it while it was idle, or just then (RFC 9112, 9.3.1). Once
+        # only: another one that was kept may be no better.
         deadlines.start_connect(loop.time())
     reader = first_reader = _http1.ResponseReader(current.method)
     if secure:
@@ -1576,7 +1678,7 @@ async def _answer(
         connection.deadlines.start_head(loop.time())
         request_head = _http1.request_head(current, proxy, keep_alive=pool is not None)
         if pool is not None:
-            connection.give_away(partial(pool.give, loop, key))
+            connection.keep_for(pool, key)
         head = await connection.ask(request_head + (current.body or b""))
         connection.begin_body(current.timeouts)
         body = _Body(connection, head.headers)
@@ -1596,6 +1698,8 @@ class Pool:
 
     def __init__(self) -> None:
         self._kept: _KeptByLoop = weakref.WeakKeyDictionary()
+        # Those that the last bytes of a response are still to come on.
+        self.finishing: set[_Connection] = set()
         self._process = os.getpid()
 
     def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:
@@ -1603,7 +1707,9 @@ class Pool:
         if self._process != os.getpid():
             # A forked child must neither write to its parent's connections nor end them.
             self._kept = weakref.WeakKeyDictionary()
+            self.finishing = set()
             self._process = os.getpid()
+        self._forget_closed_loops()
         kept = self._kept.get(loop, {}).get(key, [])
         while kept:
             idle = kept[-1]
@@ -1612,32 +1718,71 @@ class Pool:
             idle.close()
         return None
 
+    async def soon(
+        self, loop: asyncio.AbstractEventLoop, key: Hashable
+    ) -> asyncio.Transport | None:
+        """Do what `take` does; where there is none, wait for one that is as good as free."""
+        transport = self.take(loop, key)
+        if transport is None:
+            ending = [
+                connection.ending()
+                for connection in self.finishing
+                if connection._loop is loop and connection._key == key
+            ]
+            if ending:
+                await asyncio.wait(ending, timeout=_REST_SOON, return_when=asyncio.FIRST_COMPLETED)
+                transport = self.take(loop, key)
+        return transport
+
     def give(
         self, loop: asyncio.AbstractEventLoop, key: Hashable, transport: asyncio.Transport
     ) -> None:
         """Keep a connection, or close it if there are enough."""
+        self._forget_closed_loops()
         kept = self._kept.setdefault(loop, {}).setdefault(key, [])
         if transport.is_closing() or len(kept) >= POOL_SIZE:
             transport.abort()
         else:
             transport.set_protocol(_Kept(kept, transport, loop))
 
+    def _forget_closed_loops(self) -> None:
+        # What they kept refers to them, so that nobody else would.
+        for loop in [loop for loop in self._kept if loop.is_closed()]:
+            del self._kept[loop]
+
     def close(self) -> None:
-        """Close what is kept; those of another loop once that runs on."""
+        """Close what is kept; what is another loop's once that runs on."""
         kept_by_loop, self._kept = self._kept, weakref.WeakKeyDictionary()
+        finishing, self.finishing = self.finishing, set()
         if self._process != os.getpid():
             return
         try:
             here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             here = None
-        for loop, by_key in kept_by_loop.items():
-            for kept in by_key.values():
-                for idle in list(kept):
-                    if loop is here:
-                        idle.close()
-                    elif not loop.is_closed():
-                        loop.call_soon_threadsafe(idle.close)
+        todo: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = [
+            (loop, idle.close)
+            for loop, by_key in kept_by_loop.items()
+            for kept in by_key.values()
+            for idle in kept
+        ]
+        todo += [(connection._loop, connection.close) for connection in finishing]
+        for loop, close in todo:
+            if loop is here:
+                close()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(close)
+
+
+def _readable(connection: Any) -> bool:
+    """Say whether there is something to read from a socket, without waiting."""
+    if connection is None or connection.fileno() < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([connection.fileno()], [], [], 0)[0])
 
 
 class _Kept(asyncio.Protocol):
@@ -1656,7 +1801,11 @@ class _Kept(asyncio.Protocol):
 
     def usable(self) -> bool:
         """Say whether a request may be sent on it."""
-        return not self._transport.is_closing() and self._loop.time() < self._until
+        if self._transport.is_closing() or self._loop.time() >= self._until:
+            return False
+        # What the loop has not read yet: the end, or an answer that nobody has asked for and
+        # that must not become that of the next request.
+        return not _readable(self._transport.get_extra_info("socket"))
 
     def release(self) -> asyncio.Transport:
         """Take it out of the pool."""
@@ -1745,18 +1894,18 @@ def _parsed(response: HTTPResponse, parser: Parser[Any]) -> EventStream:
     return stream
 
 
-async def _error_body(response: HTTPResponse) -> bytes:
-    """Return the first KiB of a body that says why there are no events."""
+async def _error_body(response: HTTPResponse, limit: int = ERROR_BODY) -> bytes:
+    """Return the beginning of a body that says why there are no events."""
     body = bytearray()
 
     async def collect() -> None:
         async for chunk in response.chunks:
-            body.extend(chunk[:ERROR_BODY])
-            if len(body) >= ERROR_BODY:
+            body.extend(chunk[:limit])
+            if len(body) >= limit:
                 break
 
     try:
         await _Child().run(collect(), ERROR_BODY_PATIENCE)
     except (_Expired, SSEWireError):
         pass  # The status is the news; what there is of the body will do.
-    return bytes(body[:ERROR_BODY])
+    return bytes(body[:limit])

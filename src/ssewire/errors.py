@@ -166,7 +166,13 @@ class RedirectError(TransportError):
 
     def __str__(self) -> str:
         # Less its query, where people put keys.
-        return f"{self.reason} (at {_shortened(self.url.partition('?')[0])})"
+        return f"{self.reason} (at {self._where()})"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reason!r}, {self._where()!r})"
+
+    def _where(self) -> str:
+        return _shortened(self.url.partition("#")[0].partition("?")[0])
 
 
 class ContentDecodingError(TransportError):

@@ -201,6 +201,11 @@ class Reconnection:
         # An event of the current connection has been handed out.
         self._progress = False
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the request may be sent more than once."""
+        return self._may_repeat
+
     def start(self) -> Command:
         """Return the first command."""
         return Connect() if self.state != "closed" else Stop()
