@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import logging
 import operator
+import os
 import random
+import select
 import socket
 import ssl
 import threading
@@ -33,7 +35,7 @@ from ._request import (
     make_inflater,
     parse_retry_after,
 )
-from ._settings import Settings, foreign, plain_callable, reason
+from ._settings import POOL_IDLE, POOL_SIZE, Settings, foreign, plain_callable, reason
 from .errors import (
     ConnectFailed,
     ConnectionLost,
@@ -52,7 +54,7 @@ from .reconnect import Connect, Reconnection, ReconnectPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
     from types import TracebackType
     from typing import Any, Union
 
@@ -82,6 +84,10 @@ _log = logging.getLogger("ssewire")
 # Bytes asked of a socket at a time: what a busy stream has ready on loopback,
 # and below the size from which malloc maps fresh pages for every read.
 _READ_SIZE = 64 * 1024
+
+# Seconds of one wait: the clocks of some calls overflow after weeks. Who waits
+# for longer waits again.
+_LONGEST_WAIT = 86400.0
 
 
 def request(
@@ -226,7 +232,9 @@ class EventStream:
         TransportError: what else can go wrong with a connection.
     """
 
-    def __init__(self, response: HTTPResponse, parser: Parser[Any], deadlines: Deadlines) -> None:
+    def __init__(
+        self, response: HTTPResponse, parser: Parser[Any], deadlines: Deadlines, handle: _Handle
+    ) -> None:
         self.status: int = response.status
         self.headers: Headers = response.headers
         self.url: str = response.url
@@ -234,24 +242,23 @@ class EventStream:
         self._chunks = response.chunks
         self._parser = parser
         self._deadlines = deadlines
+        self._handle = handle
         # Received, not handed out. The list's own iterator: one object per read.
         self._ready: Iterator[Item] = iter(())
-        # The ID of the last event handed out; counts while more of them are ready.
+        # The last event ID as of what was handed out; only the iterating thread sets it.
         self._given_id: str = parser.last_event_id
         # An event was handed out since `stall` was started.
         self._progress = True
         # Raised once what was complete before it has been handed out.
         self._error: BaseException | None = None
         self._closed = False
-        # close() found events that had not been handed out.
-        self._dropped = False
+        # The head is through; an interruption up to here left no stream.
+        handle.taken = False
 
     @property
     def last_event_id(self) -> str:
         """The last event ID as of the last event that was handed out."""
-        if self._dropped or operator.length_hint(self._ready):
-            return self._given_id
-        return self._parser.last_event_id
+        return self._given_id
 
     @property
     def retry(self) -> int | None:
@@ -263,11 +270,24 @@ class EventStream:
 
     def __next__(self) -> Any:
         while True:
-            for item in self._ready:
-                if item.__class__ is not Comment:
-                    self._given_id = item.id  # type: ignore[union-attr]
-                return item
-            self._ready = iter(self._read())
+            given_id = self._given_id
+            # No call between taking an item and returning it: from Python 3.10 on
+            # that is where the exceptions of signal handlers come.
+            try:
+                for item in self._ready:
+                    if item.__class__ is not Comment:
+                        self._given_id = item.id  # type: ignore[union-attr]
+                    return item
+            except BaseException:
+                self._lose(given_id)
+                raise
+            self._fill()
+
+    def _lose(self, given_id: str) -> None:
+        """Note that an exception may have taken an item, and which ID was the last before."""
+        self._given_id = given_id
+        self._ready = iter(())
+        self._handle.taken = True
 
     def batches(self) -> Batches:
         """Return an iterator over the list of events of each read; it may be empty.
@@ -277,30 +297,50 @@ class EventStream:
         return Batches(self)
 
     def _next_batch(self) -> list[Any]:
-        batch = list(self._ready)
-        self._ready = iter(())
-        if not batch:
-            batch = self._read()
-        self._given_id = self._parser.last_event_id
-        return batch
+        if not operator.length_hint(self._ready):
+            self._fill()
+        before = self._given_id
+        given_id = self._parser.last_event_id
+        # As in __next__.
+        try:
+            batch = [*self._ready]
+            if not self._closed:
+                self._given_id = given_id
+            return batch
+        except BaseException:
+            self._lose(before)
+            raise
 
-    def _read(self) -> list[Any]:
-        """Return what the next read of the body completes; StopIteration is its end."""
+    def _fill(self) -> None:
+        """Make ready what the next read of the body completes; StopIteration is its end."""
+        handle = self._handle
+        if handle.taken:
+            # The last read was left by an exception when it had taken bytes from the
+            # connection: which events they were is not known any more.
+            self._error = ConnectionLost("an exception interrupted the reading")
+            handle.taken = False
         if self._error is not None:
-            error, self._error = self._error, None
-            self.close()
+            error = self._error
+            self._shut()
+            self._error = None
             raise error
         if self._closed:
             raise StopIteration
+        # All that was parsed has been handed out.
+        self._given_id = self._parser.last_event_id
         if self._progress:
             self._progress = False
             self._deadlines.start_stall(time.monotonic())
         try:
             chunk = next(self._chunks)
         except (StopIteration, SSEWireError):
-            self.close()
+            self._shut()
+            handle.taken = False
             raise
+        # Set by now: next() does so when it has taken bytes.
+        handle.taken = True
         if self._closed:
+            handle.taken = False
             raise StopIteration
         try:
             items = self._parser.feed(chunk)
@@ -308,7 +348,7 @@ class EventStream:
             items = exc.events
             self._error = exc
         except BaseException:
-            self.close()
+            self._shut()
             raise
         # Nearly always the last one is an event, and there need be no loop.
         if items and (
@@ -316,15 +356,23 @@ class EventStream:
             or any(item.__class__ is not Comment for item in items)
         ):
             self._progress = True
-        return items
+        self._ready = iter(items)
+        handle.taken = False
+        if self._closed:
+            self._ready = iter(())
+            raise StopIteration
 
     def close(self) -> None:
         """End the iteration, also a blocked one in another thread; what is ready is dropped."""
-        if not self._closed:
-            self._closed = True
-            self._dropped = operator.length_hint(self._ready) > 0
-            self._ready = iter(())
-            self._response.close()
+        self._handle.taken = False
+        self._shut()
+
+    def _shut(self) -> None:
+        self._closed = True
+        self._ready = iter(())
+        self._response.close()
+        # Again, should an exception have left an earlier call halfway.
+        self._handle.abort()
 
     def __enter__(self) -> Self:
         return self
@@ -404,11 +452,14 @@ class EventSource:
             url, method=method, headers=headers, body=body, timeouts=timeouts
         )
         self._settings.check(self._request)
-        self._parser = Parser(
+        self._parser_options: dict[str, Any] = {
+            "max_event_size": max_event_size,
+            "comments": comments,
+            "default_event": default_event,
+        }
+        self._parser: Parser[Any] = Parser(
             last_event_id=last_event_id or self._request.headers.get("Last-Event-ID", ""),
-            max_event_size=max_event_size,
-            comments=comments,
-            default_event=default_event,
+            **self._parser_options,
         )
         if reconnect is None:
             reconnect = ReconnectPolicy()
@@ -417,15 +468,21 @@ class EventSource:
         self._on_open = plain_callable("on_open", on_open)
         self._on_error = plain_callable("on_error", on_error)
         self._machine = Reconnection(reconnect, random=random.random, method=self._request.method)
-        # What to do next while there is no stream.
-        self._command = self._machine.start()
+        # When to connect next, by time.monotonic(): an interrupted wait goes on where it was.
+        self._due = float("-inf")
+        # The request has been made, and restart() not asked for another.
+        self._attempted = False
+        # An event was handed out that the machine does not know of yet.
+        self._progress = False
+        # The last event ID as of what streams that have ended handed out.
+        self._given_id: str = self._parser.last_event_id
         self._stream: EventStream | None = None
         # Guards the three below, which close() and restart() set from any thread.
         self._wake = threading.Condition()
         self._closing = False
         self._restarting = False
         self._handle = _Handle()
-        # The last event ID as it was at close(), which drops what is ready.
+        # The last event ID as it was at close(): no event with another is handed out after that.
         self._final_id: str | None = None
 
     @property
@@ -434,12 +491,14 @@ class EventSource:
         if self._final_id is not None:
             return self._final_id
         stream = self._stream
-        return self._parser.last_event_id if stream is None else stream.last_event_id
+        return self._given_id if stream is None else stream._given_id
 
     @property
     def retry(self) -> int | None:
         """The server's reconnection time in milliseconds, if it sent one."""
-        return self._parser.retry
+        retry = self._parser.retry
+        # A parser made for a new connection has not heard of it.
+        return self._machine.retry if retry is None else retry
 
     @property
     def state(self) -> str:
@@ -455,16 +514,28 @@ class EventSource:
             if stream is None:
                 self._connect()
                 continue
+            given_id = stream._given_id
+            # Not next(stream), and no call before `return`: see EventStream.__next__.
             try:
-                item = next(stream)
-            except StopIteration:
-                self._end(None)
-            except SSEWireError as exc:
-                self._end(exc)
-            else:
-                if item.__class__ is not Comment:
-                    self._machine.on_event()
-                return item
+                for item in stream._ready:
+                    if item.__class__ is not Comment:
+                        stream._given_id = item.id  # type: ignore[union-attr]
+                        self._progress = True
+                    # After the ID is set, as close() looks at the ID after it set this:
+                    # one of the two sees what the other did.
+                    if not self._closing or self._still_given(item):
+                        return item
+                    break
+            except BaseException:
+                stream._lose(given_id)
+                raise
+            if not self._closing:
+                try:
+                    stream._fill()
+                except StopIteration:
+                    self._end(None)
+                except SSEWireError as exc:
+                    self._end(exc)
         self._release()
         raise StopIteration
 
@@ -475,10 +546,16 @@ class EventSource:
         interrupted; its thread ends when it is done.
         """
         with self._wake:
-            self._final_id = self.last_event_id
-            self._closing = True
+            if not self._closing:
+                self._closing = True
+                self._final_id = self.last_event_id
             self._handle.abort()
             self._wake.notify_all()
+
+    def _still_given(self, item: Item) -> bool:
+        """Say whether close(), called as an item was about to be handed out, counted it."""
+        with self._wake:
+            return item.__class__ is not Comment and item.id == self._final_id  # type: ignore[union-attr]
 
     def restart(self) -> None:
         """Drop the connection, or the wait for the next, and connect at once.
@@ -496,22 +573,35 @@ class EventSource:
             self._wake.notify_all()
 
     def _connect(self) -> None:
-        """Wait as long as the command says, then connect; return after one outcome."""
-        command = self._command
-        assert isinstance(command, Connect)
+        """Wait until it is due, then connect; return after one outcome."""
         with self._wake:
-            if not self._restarting and not self._closing and command.delay:
-                self._wake.wait_for(lambda: self._restarting or self._closing, command.delay)
+            while not self._restarting and not self._closing:
+                left = self._due - time.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(min(left, _LONGEST_WAIT))
             if self._closing:
                 return
             if self._restarting:
                 self._restarting = False
+                self._attempted = False
+                self._progress = False
                 self._machine.restart()
-            # What was waited for is not waited for again after a Ctrl-C.
-            self._command = Connect()
+            if self._attempted and not self._machine.may_repeat:
+                # An exception interrupted the one attempt there is.
+                self.close()
+                return
+            self._attempted = True
+            # What an interrupted attempt may have left open.
+            self._handle.abort()
             handle = self._handle = _Handle()
-        self._parser.reset()
-        current = self._request.with_last_event_id(self._parser.last_event_id)
+        if self._parser.last_event_id == self._given_id:
+            self._parser.reset()
+        else:
+            # The parser is ahead of what was handed out.
+            self._machine.retry = self.retry
+            self._parser = Parser(last_event_id=self._given_id, **self._parser_options)
+        current = self._request.with_last_event_id(self._given_id)
         try:
             stream = _open_stream(current, self._settings, handle, self._parser)
         except _ClosedByOther:
@@ -531,10 +621,12 @@ class EventSource:
             if self._closing:
                 return
             if self._restarting:
-                # The command is made when it is carried out, in _connect.
-                self._command = Connect()
+                # The machine is told when it is done, in _connect.
                 return
-        self._machine.retry = self._parser.retry
+        if self._progress:
+            self._progress = False
+            self._machine.on_event()
+        self._machine.retry = self.retry
         retry_after = None
         if error is None:
             command = self._machine.on_end()
@@ -542,8 +634,8 @@ class EventSource:
             if isinstance(error, StatusError):
                 retry_after = parse_retry_after(error.headers, time.time())
             command = self._machine.on_failure(error, retry_after)
-        self._command = command
         if isinstance(command, Connect):
+            self._due = time.monotonic() + command.delay
             if command.failed:
                 _log.warning(
                     "attempt %d failed: %s; the next in %.1f s",
@@ -573,9 +665,11 @@ class EventSource:
             raise
 
     def _release(self) -> None:
-        stream, self._stream = self._stream, None
+        stream = self._stream
         if stream is not None:
             stream.close()
+            self._given_id = stream._given_id
+            self._stream = None
 
     def __enter__(self) -> Self:
         return self
@@ -610,10 +704,18 @@ class _Handle:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler may call abort() while its thread holds it.
+        self._lock = threading.RLock()
         self._socket: socket.socket | None = None
-        self._busy = False
+        # The thread that is in a blocking call, or that an exception took out of one.
+        self._busy: int | None = None
         self._aborted = False
+        # What was received and not yet looked at: at most one piece.
+        self.inbox: list[bytes] = []
+        # Bytes that were received have not yet become what the caller wanted of
+        # them. If an exception, say a signal handler's, leaves a read while this
+        # is set, they are lost; while it waits for bytes it is not set.
+        self.taken = False
         # The socket's timeout, to spare the system call that sets the same again.
         self._timeout: float | None = None
         # Called by abort() where there is no socket of ours, but a transport's response.
@@ -647,36 +749,91 @@ class _Handle:
             if self._aborted or self._socket is None:
                 raise _ClosedByOther
             wrapped = context.wrap_socket(
-                self._socket, server_hostname=host, do_handshake_on_connect=False
+                self._socket,
+                server_hostname=host,
+                do_handshake_on_connect=False,
+                # Else a connection that was cut looks like one that was closed.
+                suppress_ragged_eofs=False,
             )
             self._socket = wrapped
             return wrapped
 
-    def blocking(self, timeout: float | None, operation: str, *args: Any) -> Any:
-        """Run one blocking call of the socket.
+    def blocking(self, operation: Callable[..., Any], *args: Any) -> Any:
+        """Return what `operation` does with the socket: one of the three below.
 
         Raises:
             _ClosedByOther: abort() was called before, or meanwhile.
-            OSError: what the call raises; socket.timeout after `timeout` seconds.
+            OSError: what the call raises; socket.timeout after its `timeout` seconds.
         """
         with self._lock:
             if self._aborted or self._socket is None:
                 raise _ClosedByOther
             current = self._socket
-            self._busy = True
+            self._busy = threading.get_ident()
         try:
-            if self._timeout != timeout:
-                current.settimeout(timeout)
-                self._timeout = timeout
-            return getattr(current, operation)(*args)
+            return operation(current, *args)
         finally:
             with self._lock:
-                self._busy = False
+                self._busy = None
                 aborted = self._aborted
                 if aborted:
                     self._close_now()
             if aborted:
                 raise _ClosedByOther
+
+    def _set_timeout(self, current: socket.socket, timeout: float | None) -> None:
+        if timeout is not None and timeout > _LONGEST_WAIT:
+            timeout = _LONGEST_WAIT
+        if self._timeout != timeout:
+            current.settimeout(timeout)
+            self._timeout = timeout
+
+    def call(self, current: socket.socket, timeout: float | None, name: str, *args: Any) -> None:
+        """Call a method of the socket."""
+        self._set_timeout(current, timeout)
+        getattr(current, name)(*args)
+
+    def receive(self, current: socket.socket, timeout: float | None) -> None:
+        """Put what there is into the inbox, as soon as there is something."""
+        if not isinstance(current, ssl.SSLSocket):
+            self._set_timeout(current, timeout)
+            # One call into C, after which the bytes are in the inbox: a signal
+            # handler's exception comes before or after, but cannot drop them.
+            self.inbox.extend(map(current.recv, (_READ_SIZE,)))
+            return
+        # ssl is not like that, so the waiting is done where no bytes are taken.
+        self._set_timeout(current, 0.0)
+        while True:
+            self.taken = True
+            try:
+                self.inbox.append(current.recv(_READ_SIZE))
+            except ssl.SSLWantReadError:
+                self.taken = False
+                _wait(current, timeout)
+            except ssl.SSLWantWriteError:
+                self.taken = False
+                _wait(current, timeout, write=True)
+            else:
+                return
+
+    def send(self, current: socket.socket, timeout: float | None, data: memoryview) -> int:
+        """Send some of it; or 0 when it would block, and something comes meanwhile."""
+        self._set_timeout(current, 0.0)
+        while True:
+            try:
+                return current.send(data)
+            except ssl.SSLWantReadError:
+                # A message of TLS's own is to come before.
+                _wait(current, timeout)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                if not _wait(current, timeout, write=True):
+                    continue
+            try:
+                self.inbox.append(current.recv(_READ_SIZE))
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                # TLS has messages of its own, such as tickets.
+                continue
+            return 0
 
     def abort(self) -> None:
         """End it from any thread. Idempotent."""
@@ -684,7 +841,8 @@ class _Handle:
             self._aborted = True
             on_abort, self._on_abort = self._on_abort, None
             if self._socket is not None:
-                if self._busy:
+                # Its own thread is in a signal handler, or was interrupted: it may close.
+                if self._busy is not None and self._busy != threading.get_ident():
                     try:
                         # Of the plain socket, also for TLS, which has its own state to keep.
                         socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
@@ -695,6 +853,12 @@ class _Handle:
         if on_abort is not None:
             on_abort()
 
+    def release(self) -> socket.socket | None:
+        """Give the socket away, for whoever goes on with it; None if it is closed already."""
+        with self._lock:
+            current, self._socket = self._socket, None
+            return current
+
     def drop(self) -> None:
         """Close the socket or response, to go on with another; for the thread that uses it."""
         with self._lock:
@@ -704,17 +868,55 @@ class _Handle:
             on_abort()
 
     def _close_now(self) -> None:
-        current, self._socket = self._socket, None
-        if current is not None:
-            current.close()
+        # Forgotten once it is closed: an exception may come in between.
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _wait(
+    current: socket.socket, timeout: float | None, *, read: bool = True, write: bool = False
+) -> bool:
+    """Wait until a socket is ready for one of the two; return whether it is for reading.
+
+    Raises:
+        socket.timeout: it is not within `timeout` seconds.
+    """
+    if timeout is not None:
+        timeout = min(timeout, _LONGEST_WAIT)
+    if not hasattr(select, "poll"):
+        # Windows, where select() has no limit to the number of a descriptor.
+        readable, writable, _ = select.select(
+            [current] if read else [], [current] if write else [], [], timeout
+        )
+        if not readable and not writable:
+            raise socket.timeout("timed out")
+        return bool(readable)
+    poll = select.poll()
+    poll.register(current, select.POLLIN * read | select.POLLOUT * write)
+    # Rounded up: a wait of none would spin.
+    ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
+    if not ready:
+        raise socket.timeout("timed out")
+    return bool(ready[0][1] & ~select.POLLOUT)
 
 
 class _Wire:
     """Blocking I/O of one exchange under its deadlines; every failure typed."""
 
-    def __init__(self, handle: _Handle, deadlines: Deadlines) -> None:
+    def __init__(self, handle: _Handle, deadlines: Deadlines, pool: Pool | None = None) -> None:
         self.handle = handle
         self.deadlines = deadlines
+        self._pool = pool
+        # What the connection may be kept for; None if it may not.
+        self.key: Hashable = None
+        # The last request went out as a whole.
+        self.sent = False
+
+    @property
+    def pooled(self) -> bool:
+        """Whether connections are kept for further requests."""
+        return self._pool is not None
 
     def remaining(self) -> float | None:
         """Return the seconds until the next deadline.
@@ -744,16 +946,17 @@ class _Wire:
         except OSError as exc:
             raise ConnectFailed(address, reason(exc)) from exc
         failure: OSError | None = None
+        handle = self.handle
         for left, (family, kind, protocol, _, where) in zip(range(len(found), 0, -1), found):
             remaining = self.remaining()
             # One address that does not answer must not use up the time of the others.
             budget = None if remaining is None else remaining / left
             try:
                 self.handle.adopt(socket.socket(family, kind, protocol))
-                self.handle.blocking(budget, "connect", where)
+                handle.blocking(handle.call, budget, "connect", where)
                 # An event sent back in answer must not wait for an acknowledgement.
-                self.handle.blocking(
-                    budget, "setsockopt", socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+                handle.blocking(
+                    handle.call, budget, "setsockopt", socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
                 )
                 return
             except OSError as exc:
@@ -761,7 +964,7 @@ class _Wire:
                 self.handle.drop()
         self.remaining()
         assert failure is not None
-        if isinstance(failure, socket.timeout):
+        if _is_ours(failure):
             raise self._timed_out() from failure
         raise ConnectFailed(address, reason(failure)) from failure
 
@@ -770,12 +973,12 @@ class _Wire:
         remaining = self.remaining()
         try:
             self.handle.start_tls(context, host)
-            self.handle.blocking(remaining, "do_handshake")
-        except socket.timeout as exc:
-            raise self._timed_out() from exc
+            self.handle.blocking(self.handle.call, remaining, "do_handshake")
         except ssl.CertificateError as exc:
             raise ConnectFailed(address, reason(exc), False) from exc
         except (OSError, ValueError) as exc:
+            if _is_ours(exc):
+                raise self._timed_out() from exc
             raise ConnectFailed(address, reason(exc)) from exc
 
     def open_tunnel(self, current: HTTPRequest, proxy: Proxy) -> None:
@@ -801,33 +1004,66 @@ class _Wire:
         if reader.leftover:
             raise HTTPFormatError("the proxy sent bytes before the tunnel was used")
 
-    def send(self, data: bytes) -> None:
-        """Send all of it."""
-        rest = memoryview(data)
+    def end(self, reader: _http1.ResponseReader) -> None:
+        """End the exchange: leave the connection to the pool, or close it."""
+        if self._pool is not None and self.key is not None:
+            current = self.handle.release()
+            if current is not None:
+                self._pool.give(self.key, current, reader)
+        self.handle.drop()
+
+    def send(self, request: bytes, reader: _http1.ResponseReader | None = None) -> list[bytes]:
+        """Send all of it, or until the reader has an answer; return what it has of the body.
+
+        Looks for an answer only where sending has to wait.
+        """
+        handle = self.handle
+        rest = memoryview(request)
+        pieces: list[bytes] = []
         while rest:
             remaining = self.remaining()
             try:
                 # In pieces, because each has its own timeout and the whole one deadline.
-                sent = self.handle.blocking(remaining, "send", rest[:_READ_SIZE])
-            except socket.timeout as exc:
-                raise self._timed_out() from exc
+                sent = handle.blocking(handle.send, remaining, rest[:_READ_SIZE])
             except OSError as exc:
+                if _is_ours(exc):
+                    # remaining() says which deadline it was.
+                    continue
                 raise ConnectionLost(reason(exc)) from exc
             rest = rest[sent:]
+            if handle.inbox:
+                if reader is None:
+                    break
+                data = handle.inbox.pop()
+                if data:
+                    pieces = reader.feed(data)
+                else:
+                    reader.close()
+                if reader.head is not None or reader.error is not None:
+                    break
+        self.sent = not rest
+        return pieces
 
     def receive(self) -> bytes:
         """Return what there is, as soon as there is something; b"" at the end."""
-        while True:
+        handle = self.handle
+        inbox = handle.inbox
+        if not inbox:
+            handle.taken = False
+        while not inbox:
             # Outside of try: a StreamTimeout is an OSError and a socket.timeout too.
             remaining = self.remaining()
             try:
-                data: bytes = self.handle.blocking(remaining, "recv", _READ_SIZE)
-                return data
-            except socket.timeout:
-                # remaining() says which deadline it was, or goes on if the clock was early.
-                continue
+                handle.blocking(handle.receive, remaining)
             except OSError as exc:
+                if _is_ours(exc):
+                    # remaining() says which deadline it was, or goes on if the clock was early.
+                    continue
+                # It is told once: what comes next may look like the end.
+                handle.taken = True
                 raise ConnectionLost(reason(exc)) from exc
+        handle.taken = True
+        return inbox.pop()
 
     def _timed_out(self) -> StreamTimeout:
         earliest = self.deadlines.earliest()
@@ -835,6 +1071,11 @@ class _Wire:
         error = self.deadlines.expired(max(earliest, time.monotonic()))
         assert error is not None
         return error
+
+
+def _is_ours(exc: BaseException) -> bool:
+    """Say whether a timeout is one that we set: the kernel's ETIMEDOUT is the same class."""
+    return isinstance(exc, socket.timeout) and exc.errno is None
 
 
 class _Body:
@@ -850,18 +1091,35 @@ class _Body:
         self._headers: Headers | None = reader.head.headers
         # What the last read inflates to, in small steps; None in between.
         self._inflated: Iterator[bytes] | None = None
+        # A step has begun and not been done.
+        self._within = False
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
+        handle = self._wire.handle
+        if self._within and handle.taken and not handle.aborted:
+            handle.abort()
+            raise ConnectionLost("an exception interrupted the reading")
+        self._within = True
+        # But for the time of waiting, in receive().
+        handle.taken = True
         try:
-            return self._next()
-        except (StopIteration, SSEWireError):
-            self._wire.handle.abort()
+            chunk = self._next()
+        except StopIteration:
+            self._wire.end(self._reader)
+            self._within = False
+            raise
+        except SSEWireError:
+            handle.abort()
+            self._within = False
             raise
         except _ClosedByOther:
+            self._within = False
             raise StopIteration from None
+        self._within = False
+        return chunk
 
     def _next(self) -> bytes:
         reader = self._reader
@@ -888,7 +1146,13 @@ class _Body:
                     self._inflater.close()
                 raise StopIteration
             self._wire.deadlines.start_idle(time.monotonic())
-            data = self._wire.receive()
+            try:
+                data = self._wire.receive()
+            except ConnectionLost as exc:
+                if not isinstance(exc.__cause__, ssl.SSLEOFError) or reader._framing == "close":
+                    raise
+                # Without TLS's own end; but this body says itself where it ends.
+                data = b""
             if data:
                 pieces = reader.feed(data)
                 received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -897,6 +1161,10 @@ class _Body:
                 self._received = received
             else:
                 reader.close()
+
+    def finish(self) -> None:
+        """Close it, though what is left of it may still come and be of no interest."""
+        self._wire.end(self._reader)
 
     def close(self) -> None:
         self._wire.handle.abort()
@@ -916,6 +1184,9 @@ class _ForeignBody:
     def __next__(self) -> Any:
         if self._handle.aborted:
             raise StopIteration
+        # What an exception does to somebody else's iterator cannot be known: it may be
+        # a generator, which would just end.
+        self._handle.taken = True
         try:
             chunk = next(self._chunks)
         except (StopIteration, SSEWireError):
@@ -942,7 +1213,7 @@ def _request(first: HTTPRequest, settings: Settings, handle: _Handle) -> HTTPRes
     try:
         while True:
             if settings.transport is None:
-                response = _exchange(current, settings, _Wire(handle, deadlines))
+                response = _exchange(current, settings, _Wire(handle, deadlines, settings.pool))
             else:
                 response = _carry(current, settings.transport, handle, deadlines)
             following = redirects.follow(current, response.status, response.headers)
@@ -957,35 +1228,62 @@ def _request(first: HTTPRequest, settings: Settings, handle: _Handle) -> HTTPRes
 
 
 def _exchange(current: HTTPRequest, settings: Settings, wire: _Wire) -> HTTPResponse:
-    """Connect, send a request and return what is answered."""
+    """Connect, or take a connection that was kept; send a request, return what is answered."""
     parts = current.parts
     try:
         proxy = settings.proxy_for(current)
     except ValueError as exc:
         # Met after a redirect; the first request's was checked before.
         raise ConnectFailed(parts.address, str(exc), False) from exc
+    secure = parts.scheme == "https"
+    key = (parts.scheme, parts.host, parts.port, proxy)
+    pool: Pool | None = settings.pool
+    kept = None if pool is None else pool.take(key)
+    if kept is not None:
+        wire.handle.adopt(kept)
+        reader = _http1.ResponseReader(current.method)
+        try:
+            return _answer(current, None if secure else proxy, wire, reader, key)
+        except ConnectionLost:
+            if reader.begun:
+                raise
+        # The server had closed it while it was idle, or just then (RFC 9112, 9.3.1).
+        wire.handle.drop()
+        wire.deadlines.start_connect(time.monotonic())
     if proxy is None:
         wire.connect(parts.host, parts.port, parts.address)
     else:
         wire.connect(proxy.host, proxy.port, proxy.address)
-        if parts.scheme == "https":
+        if secure:
             try:
                 wire.open_tunnel(current, proxy)
             except ConnectionLost as exc:
                 raise ConnectFailed(proxy.address, str(exc)) from exc
-    if parts.scheme == "https":
+    if secure:
         wire.start_tls(settings.tls_context(), parts.host, parts.address)
         proxy = None
+    return _answer(current, proxy, wire, _http1.ResponseReader(current.method), key)
+
+
+def _answer(
+    current: HTTPRequest,
+    proxy: Proxy | None,
+    wire: _Wire,
+    reader: _http1.ResponseReader,
+    key: Hashable,
+) -> HTTPResponse:
+    """Send a request on a connection that is made, and return what is answered."""
     wire.deadlines.start_head(time.monotonic())
-    data = _http1.request_head(current, proxy) + (current.body or b"")
+    head = _http1.request_head(current, proxy, keep_alive=wire.pooled)
     lost: ConnectionLost | None = None
+    pieces: list[bytes] = []
     try:
-        wire.send(data)
+        pieces = wire.send(head + (current.body or b""), reader)
     except ConnectionLost as exc:
         # A server may refuse a large body before it is through; its answer says why.
         lost = exc
-    reader = _http1.ResponseReader(current.method)
-    pieces: list[bytes] = []
+    if reader.error is not None and reader.head is None:
+        raise lost or reader.error
     while reader.head is None:
         try:
             received = wire.receive()
@@ -998,14 +1296,126 @@ def _exchange(current: HTTPRequest, settings: Settings, wire: _Wire) -> HTTPResp
         if reader.error is not None and reader.head is None:
             raise lost or reader.error
     wire.deadlines.start_body()
+    if wire.sent:
+        wire.key = key
     if reader.complete:
         # Nothing more is to come, so nobody need close what will not be read.
-        wire.handle.drop()
+        wire.end(reader)
     response = HTTPResponse(
         reader.head.status, reader.head.headers, _Body(wire, reader, pieces), url=current.url
     )
     response._deadlines = wire.deadlines
     return response
+
+
+# Reads that the rest of a response may take that nobody wanted to wait for: a last
+# chunk and the end of TLS records are one or two; more of it is not worth having.
+_REST_READS = 4
+
+# Seconds to wait for it: it follows at once if it comes at all, and a new
+# connection would take longer.
+_REST_PATIENCE = 0.005
+
+
+class Pool:
+    """Connections that wait for further requests, for clients that make many to one server.
+
+    Threads may share it; each process has its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Those given last stand last.
+        self._kept: dict[Hashable, list[_Kept]] = {}
+        self._closed = False
+        self._process = os.getpid()
+
+    def take(self, key: Hashable) -> socket.socket | None:
+        """Return the connection given last for `key`; None if there is none that may be used."""
+        self._leave_parent()
+        while True:
+            with self._lock:
+                kept = self._kept.get(key)
+                if not kept:
+                    return None
+                idle = kept.pop()
+            if idle.usable():
+                return idle.socket
+            idle.socket.close()
+
+    def give(self, key: Hashable, new: socket.socket, reader: _http1.ResponseReader) -> None:
+        """Keep a connection, or close it if it cannot be used or there are enough.
+
+        The rest of its response may still come: that is looked at by `take`.
+        """
+        self._leave_parent()
+        newest = _Kept(new, reader)
+        closing = [newest]
+        if reader.reusable or (reader.persistent and not reader.complete and not reader.error):
+            with self._lock:
+                if not self._closed:
+                    now = time.monotonic()
+                    kept = [*self._kept.get(key, ()), newest]
+                    fresh = [idle for idle in kept if idle.until > now][-POOL_SIZE:]
+                    closing = [idle for idle in kept if idle not in fresh]
+                    self._kept[key] = fresh
+        for idle in closing:
+            idle.socket.close()
+
+    def close(self) -> None:
+        """Close what is kept, and what is given later on."""
+        self._leave_parent()
+        with self._lock:
+            self._closed = True
+            kept_by_key, self._kept = self._kept, {}
+        for kept in kept_by_key.values():
+            for idle in kept:
+                idle.socket.close()
+
+    def __del__(self) -> None:
+        # What is idle is nobody's: a client that is not closed leaves no socket to warn of.
+        self.close()
+
+    def _leave_parent(self) -> None:
+        """In a forked child, close its copies of the parent's sockets, which ends nothing.
+
+        Without a lock: another thread may have held it when the process was forked.
+        """
+        if self._process != os.getpid():
+            kept_by_key, self._kept = self._kept, {}
+            self._lock = threading.Lock()
+            self._process = os.getpid()
+            for kept in kept_by_key.values():
+                for idle in kept:
+                    idle.socket.close()
+
+
+class _Kept:
+    """A connection that is idle, but for the rest of its response."""
+
+    __slots__ = ("reader", "socket", "until")
+
+    def __init__(self, kept: socket.socket, reader: _http1.ResponseReader) -> None:
+        self.socket = kept
+        self.reader = reader
+        self.until: float = time.monotonic() + POOL_IDLE
+
+    def usable(self) -> bool:
+        """Say whether a request may be sent on it: nothing has come but the end of the response."""
+        if self.until <= time.monotonic():
+            return False
+        try:
+            for _ in range(_REST_READS):
+                self.socket.settimeout(0 if self.reader.complete else _REST_PATIENCE)
+                data = self.socket.recv(_READ_SIZE)
+                if not data:
+                    return False
+                self.reader.feed(data)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return self.reader.reusable
+        except OSError:
+            pass
+        return False
 
 
 def _carry(
@@ -1049,7 +1459,7 @@ def _open_stream(
         if not is_event_stream(response.headers):
             body = _error_body(response, deadlines)
             raise ContentTypeError(response.headers.get("Content-Type"), body)
-        return EventStream(response, parser, deadlines)
+        return EventStream(response, parser, deadlines, handle)
     except BaseException:
         response.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accumulator import Accumulator
+from .continuation import continuation
 from .errors import (
     APIError,
     AuthenticationError,
@@ -78,19 +79,35 @@ from .message import (
     WebSearchToolResultBlock,
 )
 from .partial_json import PartialJSON
-from .stream import AsyncMessageStream, AsyncTextStream, MessageStream, TextStream
+from .stream import (
+    AsyncMessageStream,
+    AsyncRawMessageStream,
+    AsyncTextStream,
+    MessageStream,
+    RawMessageStream,
+    StreamResponse,
+    TextStream,
+)
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from .aio import AsyncClaude
+    from .client import Claude
 
 __all__ = [
     "APIError",
     "Accumulator",
     "AdvisorToolResultBlock",
+    "AsyncClaude",
     "AsyncMessageStream",
+    "AsyncRawMessageStream",
     "AsyncTextStream",
     "AuthenticationError",
     "BashCodeExecutionToolResultBlock",
     "BillingError",
     "CitationEvent",
     "CitationsDelta",
+    "Claude",
     "ClaudeError",
     "ClaudeEvent",
     "CodeExecutionToolResultBlock",
@@ -130,6 +147,7 @@ __all__ = [
     "PermissionDeniedError",
     "PingEvent",
     "RateLimitError",
+    "RawMessageStream",
     "RedactedThinkingBlock",
     "RequestTooLargeError",
     "ServerToolUseBlock",
@@ -138,6 +156,7 @@ __all__ = [
     "StreamClosed",
     "StreamEvent",
     "StreamInterrupted",
+    "StreamResponse",
     "StreamTruncated",
     "TextBlock",
     "TextDelta",
@@ -155,4 +174,20 @@ __all__ = [
     "Usage",
     "WebFetchToolResultBlock",
     "WebSearchToolResultBlock",
+    "continuation",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        # Sockets, TLS and threads are not for those who have the bytes already.
+        if name == "Claude":
+            from .client import Claude
+
+            return Claude
+        if name == "AsyncClaude":
+            from .aio import AsyncClaude
+
+            return AsyncClaude
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
  *
  * A str holds one, two or four bytes a character (PEP 393). This file includes
  * itself once for each, with SSEWIRE_CHAR the type of a character. Nothing here
- * reads past the end it is given, allocates or keeps a pointer.
+ * reads past the end it is given, or keeps a pointer into a str.
  */
 #ifndef SSEWIRE_DELTA_H
 #define SSEWIRE_DELTA_H
@@ -34,13 +34,14 @@ typedef struct {
 } ssewire_delta;
 
 /* What stands around the text of a block's deltas: ASCII, for each width of a
- * character once, so that it can be compared as memory. */
+ * character once, so that it can be compared as memory. Made when it is needed:
+ * a thousand streams that wait hold none (benchmarks/claude_clients.py). */
 typedef struct {
     Py_ssize_t prefix;    /* characters up to the text; 0: an empty slot */
     Py_ssize_t core;      /* characters after the closing quote, less padding and last brace */
-    Py_UCS1 text_1[SSEWIRE_MAX_TEMPLATE];
-    Py_UCS2 text_2[SSEWIRE_MAX_TEMPLATE];
-    Py_UCS4 text_4[SSEWIRE_MAX_TEMPLATE];
+    Py_UCS4 *text_4;      /* owns the memory, in which the other two follow */
+    Py_UCS2 *text_2;
+    Py_UCS1 *text_1;
 } ssewire_template;
 
 /* In the order of KINDS in the .pyx. */
@@ -113,6 +114,15 @@ ssewire_match(const ssewire_template *like, PyObject *data, ssewire_delta *found
         ssewire_match_4(like, like->text_4, PyUnicode_4BYTE_DATA(data), n, found))
 }
 
+/* Empty a slot. */
+static inline void
+ssewire_forget(ssewire_template *like)
+{
+    PyMem_Free(like->text_4);
+    like->text_4 = NULL;
+    like->prefix = 0;
+}
+
 /* Make a template of a payload that was walked; 0 if it is too long or does not end in a brace. */
 static int
 ssewire_learn(ssewire_template *like, PyObject *data, const ssewire_delta *found)
@@ -121,15 +131,24 @@ ssewire_learn(ssewire_template *like, PyObject *data, const ssewire_delta *found
     const void *p = PyUnicode_DATA(data);
     Py_ssize_t end = PyUnicode_GET_LENGTH(data) - 1;
     Py_ssize_t tail = found->stop + 1;
-    Py_ssize_t i;
+    Py_ssize_t size, i;
+    void *text;
     if (PyUnicode_READ(kind, p, end) != '}')
         return 0;
     while (end > tail && PyUnicode_READ(kind, p, end - 1) == ' ')
         end--;
-    if (found->start + (end - tail) > SSEWIRE_MAX_TEMPLATE)
+    size = found->start + (end - tail);
+    if (size > SSEWIRE_MAX_TEMPLATE)
         return 0;
+    text = PyMem_Malloc((size_t)size * (4 + 2 + 1));
+    if (text == NULL)
+        return 0; /* Without a template each payload is walked, that is all. */
+    ssewire_forget(like);
     like->prefix = found->start;
     like->core = end - tail;
+    like->text_4 = text;
+    like->text_2 = (Py_UCS2 *)(like->text_4 + size);
+    like->text_1 = (Py_UCS1 *)(like->text_2 + size);
     for (i = 0; i < like->prefix + like->core; i++) {
         Py_UCS4 c = PyUnicode_READ(kind, p, i < like->prefix ? i : tail + i - like->prefix);
         like->text_1[i] = (Py_UCS1)c;

@@ -18,6 +18,7 @@ cdef extern from "_delta.h":
     bint ssewire_walk(object, Delta *) noexcept
     bint ssewire_match(const Template *, object, Delta *) noexcept
     bint ssewire_learn(Template *, object, const Delta *) noexcept
+    void ssewire_forget(Template *) noexcept
     object ssewire_delta_text(object, const Delta *)
 
 # Equal to DELTA_CONTRACT in _delta_py when this was compiled; _choice compares them.
@@ -28,7 +29,7 @@ cdef tuple KINDS = ("text_delta", "input_json_delta", "thinking_delta", "signatu
 cdef enum:
     # So many templates are kept: more than one block is rarely open, and a block
     # has at most two kinds of delta.
-    TEMPLATES = 8
+    TEMPLATES = 4
 
 
 @cython.final
@@ -48,6 +49,11 @@ cdef class DeltaDecoder:
     # The template of the last delta, and the slot for the next new one.
     cdef int _last
     cdef int _next
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(TEMPLATES):
+            ssewire_forget(&self._templates[i])
 
     def decode(self, str data not None):
         """Return index, type and text of a delta; None to have json.loads decide.

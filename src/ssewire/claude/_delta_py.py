@@ -34,7 +34,7 @@ _TEXT_KEYS = frozenset(_KEYS.values())
 
 # So many templates are kept: more than one block is rarely open, and a block
 # has at most two kinds of delta.
-_TEMPLATES = 8
+_TEMPLATES = 4
 # Usual ones take 80 characters; a peer must not make us keep megabytes.
 _MAX_TEMPLATE = 256
 # Tails that differ by their padding, kept for each template.

@@ -9,6 +9,7 @@ May import: json, ssewire.event, ssewire.parser, ssewire.errors, claude's values
 from __future__ import annotations
 
 import json
+from sys import intern
 
 from .._limits import MAX_EVENT_SIZE
 from ..errors import EventTooLarge, StateError, not_bytes, wrong_type
@@ -83,6 +84,28 @@ class Accumulator:
         request_id: what errors give as theirs.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_blocks",
+        "_body",
+        "_closed",
+        "_decoder",
+        "_ended",
+        "_error",
+        "_fatal",
+        "_finished",
+        "_head",
+        "_last_index",
+        "_max_body",
+        "_message",
+        "_mode",
+        "_parser",
+        "_request_id",
+        "_run",
+        "_unterminated",
+        "_warned",
+    )
+
     def __init__(
         self,
         *,
@@ -114,16 +137,8 @@ class Accumulator:
         self._head: bytes | None = b""
         # A body that is no stream but JSON or HTML, as far as it came.
         self._body: bytearray | None = None
-        self._warned: set[str] = set()
-        self._on: dict[str, Callable[[ServerSentEvent, Any], ClaudeEvent]] = {
-            "message_start": self._on_message_start,
-            "content_block_start": self._on_block_start,
-            "content_block_delta": self._on_block_delta,
-            "content_block_stop": self._on_block_stop,
-            "message_delta": self._on_message_delta,
-            "message_stop": self._on_message_stop,
-            "ping": self._on_ping,
-        }
+        # Of what has been warned; None for nothing, as nearly always.
+        self._warned: set[str] | None = None
 
     @property
     def message(self) -> Message | None:
@@ -316,11 +331,11 @@ class Accumulator:
             if name == "ping":
                 return PingEvent(sse)
             return self._malformed(sse, cause or ShapeError("an event must be an object"))
-        handler = self._on.get(kind)
+        handler = _HANDLERS.get(kind)
         if handler is None:
             return UnknownEvent(sse, kind)
         try:
-            return handler(sse, raw)
+            return handler(self, sse, raw)
         except ShapeError as exc:
             return self._malformed(sse, exc)
 
@@ -328,7 +343,7 @@ class Accumulator:
         return PingEvent(sse)
 
     def _on_message_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        message = Message(want(dict, raw.get("message"), "message"), self._mode)
+        message = Message(_interned(want(dict, raw.get("message"), "message")), self._mode)
         if self._message is not None:
             self._warn("a second message_start is ignored")
         else:
@@ -521,11 +536,37 @@ class Accumulator:
 
     def _warn(self, deviation: str) -> None:
         """Log a deviation from the protocol, once for each kind and message."""
+        if self._warned is None:
+            self._warned = set()
         if deviation not in self._warned:
             self._warned.add(deviation)
             import logging  # seldom needed, and as large as the rest of the imports
 
             logging.getLogger("ssewire").warning("Claude stream: %s", deviation)
+
+
+# Not bound to each accumulator: a thousand streams have one table.
+_HANDLERS: dict[str, Callable[[Accumulator, ServerSentEvent, Any], ClaudeEvent]] = {
+    "message_start": Accumulator._on_message_start,
+    "content_block_start": Accumulator._on_block_start,
+    "content_block_delta": Accumulator._on_block_delta,
+    "content_block_stop": Accumulator._on_block_stop,
+    "message_delta": Accumulator._on_message_delta,
+    "message_stop": Accumulator._on_message_stop,
+    "ping": Accumulator._on_ping,
+}
+
+
+def _interned(data: dict[str, Any], depth: int = 2) -> dict[str, Any]:
+    """Return an object whose keys, and those of the objects in it, all messages share.
+
+    They would be a third of what a message holds at its start
+    (benchmarks/claude_clients.py).
+    """
+    return {
+        intern(key): _interned(value, depth - 1) if depth > 1 and type(value) is dict else value
+        for key, value in data.items()
+    }
 
 
 def _index(raw: Any) -> int:

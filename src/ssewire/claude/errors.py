@@ -1,8 +1,8 @@
 """Every exception of the Claude layer.
 
-    ClaudeError                    never raised itself; .partial_message .request_id
+    ClaudeError                    never raised itself; .partial_message .request_id .status
     ├── ConfigurationError         also ValueError: no key, a bad base URL
-    ├── APIError                   .type .message .status .body .retryable .in_band
+    ├── APIError                   .type .message .status .body .headers .retryable .in_band
     │   └── one class per error type: see API_ERRORS
     ├── StreamInterrupted          the transport failed; its error is __cause__
     ├── StreamTruncated            the body ended before the message was complete
@@ -21,6 +21,7 @@ TYPE_CHECKING = False  # importing typing costs more than the rest of the packag
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._headers import Headers
     from .message import Message
 
 
@@ -29,11 +30,13 @@ class ClaudeError(SSEWireError):
 
     `partial_message` is what had arrived, as a message that never changes
     again, or None before its start; `request_id` names the request to
-    Anthropic's support.
+    Anthropic's support; `status` is the response's HTTP status, None where
+    no response had come.
     """
 
     partial_message: Message | None = None
     request_id: str | None = None
+    status: int | None = None
 
 
 class ConfigurationError(ClaudeError, ValueError):
@@ -46,8 +49,11 @@ class APIError(ClaudeError):
     `type` and `message` are the API's ("" where it sent none), `body` the
     decoded JSON or the text. `status` is the HTTP status; for an error inside
     a stream (`in_band`), whose response began with 200, it is the status that
-    the type stands for, or None for a type that is not known.
+    the type stands for, or None for a type that is not known. `headers` are
+    the response's, None for an error inside a stream.
     """
+
+    headers: Headers | None = None
 
     def __init__(
         self,
@@ -67,11 +73,17 @@ class APIError(ClaudeError):
     @property
     def retryable(self) -> bool:
         """Whether the same request may succeed later."""
-        if _error_code(self.body) in _SPENT:
+        if self.spent:
             return False
-        if self.type in API_ERRORS:
+        # An HTTP status says more than the type of a body that some proxy may have written.
+        if self.type in API_ERRORS and (self.in_band or self.status is None):
             return API_ERRORS[self.type][2]
         return self.status is not None and (self.status in (408, 409, 429) or self.status >= 500)
+
+    @property
+    def spent(self) -> bool:
+        """Whether a spending limit is used up, which no retry changes for days."""
+        return _error_code(self.body) in _SPENT
 
     def __str__(self) -> str:
         where = "in the stream" if self.in_band else f"status {self.status}"
@@ -124,7 +136,7 @@ class OverloadedError(APIError):
 
 
 class StreamInterrupted(ClaudeError):
-    """The transport failed while the message was coming; its error is the cause."""
+    """The transport failed before the message was complete; its error is the cause."""
 
     def __str__(self) -> str:
         return "the connection failed before the message was complete"

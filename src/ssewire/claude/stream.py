@@ -4,18 +4,28 @@ An event changes the message when it is handed out, not when its bytes came,
 so what a reader sees does not depend on the packets. All readers of a stream
 (loops over events or text, `until_done`) share one place in it. The iterators
 keep no state of their own that an exception could lose. No I/O but the
-chunks'. May import: ssewire.stream, ssewire.event, accumulator, claude's values.
+chunks'. What makes requests attaches itself: until a message has begun, it may
+put the body of another attempt in the place of one that failed.
+May import: ssewire.stream, ssewire.event, _headers, accumulator, continuation, claude's values.
 """
 
 from __future__ import annotations
 
+from _thread import get_ident
 from itertools import chain
 
 from .._limits import MAX_EVENT_SIZE
 from ..errors import StateError
 from ..stream import _aclose_all, _close_all
 from .accumulator import Accumulator
-from .errors import ClaudeError, StreamClosed, StreamInterrupted
+from .continuation import continuation
+from .errors import (
+    ClaudeError,
+    StreamClosed,
+    StreamInterrupted,
+    StreamTruncated,
+    api_error,
+)
 from .events import (
     DERIVED,
     ContentBlockDeltaEvent,
@@ -33,31 +43,94 @@ TYPE_CHECKING = False  # importing typing costs more than the rest of the packag
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Callable
 
     from typing_extensions import Buffer, Self
 
+    from .._headers import Headers
     from ..event import ServerSentEvent
-    from .events import StreamEvent
+    from .events import ClaudeEvent, StreamEvent
     from .message import GrowingText, Message
 
 # Deltas decoded ahead of their reader. What it leaves is decoded again, so that
 # many loops left early over one huge chunk must not each decode all of the rest.
 _MAX_RUN = 256
 
+# Bytes kept of a body that does not say that it is a stream, to tell what it was
+# if it was none: a relay's sentence about what went wrong.
+_MAX_SAID = 1024
+
+
+class StreamResponse:
+    """The head of the response that a stream reads: `status`, `headers` and `url`."""
+
+    __slots__ = ("headers", "status", "url")
+
+    def __init__(self, status: int, headers: Headers, url: str) -> None:
+        self.status: int = status
+        self.headers: Headers = headers
+        self.url: str = url
+
+    def __repr__(self) -> str:
+        return f"<StreamResponse {self.status}>"
+
 
 class _Reader:
-    """What both streams share: everything but waiting for bytes."""
+    """What all streams share: everything but waiting for bytes."""
+
+    # Half the memory of a stream that waits (benchmarks/claude_clients.py).
+    __slots__ = (
+        "__weakref__",
+        "_accumulator",
+        "_batch",
+        "_call",
+        "_chunks",
+        "_closed",
+        "_derived",
+        "_error",
+        "_exhausted",
+        "_half",
+        "_max_event_size",
+        "_partial_strings",
+        "_position",
+        "_progress",
+        "_request_id",
+        "_response",
+        "_runner",
+        "_running",
+        "_said",
+        "_source",
+        "_source_open",
+        "_watch",
+    )
 
     def __init__(
         self, max_event_size: int | None, partial_strings: bool, request_id: str | None
     ) -> None:
-        self._accumulator = Accumulator(
-            max_event_size=max_event_size,
-            partial_strings=partial_strings,
-            request_id=request_id,
-        )
+        self._max_event_size = max_event_size
+        self._partial_strings = partial_strings
         self._request_id = request_id
+        self._response: StreamResponse | None = None
+        # What makes the requests, where that is known: gives another body for one
+        # that failed before the message began. Its methods are those of client._Call.
+        self._call: Any = None
+        # Starts the clock for `stall` anew, where there is one.
+        self._watch: Callable[[], object] | None = None
+        # Something other than a ping has come since that clock was started.
+        self._progress = True
+        # Never set back: perhaps by another thread.
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin to read a body."""
+        self._accumulator = Accumulator(
+            max_event_size=self._max_event_size,
+            partial_strings=self._partial_strings,
+            request_id=self._request_id,
+        )
+        # The start of a body that may be none of a stream; None for one that surely is.
+        self._said: bytearray | None = None
         # Wire events at hand; those from _position on were not handed out.
         self._batch: list[ServerSentEvent] = []
         self._position = 0
@@ -66,13 +139,31 @@ class _Reader:
         # The text that a run of text_stream is being added to. Its pieces are
         # _batch[_position:]; `_end_run` settles how many of them were handed out.
         self._running: GrowingText | None = None
+        # The thread that started it last.
+        self._runner = 0
         # Half of a surrogate pair, kept back by text_stream until its other half comes.
         self._half = ""
         # The chunks have ended.
         self._exhausted = False
-        self._closed = False
         self._source_open = True
         self._error: ClaudeError | None = None
+
+    def _attach(self, call: Any, response: StreamResponse) -> None:
+        """Read the body that `call` has, whose head is `response`."""
+        self._request_id = response.headers.get("request-id") or self._request_id
+        self._begin()
+        self._call = call
+        self._response = response
+        self._chunks = call.chunks
+        self._watch = call.watch
+        self._progress = True
+        if "event-stream" not in response.headers.get("Content-Type", "").lower():
+            self._said = bytearray()
+
+    @property
+    def response(self) -> StreamResponse | None:
+        """The head of the response; None where the stream was made from chunks."""
+        return self._response
 
     @property
     def request_id(self) -> str | None:
@@ -99,6 +190,16 @@ class _Reader:
         """
         return self._accumulator._partial()
 
+    def continuation(self, *, prefill: bool = False) -> list[dict[str, Any]]:
+        """Return what to append to `messages`, so that a new request goes on from here.
+
+        As the function `ssewire.claude.continuation` does for `partial_message`.
+
+        Raises:
+            StateError: the message is complete and does not go on.
+        """
+        return continuation(self.partial_message, prefill=prefill)
+
     def _end_run(self) -> None:
         """Settle a run of text_stream: what was not handed out of it is to come again."""
         if self._running is not None:
@@ -108,6 +209,24 @@ class _Reader:
     def _take(self, batch: list[ServerSentEvent]) -> None:
         self._batch = batch
         self._position = 0
+
+    def _let_go(self) -> None:
+        """Drop what a stream that waits does not need: events handed out, the request once begun.
+
+        A quarter of its memory (benchmarks/claude_clients.py).
+        """
+        self._take([])
+        if self._call is not None and self._accumulator.message is not None:
+            self._call.begun()
+
+    def _receive(self, chunk: Buffer) -> None:
+        """Take the next bytes of the body."""
+        batch = self._batch = self._accumulator._receive(chunk)
+        self._position = 0
+        if self._said is not None and len(self._said) < _MAX_SAID:
+            self._said += memoryview(chunk).cast("B")[:_MAX_SAID]
+        if self._watch is not None and not self._progress:
+            self._progress = any(not _is_ping(sse) for sse in batch)
 
     def _at_hand(self) -> bool:
         """Say whether there is anything to hand out without more bytes."""
@@ -128,26 +247,41 @@ class _Reader:
             elif self._exhausted:
                 self._accumulator.close()
             self._error = self._accumulator.error
+            if type(self._error) is StreamTruncated and self._said:
+                self._no_stream(self._said.decode("utf-8", "replace"))
         if self._error is not None:
+            if self._error.status is None and self._response is not None:
+                self._error.status = self._response.status
             raise self._error
         return self._accumulator.finished
 
-    def _interrupted(self, cause: Exception) -> ClaudeError:
-        """Return the error for a source that failed; a ClaudeError of its own stays what it is."""
+    def _no_stream(self, said: str) -> None:
+        """React to a body in which no event was, and which did not say that it was a stream."""
+        if self._accumulator.message is None and said.strip():
+            self._error = api_error(said.strip(), in_band=True)
+            self._error.request_id = self._request_id
+
+    def _interrupted(self, cause: Exception) -> None:
+        """React to a source that failed; a ClaudeError of its own stays what it is."""
         error = cause if isinstance(cause, ClaudeError) else StreamInterrupted()
         if error is not cause:
             error.__cause__ = cause
         self._accumulator._set_error(error)
         self._error = error
-        return error
+
+    def _may_ask_again(self) -> bool:
+        """Say whether a failed body may be replaced: nothing of the message was handed out."""
+        return self._call is not None and self._accumulator.message is None and not self._closed
 
     def _step(self) -> Any:
         """Take the next wire event at hand; None if it is not for the reader.
 
-        Raises:
-            ClaudeError: it ends the stream.
+        What ends the stream is raised by the next wait for bytes.
         """
-        sse = self._batch[self._position]
+        try:
+            sse = self._batch[self._position]
+        except IndexError:
+            return None  # Another thread has closed the stream just now.
         self._position += 1
         event: Any = self._accumulator._step(sse)
         if self._accumulator._ended:
@@ -155,7 +289,7 @@ class _Reader:
         cls = type(event)
         if cls is ErrorEvent:
             self._error = event.exception
-            raise event.exception
+            return None
         return None if cls is PingEvent else event
 
     def _events(self) -> Iterator[StreamEvent]:
@@ -279,6 +413,7 @@ class _Reader:
         if not texts or has_surrogates("".join(texts)):
             return None
         self._running = block._text
+        self._runner = get_ident()
         return self._running.start_run(texts)
 
     def _whole_pairs(self, text: str) -> Iterator[str]:
@@ -304,7 +439,108 @@ class _Reader:
         return "".join([b.text for b in self._final().content if isinstance(b, TextBlock)])
 
 
-class MessageStream(_Reader):
+class _BlockingReader(_Reader):
+    """A reader over an iterable of bytes, which it owns."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        chunks: Iterable[Buffer],
+        *,
+        max_event_size: int | None = MAX_EVENT_SIZE,
+        partial_strings: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(max_event_size, partial_strings, request_id)
+        self._source = chunks
+        self._chunks: Iterator[Buffer] = iter(chunks)
+
+    def close(self) -> None:
+        """Close the chunks' source; loops over the stream then end.
+
+        Of a client's stream also from another thread: a blocked loop ends.
+        """
+        self._closed = True
+        if self._runner == get_ident():
+            self._end_run()  # of another thread it ends by itself
+        self._take([])
+        self._derived = None
+        self._close_source()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _refill(self) -> bool:
+        """Get more bytes; False at the end. Bytes may make no event.
+
+        Raises:
+            ClaudeError: the stream failed.
+            TypeError: a chunk is not bytes-like.
+        """
+        if self._at_hand():
+            return True
+        try:
+            if self._at_end():
+                self._close_source()
+                return False
+        except ClaudeError as error:
+            if self._may_ask_again():
+                return self._ask_again(error)
+            self._close_source()
+            raise
+        if self._watch is not None and self._progress:
+            self._progress = False
+            self._watch()
+        try:
+            chunk = next(self._chunks)
+        except StopIteration:
+            if not self._closed:
+                self._exhausted = True
+                self._take(self._accumulator._end())
+        except Exception as exc:
+            self._interrupted(exc)
+        else:
+            if not self._closed:
+                self._receive(chunk)
+        return True
+
+    def _ask_again(self, error: ClaudeError) -> bool:
+        """Have the body of another attempt instead of the one that failed; as `_refill`."""
+        try:
+            response = self._call.again(error)
+        except ClaudeError as exc:
+            self._error = exc
+            self._close_source()
+            raise
+        if response is not None:
+            self._attach(self._call, response)
+            return True
+        self._close_source()
+        if self._closed:
+            return False
+        raise error
+
+    def _close_source(self) -> None:
+        if self._source_open:
+            self._source_open = False
+            if self._call is None:
+                _close_all(self._chunks, self._source)
+            elif self._accumulator.finished:
+                self._call.finish()
+            else:
+                self._call.close()
+
+
+class MessageStream(_BlockingReader):
     """The events, text and final message of one response body.
 
     Iterating gives what iterating the official SDK's stream gives: each wire
@@ -323,6 +559,8 @@ class MessageStream(_Reader):
         ClaudeError: the stream failed; again at every later attempt to read on.
     """
 
+    __slots__ = ("_stepper",)
+
     def __init__(
         self,
         chunks: Iterable[Buffer],
@@ -331,9 +569,12 @@ class MessageStream(_Reader):
         partial_strings: bool = False,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(max_event_size, partial_strings, request_id)
-        self._source = chunks
-        self._chunks: Iterator[Buffer] = iter(chunks)
+        super().__init__(
+            chunks,
+            max_event_size=max_event_size,
+            partial_strings=partial_strings,
+            request_id=request_id,
+        )
         self._stepper: Iterator[StreamEvent] = iter(())
 
     def __iter__(self) -> Iterator[StreamEvent]:
@@ -372,58 +613,27 @@ class MessageStream(_Reader):
         self.until_done()
         return self._final_text()
 
-    def close(self) -> None:
-        """Close the chunks' source; loops over the stream then end."""
-        self._closed = True
-        self._end_run()
-        self._take([])
-        self._derived = None
-        self._close_source()
 
-    def __enter__(self) -> Self:
+class RawMessageStream(_BlockingReader):
+    """The wire events of one response body, less the pings, and nothing derived from them.
+
+    What `messages.create(stream=True)` returns; an iterator. Takes and raises
+    what MessageStream does.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _refill(self) -> bool:
-        """Get more bytes; False at the end. Bytes may make no event.
-
-        Raises:
-            ClaudeError: the stream failed.
-            TypeError: a chunk is not bytes-like.
-        """
-        if self._at_hand():
-            return True
-        try:
-            if self._at_end():
-                self._close_source()
-                return False
-        except ClaudeError:
-            self._close_source()
-            raise
-        try:
-            chunk = next(self._chunks)
-        except StopIteration:
-            self._exhausted = True
-            self._take(self._accumulator._end())
-        except Exception as exc:
-            error = self._interrupted(exc)
-            self._close_source()
-            raise error from error.__cause__
-        else:
-            self._take(self._accumulator._receive(chunk))
-        return True
-
-    def _close_source(self) -> None:
-        if self._source_open:
-            self._source_open = False
-            _close_all(self._chunks, self._source)
+    def __next__(self) -> ClaudeEvent:
+        while True:
+            while self._at_hand():
+                event: ClaudeEvent | None = self._step()
+                if event is not None:
+                    return event
+            if not self._refill():
+                raise StopIteration
 
 
 class _Batches:
@@ -475,8 +685,10 @@ class _TextRuns:
                 raise StopIteration
 
 
-class AsyncMessageStream(_Reader):
-    """MessageStream over an asynchronous iterable of bytes; the methods are awaited."""
+class _AsyncReader(_Reader):
+    """A reader over an asynchronous iterable of bytes, which it owns."""
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -489,6 +701,101 @@ class AsyncMessageStream(_Reader):
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
         self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
+
+    async def close(self) -> None:
+        """Close the chunks' source; loops over the stream then end."""
+        self._closed = True
+        self._end_run()
+        self._take([])
+        self._derived = None
+        await self._close_source()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _refill(self) -> bool:
+        """Get more bytes, as MessageStream does."""
+        if self._at_hand():
+            return True
+        try:
+            if self._at_end():
+                await self._close_source()
+                return False
+        except ClaudeError as error:
+            if self._may_ask_again():
+                return await self._ask_again(error)
+            await self._close_source()
+            raise
+        if self._watch is not None and self._progress:
+            self._progress = False
+            self._watch()
+        self._let_go()
+        try:
+            chunk = await self._chunks.__anext__()
+        except StopAsyncIteration:
+            if not self._closed:
+                self._exhausted = True
+                self._take(self._accumulator._end())
+        except Exception as exc:
+            self._interrupted(exc)
+        else:
+            if not self._closed:
+                self._receive(chunk)
+        return True
+
+    async def _ask_again(self, error: ClaudeError) -> bool:
+        try:
+            response = await self._call.again(error)
+        except ClaudeError as exc:
+            self._error = exc
+            await self._close_source()
+            raise
+        if response is not None:
+            self._attach(self._call, response)
+            return True
+        await self._close_source()
+        if self._closed:
+            return False
+        raise error
+
+    async def _close_source(self) -> None:
+        if self._source_open:
+            self._source_open = False
+            if self._call is None:
+                await _aclose_all(self._chunks, self._source)
+            elif self._accumulator.finished:
+                await self._call.finish()
+            else:
+                await self._call.close()
+
+
+class AsyncMessageStream(_AsyncReader):
+    """MessageStream over an asynchronous iterable of bytes; the methods are awaited."""
+
+    __slots__ = ("_stepper",)
+
+    def __init__(
+        self,
+        chunks: AsyncIterable[Buffer],
+        *,
+        max_event_size: int | None = MAX_EVENT_SIZE,
+        partial_strings: bool = False,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(
+            chunks,
+            max_event_size=max_event_size,
+            partial_strings=partial_strings,
+            request_id=request_id,
+        )
         self._stepper: Iterator[StreamEvent] = iter(())
 
     def __aiter__(self) -> Self:
@@ -531,53 +838,23 @@ class AsyncMessageStream(_Reader):
         await self.until_done()
         return self._final_text()
 
-    async def close(self) -> None:
-        """Close the chunks' source; loops over the stream then end."""
-        self._closed = True
-        self._end_run()
-        self._take([])
-        self._derived = None
-        await self._close_source()
 
-    async def __aenter__(self) -> Self:
+class AsyncRawMessageStream(_AsyncReader):
+    """RawMessageStream over an asynchronous iterable of bytes."""
+
+    __slots__ = ()
+
+    def __aiter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def _refill(self) -> bool:
-        """Get more bytes, as MessageStream does."""
-        if self._at_hand():
-            return True
-        try:
-            if self._at_end():
-                await self._close_source()
-                return False
-        except ClaudeError:
-            await self._close_source()
-            raise
-        try:
-            chunk = await self._chunks.__anext__()
-        except StopAsyncIteration:
-            self._exhausted = True
-            self._take(self._accumulator._end())
-        except Exception as exc:
-            error = self._interrupted(exc)
-            await self._close_source()
-            raise error from error.__cause__
-        else:
-            self._take(self._accumulator._receive(chunk))
-        return True
-
-    async def _close_source(self) -> None:
-        if self._source_open:
-            self._source_open = False
-            await _aclose_all(self._chunks, self._source)
+    async def __anext__(self) -> ClaudeEvent:
+        while True:
+            while self._at_hand():
+                event: ClaudeEvent | None = self._step()
+                if event is not None:
+                    return event
+            if not await self._refill():
+                raise StopAsyncIteration
 
 
 class AsyncTextStream:
@@ -599,3 +876,11 @@ class AsyncTextStream:
                 self._texts = texts
             elif not await self._stream._refill():
                 raise StopAsyncIteration
+
+
+def _is_ping(sse: ServerSentEvent) -> bool:
+    """Say whether a wire event only says that the connection is alive."""
+    if sse.event == "ping":
+        return True
+    # Some relays leave the name out.
+    return sse.event == "message" and len(sse.data) < 64 and '"ping"' in sse.data

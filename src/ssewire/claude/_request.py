@@ -1,0 +1,418 @@
+"""What a request to Claude consists of: settings, headers, the JSON body. No I/O.
+
+All that makes no sense is refused here, before anything is connected to, and
+no text that leaves this module holds a key. The environment is passed in.
+May import: json, warnings, urllib.parse, ssewire._headers, ssewire._request,
+ssewire.errors, claude.errors, claude.message.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode, urlsplit
+
+from .._headers import Headers
+from .._request import HTTPRequest, Timeouts, parse_url
+from ..errors import wrong_type
+from .errors import ConfigurationError
+from .message import Block, Message, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Union
+
+    from typing_extensions import TypeAlias
+
+    from .._request import URL
+
+    # What `messages` may hold.
+    MessageParam: TypeAlias = Union[Mapping[str, Any], Message]
+
+BASE_URL = "https://api.anthropic.com"
+
+# The newest one, which the official SDKs send too: the wire format of streams
+# is that of 2023-06-01, and only sampling parameters are refused beyond it.
+ANTHROPIC_VERSION = "2026-10-21"
+
+# Connecting: as everywhere in this package. The head may be long in coming under
+# load, and between two pings nothing says how much silence is normal: both as the
+# official SDK for Python has it. A stall is not: thinking that is not shown, or a
+# tool run by the server, may send nothing but pings for longer than any good guess.
+DEFAULT_TIMEOUTS = Timeouts(connect=10.0, head=600.0, idle=600.0)
+
+# What a header must be called for `auth_header`, and how its value is written.
+_AUTH_HEADERS = {"x-api-key": "{}", "authorization": "Bearer {}"}
+
+# Keywords of a request that are for us; all others are the API's.
+_OURS = ("betas", "extra_body", "extra_headers", "extra_query", "timeout")
+
+
+class NotGiven:
+    """The type of `NOT_GIVEN`, which stands for an argument where None means something."""
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN = NotGiven()
+
+
+class ClientOptions:
+    """The settings of a client, checked; they make requests.
+
+    Arguments win over the environment, and an argument that is a credential
+    keeps credentials of the environment from being read. Empty counts as unset.
+
+    Args:
+        environ: ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL and
+            ANTHROPIC_CUSTOM_HEADERS (lines of `Name: value`) are read.
+
+    Raises:
+        ConfigurationError: a base URL that is not http(s) or not plain, a key
+            with control characters, two credentials.
+        TypeError, ValueError: another argument that makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None,
+        auth_token: str | None,
+        auth_header: str | None,
+        base_url: str | None,
+        default_headers: Mapping[str, str | None] | None,
+        anthropic_version: str,
+        betas: Iterable[str],
+        timeouts: Timeouts | float | NotGiven | None,
+        timeout: Timeouts | float | NotGiven | None,
+        environ: Mapping[str, str],
+    ) -> None:
+        for name, value in (("api_key", api_key), ("auth_token", auth_token)):
+            if value is not None and not isinstance(value, str):
+                raise wrong_type(name, "a str or None", value)
+        if api_key and auth_token:
+            raise ConfigurationError("give api_key or auth_token, not both")
+        if not api_key and not auth_token:
+            api_key = environ.get("ANTHROPIC_API_KEY")
+            auth_token = environ.get("ANTHROPIC_AUTH_TOKEN")
+        if auth_header is None:
+            # Of the two headers that the API takes a key in, the one that every relay reads.
+            auth_header = "x-api-key" if api_key else "authorization"
+        if auth_header not in _AUTH_HEADERS:
+            raise ValueError(f"auth_header must be one of {list(_AUTH_HEADERS)} or None")
+        self.url: str = _messages_url(
+            base_url or environ.get("ANTHROPIC_BASE_URL") or BASE_URL,
+        )
+        parts = parse_url(self.url)
+        self._local = _is_loopback(parts)
+        self.origin: str = f"{parts.scheme}://{parts.authority}"
+        self._warned = False
+        fields = _Fields()
+        fields.set("Accept", "text/event-stream, application/json")
+        fields.set("Content-Type", "application/json")
+        if not isinstance(anthropic_version, str):
+            raise wrong_type("anthropic_version", "a str", anthropic_version)
+        fields.set("anthropic-version", anthropic_version)
+        credential = api_key or auth_token
+        if credential:
+            _check_credential("api_key" if api_key else "auth_token", credential)
+            fields.set(auth_header, _AUTH_HEADERS[auth_header].format(credential))
+        names = _beta_names(betas)
+        if names:
+            fields.set("anthropic-beta", ",".join(names))
+        for name, value in _custom_headers(environ.get("ANTHROPIC_CUSTOM_HEADERS", "")):
+            fields.set(name, value)
+        fields.update("default_headers", default_headers)
+        self._fields = fields
+        if not isinstance(timeouts, NotGiven) and not isinstance(timeout, NotGiven):
+            raise TypeError("timeout is another name of timeouts: give one of them")
+        given = timeout if isinstance(timeouts, NotGiven) else timeouts
+        self.timeouts: Timeouts = (
+            DEFAULT_TIMEOUTS if isinstance(given, NotGiven) else _timeouts(given)
+        )
+
+    def build(self, params: dict[str, Any]) -> HTTPRequest:
+        """Return the request for `messages.stream(**params)`.
+
+        To be called by the function that the user calls, for the warning to
+        name the user's line.
+
+        Raises:
+            ConfigurationError: there is no credential.
+            TypeError, ValueError: what cannot be sent; the text says where it is.
+        """
+        ours = {name: params.pop(name, None) for name in _OURS if name != "timeout"}
+        timeout = params.pop("timeout", NOT_GIVEN)
+        fields = self._fields.copy()
+        betas = _beta_names(ours["betas"] or ())
+        if betas:
+            before = fields.get("anthropic-beta")
+            fields.set("anthropic-beta", ",".join(_beta_names([*_split(before), *betas])))
+        fields.update("extra_headers", ours["extra_headers"])
+        authenticated = [name for name in _AUTH_HEADERS if fields.get(name)]
+        if not authenticated:
+            raise ConfigurationError(
+                "no credentials: pass api_key or auth_token, or set ANTHROPIC_API_KEY "
+                "or ANTHROPIC_AUTH_TOKEN"
+            )
+        request = HTTPRequest(
+            self.url + _query(ours["extra_query"]),
+            method="POST",
+            headers=fields.headers(),
+            body=_body(params, ours["extra_body"]),
+            timeouts=self.timeouts if isinstance(timeout, NotGiven) else _timeouts(timeout),
+        )
+        if not self._local and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the key is sent to {self.origin} without encryption; use https",
+                UserWarning,
+                stacklevel=3,
+            )
+        return request
+
+    def __repr__(self) -> str:
+        return f"<ClientOptions {self.origin}>"
+
+
+class _Fields:
+    """Header fields to be sent: one value for each name, in whatever case it is given."""
+
+    def __init__(self, fields: dict[str, tuple[str, str]] | None = None) -> None:
+        self._fields: dict[str, tuple[str, str]] = {} if fields is None else fields
+
+    def copy(self) -> _Fields:
+        return _Fields(dict(self._fields))
+
+    def get(self, name: str) -> str:
+        return self._fields.get(name.lower(), ("", ""))[1]
+
+    def set(self, name: str, value: str) -> None:
+        self._fields[name.lower()] = (name, value)
+
+    def update(self, argument: str, headers: Mapping[str, str | None] | None) -> None:
+        """Set these; None takes one away."""
+        if headers is None:
+            return
+        if not isinstance(headers, Mapping):
+            raise wrong_type(argument, "a mapping or None", headers)
+        for name, value in headers.items():
+            if not isinstance(name, str):
+                raise wrong_type(f"a name in {argument}", "a str", name)
+            if value is None:
+                self._fields.pop(name.lower(), None)
+            elif isinstance(value, str):
+                self.set(name, value)
+            else:
+                raise wrong_type(f"{argument}[{name!r}]", "a str or None", value)
+
+    def headers(self) -> Headers:
+        return Headers(list(self._fields.values()))
+
+
+def _messages_url(base: object) -> str:
+    """Return where messages are asked for.
+
+    Raises:
+        ConfigurationError: the base URL cannot be used.
+    """
+    if not isinstance(base, str):
+        raise wrong_type("base_url", "a str or None", base)
+    try:
+        parse_url(base)
+        parts = urlsplit(base.strip(" "))
+    except ValueError as exc:
+        raise ConfigurationError(f"base_url cannot be used: {exc}") from exc
+    if parts.query or parts.fragment:
+        raise ConfigurationError("base_url must have neither a query nor a fragment")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/v1/messages"
+
+
+def _is_loopback(url: URL) -> bool:
+    """Say whether what is sent there is encrypted, or stays on this machine."""
+    return (
+        url.scheme == "https"
+        or url.host in ("localhost", "::1")
+        or url.host.endswith(".localhost")
+        or url.host.startswith("127.")
+    )
+
+
+def _check_credential(name: str, value: str) -> None:
+    if any(ord(char) < 33 or ord(char) == 127 for char in value):
+        # A key read from a file brings the file's last line end.
+        raise ConfigurationError(f"{name} contains white space or control characters; strip it")
+
+
+def _custom_headers(text: str) -> list[tuple[str, str]]:
+    """Return the header fields in ANTHROPIC_CUSTOM_HEADERS; lines without a colon are none."""
+    lines = [line.partition(":") for line in text.split("\n")]
+    return [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _beta_names(betas: Any) -> list[str]:
+    """Return the names, each once."""
+    if isinstance(betas, str) or not isinstance(betas, Iterable):
+        raise wrong_type("betas", "a list of names", betas)
+    names: list[str] = []
+    for name in betas:
+        if not isinstance(name, str):
+            raise wrong_type("a name in betas", "a str", name)
+        if name not in names:
+            names.append(name)
+    return names
+
+
+def _timeouts(given: object) -> Timeouts:
+    """Return what a `timeout` means: seconds are for the head and for each wait for bytes."""
+    if isinstance(given, Timeouts):
+        return given
+    if given is None:
+        return Timeouts(connect=None)
+    if not isinstance(given, (int, float)) or isinstance(given, bool):
+        raise wrong_type("timeout", "seconds, a Timeouts object or None", given)
+    connect = DEFAULT_TIMEOUTS.connect
+    assert connect is not None
+    return Timeouts(connect=min(connect, given), head=given, idle=given)
+
+
+def _query(extra: object) -> str:
+    """Return the query that `extra_query` asks for, with its question mark; "" for none."""
+    if not extra:
+        return ""
+    if not isinstance(extra, Mapping):
+        raise wrong_type("extra_query", "a mapping or None", extra)
+    pairs: list[tuple[str, str]] = []
+    for name, value in extra.items():
+        if not isinstance(name, str):
+            raise wrong_type("a name in extra_query", "a str", name)
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(item, bool):
+                item = "true" if item else "false"
+            elif not isinstance(item, (str, int, float)):
+                raise wrong_type(f"extra_query[{name!r}]", "a str, number or list of them", item)
+            pairs.append((name, str(item)))
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+# --- the body
+
+
+def _body(params: dict[str, Any], extra: object) -> bytes:
+    """Return the JSON of a request.
+
+    Raises:
+        TypeError, ValueError: something in it is not JSON; the text says where.
+    """
+    content = dict(params)
+    if "messages" in content:
+        content["messages"] = _messages(content["messages"])
+    content["stream"] = True
+    if extra is not None:
+        if not isinstance(extra, Mapping):
+            raise wrong_type("extra_body", "a mapping or None", extra)
+        content.update(extra)
+    try:
+        text = json.dumps(
+            content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+        )
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        found = _first_fault(content)
+        if found is None:
+            raise
+        raise found from exc
+
+
+def _messages(messages: object) -> list[Any]:
+    """Return messages for the API; those that came from it as it wants them back."""
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        raise wrong_type("messages", "a list of messages", messages)
+    found: list[Any] = []
+    for message in messages:
+        if isinstance(message, Message):
+            message = message.to_param()
+            # An assistant's turn without content is refused.
+            if not message["content"]:
+                continue
+        elif isinstance(message, Mapping) and isinstance(message.get("content"), (list, tuple)):
+            message = {**message, "content": _content(message["content"])}
+        found.append(message)
+    return found
+
+
+def _content(blocks: Any) -> list[Any]:
+    """Return content whose blocks may have come from the API."""
+    if blocks and all(isinstance(block, Block) for block in blocks):
+        # What may go back depends on all of them together.
+        holder = Message({})
+        holder.content = list(blocks)
+        param: list[Any] = holder.to_param()["content"]
+        return param
+    found = []
+    for block in blocks:
+        if isinstance(block, Block):
+            block = block._param()
+            if block is None:
+                continue
+        found.append(block)
+    return found
+
+
+def _plain(value: object) -> Any:
+    """Return JSON for what json does not know."""
+    if isinstance(value, Message):
+        return value.to_param()
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError  # _first_fault finds out what to say
+
+
+def _first_fault(content: dict[str, Any]) -> Exception | None:
+    """Return the error for the first thing in `content` that is not JSON; None if all of it is."""
+    # (what, where, the containers around it)
+    todo: list[tuple[Any, str, tuple[int, ...]]] = [(content, "", ())]
+    while todo:
+        value, place, around = todo.pop()
+        where = place or "the request"
+        if isinstance(value, Record):
+            value = _plain(value)
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return ValueError(f"{where} holds half of a surrogate pair, which UTF-8 cannot")
+        elif isinstance(value, float):
+            if value != value or value in (float("inf"), float("-inf")):
+                return ValueError(f"{where} is {value}, which JSON does not have")
+        elif isinstance(value, (Mapping, list, tuple)):
+            if id(value) in around:
+                return ValueError(f"{where} contains itself")
+            # json.dumps gives up at about as many.
+            if len(around) > _MAX_DEPTH:
+                return ValueError(f"{place[:64]}... is nested more than {_MAX_DEPTH} levels deep")
+            inside = (*around, id(value))
+            below: list[tuple[Any, str, tuple[int, ...]]] = []
+            if isinstance(value, Mapping):
+                for key, item in value.items():
+                    if key is not None and not isinstance(key, (str, int, float)):
+                        return TypeError(f"{where} has a key of type {type(key).__name__}")
+                    below.append((item, f"{place}.{key}" if place else str(key), inside))
+            else:
+                below = [(item, f"{place}[{n}]", inside) for n, item in enumerate(value)]
+            todo += reversed(below)
+        elif value is not None and not isinstance(value, (bool, int)):
+            return TypeError(f"{where} is of type {type(value).__name__}, which is not JSON")
+    return None
+
+
+# Half of Python's limit on recursion, most of which the encoder needs for itself.
+_MAX_DEPTH = 500
