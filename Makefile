@@ -22,8 +22,11 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 # Tools first, so that the package itself is built by the pinned Cython.
-$(VENV)/.test-tools: $(BIN)/python requirements/test.txt
+$(VENV)/.test-tools: $(BIN)/python requirements/test.txt requirements/test-apart.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements/test.txt
+	$(BIN)/python -c 'import sys; sys.exit(sys.implementation.name != "cpython")' && \
+	  $(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/apart \
+	    --requirement requirements/test-apart.txt || true
 	touch $@
 
 $(VENV)/.check-tools: $(VENV)/.test-tools requirements/check.txt
@@ -105,8 +108,14 @@ BENCH_ARGS ?=
 bench:
 	$(MAKE) PYTHON=$(BENCH_PYTHON) VENV=.venv-bench .venv-bench/.installed SSEWIRE_BUILD_EXTENSION=require
 	.venv-bench/bin/python -m pip install --quiet --requirement requirements/bench.txt
+	.venv-bench/bin/python -m pip install --quiet --no-deps --upgrade \
+	  --target .venv-bench/only/sseclient --requirement requirements/bench-alone.txt
+	mkdir -p build
 	.venv-bench/bin/python benchmarks/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
 	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
+	.venv-bench/bin/python -m benchmarks.conformance
+	-.venv-bench/bin/python -m benchmarks.sdk_decoder
+	-.venv-bench/bin/python -m benchmarks.claude_clients
 	-.venv-bench/bin/python -m benchmarks.imports
 	-.venv-bench/bin/python -m benchmarks.attributes
 	-.venv-bench/bin/python -m benchmarks.scaling

@@ -171,12 +171,15 @@ def test_no_bar_is_drawn_where_stderr_is_no_terminal(tmp_path: Path) -> None:
     assert run("parse", str(file)).stderr == b""
 
 
-def test_demo_prints_the_text_of_the_bundled_stream() -> None:
-    done = run("demo")
-    assert done.returncode == 0
-    text = done.stdout.decode()
-    assert text.startswith("Server-sent events are one long answer")
-    assert "日本語" in text
+def test_demo_streams_the_bundled_answer_through_both_clients() -> None:
+    done = run("demo", "--speed", "0")
+    assert done.returncode == 0, done.stderr
+    blocking, asynchronous = done.stdout.decode().split("--- the asyncio client\n")
+    assert blocking == "--- the blocking client\n" + asynchronous
+    assert "[thinking] The question is" in blocking
+    assert "東京" in blocking
+    assert "  {'location': 'Zürich, Switz'}\n" in blocking
+    assert "[tool_use, 412 input tokens, 187 output tokens]" in blocking
     assert "implementation" in done.stderr.decode()
 
 

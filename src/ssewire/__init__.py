@@ -12,6 +12,7 @@ from .errors import (
 )
 from .event import Comment, ServerSentEvent
 from .parser import IMPLEMENTATION, Parser
+from .sdk import sdk_decoder
 from .stream import aiter_events, aiter_json, iter_events, iter_json, parse
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "iter_events",
     "iter_json",
     "parse",
+    "sdk_decoder",
 ]

@@ -30,8 +30,11 @@ _COMMANDS = {
     "parse": ("parse", "write the events of a file or of standard input as NDJSON"),
     "tail": ("tail", "follow an event stream, across reconnects"),
     "record": ("record", "write a stream to a file as it comes, with its timing"),
+    "claude": ("claude", "ask Claude, and print the answer as it comes"),
     "claude-parse": ("claude_parse", "print the text or message of a recorded Claude stream"),
-    "demo": ("demo", "print the text of a bundled stream; needs no network and no key"),
+    "replay": ("replay", "serve recorded streams: a stand-in for the Claude API, for tests"),
+    "bench": ("bench", "measure both implementations on this machine"),
+    "demo": ("demo", "stream a bundled answer through both clients; no network, no key"),
 }
 
 

@@ -1,42 +1,107 @@
-"""`ssewire demo`: the bundled stream, in the shape of Claude's, to its text."""
+"""`ssewire demo`: a bundled answer, served on this machine and streamed through both clients."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import asyncio
 import os
 import sys
 
+from ..claude.aio import AsyncClaude
+from ..claude.client import Claude
+from ..claude.events import (
+    ContentBlockStartEvent,
+    ContentBlockStopEvent,
+    InputJSONEvent,
+    MessageStopEvent,
+    TextEvent,
+    ThinkingEvent,
+)
 from ..parser import IMPLEMENTATION
-from ..stream import iter_events
-from ._input import read_chunks
+from ..replay import serve_in_thread
+from ._claude_output import summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..claude.events import StreamEvent
+
 DEMO_STREAM = os.path.join(os.path.dirname(__file__), "demo.sse")
+
+_ASKED: dict[str, Any] = {
+    "model": "claude-demo-1",
+    "max_tokens": 1024,
+    "messages": [{"role": "user", "content": "Is tomorrow a day for a walk along the lake?"}],
+}
+# Over the network of this machine, whatever proxies the environment names.
+_CLIENT: dict[str, Any] = {"api_key": "none", "proxy": None, "partial_strings": True}
+
+_DIM, _PLAIN = "\033[2m", "\033[0m"
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
         "demo",
-        description="Parse a bundled stream in the shape of Claude's and print its text.",
+        description="Replay a bundled answer (thinking, text, a tool call) on this machine, and "
+        "stream it through the blocking client, then through the asyncio client. Needs no network "
+        "and no key.",
+    )
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="times as fast as Claude writes (default: 1; 0: as fast as it goes)",
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire demo`."""
-    events = 0
-    with iter_events(read_chunks(DEMO_STREAM)) as stream:
-        for event in stream:
-            events += 1
-            if event.event == "content_block_delta":
-                delta = json.loads(event.data)["delta"]
-                sys.stdout.write(delta.get("text", ""))
-                sys.stdout.flush()
-    sys.stdout.write("\n")
-    print(f"[{events} events, parsed by the {IMPLEMENTATION} implementation]", file=sys.stderr)
+    with serve_in_thread([DEMO_STREAM], speed=args.speed) as server:
+        _title("the blocking client")
+        client = Claude(base_url=server.url, **_CLIENT)
+        with client, client.messages.stream(**_ASKED) as stream:
+            for event in stream:
+                _show(event)
+        _title("the asyncio client")
+        asyncio.run(_through_asyncio(server.url))
+    print(f"[parsed by the {IMPLEMENTATION} implementation]", file=sys.stderr)
     return 0
+
+
+async def _through_asyncio(url: str) -> None:
+    client = AsyncClaude(base_url=url, **_CLIENT)
+    async with client, client.messages.stream(**_ASKED) as stream:
+        async for event in stream:
+            _show(event)
+
+
+def _title(text: str) -> None:
+    print(f"--- {text}", flush=True)
+
+
+def _show(event: StreamEvent) -> None:
+    """Write what an event brings, as it comes."""
+    terminal = sys.stdout.isatty()
+    if isinstance(event, ContentBlockStartEvent):
+        text = f"[{event.content_block.type}] "
+        if event.content_block.type == "tool_use":
+            # Each state of the input over the one before, where that can be shown.
+            text += f"{event.content_block.name}\n"
+    elif isinstance(event, ThinkingEvent):
+        text = f"{_DIM}{event.thinking}{_PLAIN}" if terminal else event.thinking
+    elif isinstance(event, TextEvent):
+        text = event.text
+    elif isinstance(event, InputJSONEvent):
+        text = f"\r{event.snapshot}" if terminal else f"  {event.snapshot}\n"
+    elif isinstance(event, ContentBlockStopEvent):
+        text = "\n"
+    elif isinstance(event, MessageStopEvent):
+        text = f"{summary(event.message)}\n"
+    else:
+        return
+    sys.stdout.write(text)
+    sys.stdout.flush()

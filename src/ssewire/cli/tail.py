@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import logging
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -293,6 +294,9 @@ class _SavedID:
             try:
                 with open(handle, "wb") as file:
                     file.write(self.id.encode("utf-8", "surrogateescape") + b"\n")
+                # Whoever could read it before still can.
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(name, stat.S_IMODE(os.stat(self._path).st_mode))
                 os.replace(name, self._path)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):

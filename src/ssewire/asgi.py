@@ -1,0 +1,314 @@
+"""Serve events to browsers: an ASGI application, or the bytes for a framework's response.
+
+The source runs in one task of its own, from its first event to its closing, so
+that timeouts and cancel scopes in it work. It is asked for an event when the
+one before has been sent. asyncio only; no framework is needed.
+May import: asyncio, logging, ssewire.encoder, ssewire.event, ssewire.errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterable, Awaitable
+from typing import Any, Callable, Union
+
+from .encoder import encode, encode_comment, encode_event
+from .errors import wrong_type
+from .event import Comment, ServerSentEvent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from typing_extensions import Self
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+__all__ = ["EventBody", "event_body", "event_stream"]
+
+# What a source gives: events, data of events, comments, or bytes of the wire.
+Item = Union[ServerSentEvent, Comment, str, bytes]
+
+# Seconds of silence after which a comment is sent: proxies and balancers commonly
+# give up on a connection after 30 or 60.
+KEEP_ALIVE = 15.0
+
+# `no-cache` as the standard asks of servers; the last one keeps nginx from
+# collecting events until a buffer is full.
+HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+
+# Says nothing of what went wrong: that is for the log of the server.
+_ERROR = encode_event(
+    json.dumps(
+        {"type": "error", "error": {"type": "internal_error", "message": "the stream broke off"}}
+    ),
+    event="error",
+)
+
+_log = logging.getLogger("ssewire")
+
+
+def event_body(events: AsyncIterable[Item], keep_alive: float | None = KEEP_ALIVE) -> EventBody:
+    """Return the bytes of a response with these events, for StreamingResponse and the like.
+
+    Send it with the headers in `ssewire.asgi.HEADERS`.
+
+    Args:
+        events: an asynchronous iterable of events, str (the data of one) or
+            bytes of the wire. It is closed at its end, on errors, and when the response is.
+        keep_alive: seconds of silence after which a comment is sent; None for none.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense.
+
+    What the source raises is logged under `ssewire`, and ends the body with an
+    event of type "error".
+    """
+    return EventBody(events, keep_alive)
+
+
+def event_stream(
+    events: AsyncIterable[Item] | Callable[[Any], AsyncIterable[Item]],
+    *,
+    keep_alive: float | None = KEEP_ALIVE,
+) -> Application:
+    """Return an ASGI application that answers with these events.
+
+    Args:
+        events: as for `event_body`, for one response; or a function of the ASGI
+            scope that gives them, for an application that serves any number.
+        keep_alive: as for `event_body`.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense.
+    """
+    _check_keep_alive(keep_alive)
+    if not callable(events) and not hasattr(events, "__aiter__"):
+        raise wrong_type("events", "an asynchronous iterable, or a function that gives one", events)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await _live(receive, send)
+        elif kind == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1003})
+        elif kind == "http":
+            source: Any = events
+            if not hasattr(source, "__aiter__"):
+                source = source(scope)
+            await _respond(EventBody(source, keep_alive), scope, receive, send)
+        else:
+            raise ValueError(f"an ASGI scope of the type {kind!r}")
+
+    return application
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Answer a server's questions about starting and stopping."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _respond(body: EventBody, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send one response."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await body.aclose()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+        if scope["method"] != "HEAD":
+            async for data in body:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    except OSError:
+        # So do some servers say that the client has gone, which is its right.
+        _log.debug("the client has gone", exc_info=True)
+    finally:
+        watching.cancel()
+        await body.aclose()
+        await asyncio.wait({watching})
+
+
+def _check_keep_alive(seconds: object) -> None:
+    if seconds is None:
+        return
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise wrong_type("keep_alive", "seconds or None", seconds)
+    # Written so that NaN fails too.
+    if not seconds > 0:
+        raise ValueError(f"keep_alive must be more than 0 seconds, not {seconds}")
+
+
+def _encoded(item: Item) -> bytes:
+    """Return an item as bytes of the wire.
+
+    Raises:
+        TypeError, EncodeError: it is not one.
+    """
+    if isinstance(item, bytes):
+        return item
+    return encode_event(item) if isinstance(item, str) else encode(item)
+
+
+class EventBody:
+    """The bytes of a response, an asynchronous iterator; `event_body` makes it.
+
+    Closing it, cancelling the task that waits for it and dropping it all close the source.
+    """
+
+    def __init__(self, events: AsyncIterable[Item], keep_alive: float | None = KEEP_ALIVE) -> None:
+        if not hasattr(events, "__aiter__"):
+            raise wrong_type("events", "an asynchronous iterable", events)
+        _check_keep_alive(keep_alive)
+        self._keep_alive = keep_alive
+        self._pump = _Pump(events)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await self._pump.next(self._keep_alive)
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Close the source, also one that is being waited for; the iteration then ends."""
+        await self._pump.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # A framework that was cancelled while it sent never asks again. Not set where
+        # __init__ failed.
+        pump: _Pump | None = getattr(self, "_pump", None)
+        if pump is not None:
+            pump.abandon()
+
+
+class _Pump:
+    """Runs the source in a task, one event for each that is asked for.
+
+    Apart from EventBody, to which nothing here may refer: so that it can be dropped.
+    """
+
+    def __init__(self, events: AsyncIterable[Item]) -> None:
+        self._events = events
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        # What was given, and nobody has taken yet.
+        self._item: bytes | None = None
+        # Done when there is an item, or none any more; None while nobody waits.
+        self._news: asyncio.Future[None] | None = None
+        # Done when the next item is wanted; None while the source is at it.
+        self._demand: asyncio.Future[None] | None = None
+
+    async def next(self, keep_alive: float | None) -> bytes:
+        """Return the next bytes; a comment where that takes longer than `keep_alive`."""
+        if self._closed:
+            raise StopAsyncIteration
+        loop = asyncio.get_running_loop()
+        if self._task is None:
+            self._task = loop.create_task(self._run())
+        elif self._demand is not None and not self._demand.done():
+            self._demand.set_result(None)
+        while self._item is None:
+            if self._closed or self._task.done():
+                await self.close()
+                raise StopAsyncIteration
+            self._news = loop.create_future()
+            done, _ = await asyncio.wait({self._news}, timeout=keep_alive)
+            if not done:
+                self._news = None
+                return encode_comment()
+        item, self._item = self._item, None
+        return item
+
+    async def close(self) -> None:
+        """End the source and wait until it has."""
+        self._closed = True
+        self._item = None
+        task = self._task
+        if task is None:
+            # It was never begun; what is there is closed all the same.
+            await self._close_source()
+            return
+        if not task.done():
+            task.cancel()
+            self._wake()
+            if task is not asyncio.current_task():
+                await asyncio.wait({task})
+
+    def abandon(self) -> None:
+        """End the source, from a destructor."""
+        task = self._task
+        if task is not None and not task.done():
+            loop = task.get_loop()
+            if not loop.is_closed():
+                # It may run in any thread.
+                loop.call_soon_threadsafe(task.cancel)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            try:
+                async for item in self._events:
+                    self._item = _encoded(item)
+                    self._demand = loop.create_future()
+                    self._wake()
+                    await self._demand
+                    self._demand = None
+            finally:
+                await self._close_source()
+        except Exception:
+            _log.exception("the source of an event stream failed")
+            if not self._closed:
+                self._item = _ERROR
+        finally:
+            self._wake()
+
+    async def _close_source(self) -> None:
+        events, self._events = self._events, _NO_EVENTS
+        close: Any = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)
+
+
+class _NoEvents:
+    """An asynchronous iterable that is empty."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        raise StopAsyncIteration
+
+
+_NO_EVENTS = _NoEvents()

@@ -1,0 +1,167 @@
+"""`ssewire bench`: how fast both implementations parse on this machine.
+
+Each runs in an interpreter of its own, since a process has one event class.
+Streams are made up here: text deltas in the shape of Claude's, and events of
+hardly any bytes; in chunks of 64 KiB, and of one event each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+from .._version import __version__
+from ..parser import Parser
+from ._output import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    # Stream, chunks, MB/s, nanoseconds per event.
+    Row = tuple[str, str, float, float]
+
+_CHUNK = 64 * 1024
+# Events of a stream: some 2.4 MB of Claude's, so that a pass takes more than a clock tick
+# and less than a tenth of a second in the slower implementation.
+_EVENTS = 20_000
+_SECONDS = 10.0
+_IMPLEMENTATIONS = ("python", "cython")
+# Lets a new interpreter find the ssewire that this one has, however it was found.
+_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}\nfrom ssewire.cli import bench\nbench.measure({seconds!r})"
+)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "bench",
+        description="Measure both implementations on this machine, on streams made up for it. "
+        "Figures are those of the fastest pass: what the machine can do when nothing disturbs it.",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=_SECONDS,
+        metavar="S",
+        help="how long to measure, both together (default: %(default)g)",
+    )
+    parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError("must be more than 0 and at most 3600")
+    return seconds
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out `ssewire bench`."""
+    print(
+        f"ssewire {__version__}, {platform.python_implementation()} {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}",
+        flush=True,
+    )
+    found = {name: _measured(name, args.seconds / 2) for name in _IMPLEMENTATIONS}
+    compiled = found["cython"]
+    names = [name for name in found if found[name]]
+    print("\n" + " " * 24 + "".join(f"{name:>18}" for name in names))
+    print(" " * 24 + "".join(f"{'MB/s':>8}{'ns/event':>10}" for _ in names))
+    title = ""
+    for number, (stream, chunks, rate, cost) in enumerate(found["python"]):
+        if stream != title:
+            title = stream
+            print(title)
+        row = f"  {chunks:<22}{rate:>8.0f}{cost:>10.0f}"
+        if compiled:
+            _, _, compiled_rate, compiled_cost = compiled[number]
+            row += f"{compiled_rate:>8.0f}{compiled_cost:>10.0f}{cost / compiled_cost:>8.1f} x"
+        print(row)
+    if not compiled:
+        print(
+            "\nThe compiled parser was never built. With a C compiler at hand,\n"
+            "`SSEWIRE_BUILD_EXTENSION=require pip install --force-reinstall ssewire`\n"
+            "builds it, or says why it cannot."
+        )
+    return 0
+
+
+def _measured(implementation: str, seconds: float) -> list[Row]:
+    """Return what `measure` prints in an interpreter of its own; nothing if it was never built."""
+    if implementation == "cython" and find_spec("ssewire._parser_cy") is None:
+        return []
+    if sys.stderr.isatty():
+        print(f"\r\033[Kmeasuring: {implementation} ...", end="", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM.format(path=sys.path, seconds=seconds)],
+        env={**os.environ, "SSEWIRE_PARSER": implementation},
+        capture_output=True,
+    )
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    if done.returncode:
+        reason = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise CommandError(f"cannot measure the {implementation} implementation: {reason}")
+    found: list[Row] = json.loads(done.stdout)
+    return found
+
+
+def measure(seconds: float) -> None:
+    """Print this process's implementation's figures as JSON: a list of rows.
+
+    Raises:
+        RuntimeError: a parser gave another number of events than there are.
+    """
+    work = []
+    for stream, events in (("Claude's text deltas", _deltas()), ("small events", _small())):
+        body = b"".join(events)
+        title = f"{stream}, {len(body) / len(events):.0f} bytes each"
+        bulk = [body[at : at + _CHUNK] for at in range(0, len(body), _CHUNK)]
+        work += [(title, "64 KiB chunks", bulk), (title, "one event a chunk", events)]
+    best = [float("inf")] * len(work)
+    # In turns, so that a slow moment of the machine falls on all; each at least once.
+    end = time.perf_counter() + seconds
+    while True:
+        for number, (_, _, chunks) in enumerate(work):
+            start = time.perf_counter()
+            count = _pass(chunks)
+            best[number] = min(best[number], time.perf_counter() - start)
+            if count != _EVENTS:
+                raise RuntimeError(f"{count} events for {_EVENTS}")
+        if time.perf_counter() >= end:
+            break
+    rows = []
+    for took, (title, how, chunks) in zip(best, work):
+        rows.append((title, how, sum(map(len, chunks)) / took / 1e6, took / _EVENTS * 1e9))
+    print(json.dumps(rows))
+
+
+def _pass(chunks: list[bytes]) -> int:
+    feed = Parser().feed
+    count = 0
+    for chunk in chunks:
+        count += len(feed(chunk))
+    return count
+
+
+def _deltas() -> list[bytes]:
+    words = ("The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "sleeps")
+    events = []
+    for number in range(_EVENTS):
+        delta = {"type": "text_delta", "text": f" {words[number % len(words)]}"}
+        fields = {"type": "content_block_delta", "index": 0, "delta": delta}
+        data = json.dumps(fields, separators=(",", ":"))
+        events.append(f"event: content_block_delta\ndata: {data}\n\n".encode())
+    return events
+
+
+def _small() -> list[bytes]:
+    return [f"data: {number}\n\n".encode() for number in range(_EVENTS)]

@@ -1,0 +1,126 @@
+"""`ssewire replay FILE...`: a stand-in for the Claude API on this machine, from recordings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from ..replay import PACE, Recording, RecordingError, ReplayServer
+from ._output import CommandError, warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..replay import Source
+
+_EPILOG = f"""\
+POST .../v1/messages streams the files in turn; without "stream": true it answers
+with the final message, at once. Any key will do, none is 401. GET serves the first
+file as plain events, with their numbers as IDs unless they bring their own, and
+goes on after a Last-Event-ID that it knows; 204 when all has been given. Timing is
+that of FILE.times, as `ssewire record` writes it, else {PACE:g} events a second. An
+event is what ends in a blank line, also a comment that stands alone. Requests
+refused for what they are (no key, bad JSON) do not count for --times.
+
+exit codes:
+  1    a file is missing, broken or no event stream
+  2    wrong usage, or the address cannot be listened on
+  130  interrupted (SIGINT): the way to end it
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "replay",
+        description="Serve recorded streams, for tests and demos: a stand-in for the Claude API\n"
+        "on this machine. Its base URL is the first line of the output.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="times as fast as recorded (default: %(default)g); 0 or inf: as fast as it goes",
+    )
+    parser.add_argument(
+        "--chunk-size", type=int, metavar="BYTES", help="of each write (default: one event)"
+    )
+    parser.add_argument(
+        "--fault",
+        metavar="KIND",
+        help="reset, truncate (no last chunk), stall (silence), error:TYPE (an error event) or "
+        "status:CODE (instead of the stream)",
+    )
+    parser.add_argument(
+        "--at",
+        type=int,
+        default=0,
+        metavar="N",
+        help="after how many events the fault comes (default: %(default)s); -1: before the head",
+    )
+    parser.add_argument(
+        "--times", type=int, metavar="N", help="only the first N requests meet the fault"
+    )
+    parser.add_argument(
+        "--retry-after", type=float, metavar="S", help="seconds that a status:CODE asks to wait"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out `ssewire replay`."""
+    try:
+        server = ReplayServer(
+            [_source(path) for path in args.files],
+            host=args.host,
+            port=args.port,
+            speed=args.speed,
+            chunk_size=args.chunk_size,
+            fault=args.fault,
+            at=args.at,
+            times=args.times,
+            retry_after=args.retry_after,
+            # Nobody here looks at them.
+            remember=0,
+        )
+    except RecordingError:
+        raise
+    except ValueError as exc:
+        raise CommandError(str(exc)) from exc
+    asyncio.run(_serve(server, args))
+    return 0
+
+
+def _source(path: str) -> Source:
+    if path == "-":
+        return Recording(sys.stdin.buffer.read(), name="standard input")
+    return path
+
+
+async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:
+    try:
+        await server.start()
+    except (OSError, UnicodeError) as exc:
+        # The latter is of names that no computer can have.
+        reason = getattr(exc, "strerror", None) or exc
+        raise CommandError(f"cannot listen on {args.host} port {args.port}: {reason}") from exc
+    try:
+        if not server.loopback:
+            warn("others can reach this server; it checks no keys and has no limits")
+        print(server.url, flush=True)
+        for recording in server.recordings:
+            events = len(recording.events)
+            print(
+                f"[{recording.name}: {events} events, {recording.duration:.1f} s]", file=sys.stderr
+            )
+        await asyncio.Event().wait()
+    finally:
+        await server.close()
