@@ -1,88 +1,130 @@
-"""`python -m benchmarks`: tables of all parsers on all corpora, and the targets.
+"""`python -m benchmarks`: all parsers on the same bytes, growth, memory, clients.
 
-`python -m benchmarks --quick` keeps to the six main corpora and two chunk shapes.
+Writes docs/benchmarks.md with tables and plots, and the figures as JSON beside
+it; takes about fifteen minutes. With `--quick`, or a choice of what is
+measured, the page goes to build/benchmarks instead; `--quick` takes three.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Callable
 
-from . import shapes
-from .compare import Field, Results, fastest_peer, measure
+from . import clients, compare, growth, memory, processes, progress, report, shapes
+from .field import ROOT, Field, ssewire_version
 from .targets import PURE_BULK, targets
 
 # Best of so many rounds: fewer leave noise in the ratios on a shared machine.
-ROUNDS = 9
+ROUNDS = 7
+# The quadratic peers take minutes on these; growth.py has them with a time limit.
+LEFT_OUT = ("one_huge_line", "many_data_lines")
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    default = [n for n in shapes.CORPORA if n not in ("one_huge_line", "many_data_lines")]
+    arguments.add_argument("--quick", action="store_true", help="six corpora, 64k and event; less")
+    arguments.add_argument("--only", action="append", choices=report.PARTS)
     arguments.add_argument("--corpus", action="append", choices=list(shapes.CORPORA))
     arguments.add_argument("--chunks", action="append", choices=list(shapes.CHUNKS))
-    arguments.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments.add_argument("--quick", action="store_true", help="six corpora, 64k and event")
-    arguments.add_argument("--json", type=Path, metavar="FILE")
+    arguments.add_argument("--rounds", type=int)
+    arguments.add_argument("--output", type=Path, metavar="FOLDER", help="where the page goes")
     args = arguments.parse_args()
-    corpora = args.corpus or (list(PURE_BULK) if args.quick else default)
+    narrowed = args.quick or args.corpus or args.chunks or args.rounds
+    folder = args.output or (ROOT / "build" / "benchmarks" if narrowed else ROOT / "docs")
+    only = args.only or (["parsers"] if args.corpus or args.chunks else report.PARTS)
+    every = [name for name in shapes.CORPORA if name not in LEFT_OUT]
+    corpora = args.corpus or (list(PURE_BULK) if args.quick else every)
     chunk_shapes = args.chunks or (["64k", "event"] if args.quick else list(shapes.CHUNKS))
-    results, field = measure(corpora, chunk_shapes, args.rounds)
-    show(results, field, args.rounds)
-    if args.json:
-        rows = [
-            {"corpus": corpus, "chunks": chunks, "candidate": name, **cell._asdict()}
-            for (corpus, chunks), cells in results.items()
-            for name, cell in cells.items()
-        ]
-        args.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1))
+    rounds = args.rounds or (3 if args.quick else ROUNDS)
+
+    (folder / "benchmarks").mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        field = Field(stack, corpora if "parsers" in only else [])
+        print(processes.machine())
+        for name, why in field.skipped.items():
+            print(f"skipped: {name}: {why}")
+        measures: dict[str, Callable[[], dict[str, Any]]] = {
+            "parsers": lambda: measure_parsers(field, corpora, chunk_shapes, rounds),
+            "growth": lambda: {"kinds": growth.measure(field, args.quick)},
+            "memory": lambda: {"peaks": memory.measure(field)},
+            "clients": lambda: {"tables": measure_clients(args.quick)},
+        }
+        for part in report.PARTS:
+            if part in only:
+                found = {
+                    "machine": processes.machine(),
+                    "versions": {"ssewire": ssewire_version(), **field.versions},
+                    "skipped": field.skipped,
+                    **measures[part](),
+                }
+                path = folder / "benchmarks" / f"{part}.json"
+                path.write_text(report.as_json(found) + "\n", "utf-8")
+    print(report.write(folder))
 
 
-def machine() -> str:
-    return (
-        f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} "
-        f"{platform.machine()}"
-    )
-
-
-def show(results: Results, field: Field, rounds: int) -> None:
-    print(f"{machine()}; best of {rounds} interleaved rounds; ns per event")
-    print("peers:", ", ".join(f"{n} {v}" for n, v in field.versions.items()) or "none")
-    for name, why in field.skipped.items():
-        print(f"skipped: {name}: {why}")
-    for chunks in dict.fromkeys(shape for _, shape in results):
-        corpora = [corpus for corpus, shape in results if shape == chunks]
-        names = list(dict.fromkeys(n for c in corpora for n in results[c, chunks]))
-        print(
-            f"\n{chunks} chunks" + " " * (26 - len(chunks)) + "".join(f"{c:>12}" for c in corpora)
-        )
-        for name in names:
-            row = f"  {name:<30}"
-            for corpus in corpora:
-                cell = results[corpus, chunks][name]
-                row += f"{cell.seconds / len(shapes.CORPORA[corpus]().expected) * 1e9:11.0f}"
-                row += "*" if cell.fault else " "
-            print(row)
-        row = "  fastest peer / ssewire py     "
-        for corpus in corpora:
-            cells = results[corpus, chunks]
-            if set(cells) & set(field.versions) - {"eventsource-parser"}:
-                row += f"{fastest_peer(cells).seconds / cells['ssewire py'].seconds:11.2f} "
-        print(row)
-    faults = {
-        f"  {name}, {corpus}, {chunks}: {cell.fault}"
+def measure_parsers(
+    field: Field, corpora: list[str], chunk_shapes: list[str], rounds: int
+) -> dict[str, Any]:
+    """Measure, print what was reached of the targets, and return the figures."""
+    results = compare.measure(field, corpora, chunk_shapes, rounds)
+    about = {}
+    for name in corpora:
+        corpus = shapes.CORPORA[name]()
+        make = shapes.SHAPES[name][0]
+        about[name] = {
+            "events": len(corpus.expected),
+            "bytes": len(corpus.document),
+            "about": (make.__doc__ or "").partition("\n\n")[0].replace("\n    ", " "),
+        }
+    rows = [
+        {
+            "corpus": corpus,
+            "chunks": chunks,
+            "candidate": name,
+            "seconds": cell.seconds if cell.events else None,
+            "events": cell.events,
+            "fault": cell.fault,
+        }
         for (corpus, chunks), cells in results.items()
         for name, cell in cells.items()
-        if cell.fault
-    }
-    if faults:
-        print("\n* not the events expected:")
-        print("\n".join(sorted(faults)))
+    ]
+    found = {"rounds": rounds, "corpora": about, "rows": rows}
+    for chunks, text in report.parser_tables(found).items():
+        print(f"\n{report.CHUNKS[chunks]}: ns per event; * wrong events\n{text}")
     print("\ntargets")
     for target in targets(results):
         print(" ", target)
+    return found
+
+
+def measure_clients(quick: bool) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures of clients.py: one stream, many streams, and blocking ones."""
+    installed, _ = clients.versions(list({**clients.ASYNC, **clients.SYNC}))
+    concurrent = [name for name in clients.ASYNC if name in installed]
+    blocking = [name for name in clients.SYNC if name in installed]
+    repeat = 1 if quick else 3
+    many = 200 if quick else 1000
+    flags = ["--quick"] if quick else []
+    bulk = clients.BULK_EVENTS * (40 if quick else 200)
+    plan: dict[str, tuple[list[str], list[str]]] = {
+        "asyncio, one stream, one event per packet": (concurrent, ["--streams", "1", *flags]),
+        f"asyncio, {many:,} streams, one event per packet": (
+            concurrent,
+            ["--streams", str(many), *flags],
+        ),
+        "blocking, one event per packet": (
+            blocking,
+            ["--path", "paced", "--count", "2000" if quick else "6000"],
+        ),
+        "blocking, in bulk": (blocking, ["--path", "bulk", "--count", str(bulk)]),
+    }
+    tables = {}
+    for title in progress.shown("clients", list(plan)):
+        names, options = plan[title]
+        tables[title] = clients.compare(names, options, repeat)
+    return tables
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .compare import NODE_PEER, Cell, Results, fastest_peer
+from .compare import Cell, Results, fastest_peer
+from .field import NODE_PEER
 
 # Times faster than the fastest pure-Python peer, 64 KiB chunks, at least.
 PURE_BULK = {

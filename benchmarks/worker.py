@@ -1,44 +1,61 @@
-"""One process of the comparison: makes its corpora once, then times what it is told to.
+"""One candidate's process: makes its inputs once, then does what it is told.
 
-Two of them are needed because a process has one event class: the Python
-parser is to be timed with Python events, the compiled one with compiled ones.
-The lines of its standard input are ["count", candidate, corpus, chunks]; each
-is answered by one line: [seconds, events], or [null, reason].
+The argument names the candidate. Each line of standard input is a request,
+[what, argument...], as the functions of `REQUESTS` take them; each is answered
+by one line, {"answer": ...}, or {"raised": name} where the candidate raised.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import functools
 import gc
 import json
+import logging
+import os
 import sys
 import time
+import warnings
 from typing import Any, Callable
 
 from . import parsers, shapes
 
+KIB = 1024
+# Seconds of one round. A process that has just been woken finds cold caches and a
+# slow clock; what counts is its best pass within the round.
+ROUND = 0.05
 
-@functools.cache
+
+@functools.lru_cache(maxsize=1)
 def corpus(name: str) -> shapes.Corpus:
+    shapes.build.cache_clear()
     return shapes.CORPORA[name]()
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def chunked(name: str, chunks: str) -> list[bytes]:
     return shapes.cut(corpus(name), chunks)
 
 
 @functools.cache
-def candidate(name: str) -> parsers.Candidate:
+def candidate() -> parsers.Candidate:
+    name = sys.argv[1]
     if name == "ssewire py":
         from ssewire._parser_py import Parser
 
-        return parsers.ours(Parser)
-    if name == "ssewire cy":
+        found = parsers.ours(Parser)
+    elif name == "ssewire cy":
         from ssewire._parser_cy import Parser as Compiled
 
-        return parsers.ours(Compiled)
-    return parsers.PEERS[name]()
+        found = parsers.ours(Compiled)
+    else:
+        found = parsers.PEERS[name]()
+    # What the packages hold is no garbage of ours; do not let collections walk it.
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
+    return found
 
 
 @functools.lru_cache(maxsize=1)
@@ -46,59 +63,142 @@ def floor(name: str, chunks: str) -> Any:
     return parsers.floor(corpus(name).document, shapes.CHUNKS[chunks])
 
 
-def check(name: str, corpus_name: str, chunks: str) -> str:
-    """Return what is wrong with a candidate's events; "" if nothing is."""
+def check(corpus_name: str, chunks: str) -> str:
+    """Return what is wrong with the events of a corpus; "" if nothing is."""
+    if sys.argv[1] == "floor":
+        return ""
     expected = corpus(corpus_name).expected
-    try:
-        found = candidate(name).events(chunked(corpus_name, chunks))
-    except Exception as exc:  # whatever a peer raises is a finding
-        return f"{type(exc).__name__}"
+    found = candidate().read(chunked(corpus_name, chunks)).events
     if len(found) != len(expected):
         return f"{len(found)} events for {len(expected)}"
-    for (data, event, last_id), wanted in zip(found, expected):
-        if data != wanted[0]:
+    for event, (data, event_type, last_id) in zip(found, expected):
+        if event.data != data:
             return "data"
-        if event != wanted[1]:
+        if event.event != event_type:
             return "event type"
-        if last_id is not None and last_id != wanted[2]:
+        if event.id != last_id and "id" in candidate().tells:
             return "id"
     return ""
 
 
-# Seconds of one round. A process that has just been woken finds cold caches and a
-# slow clock; what counts is its best pass within the round.
-ROUND = 0.05
+def count(corpus_name: str, chunks: str) -> tuple[float, int]:
+    """Return the seconds and events of a corpus: the fastest pass of a round."""
+    if sys.argv[1] == "floor":
+        return best_pass(floor(corpus_name, chunks).run)
+    pieces = chunked(corpus_name, chunks)
+    return best_pass(functools.partial(candidate().count, pieces))
+
+
+def grow(kind: str, size: int) -> tuple[float, int]:
+    """Return the seconds and events of one event of a size."""
+    return best_pass(functools.partial(candidate().count, one_event(kind, size)))
+
+
+def peak(kind: str, size: int) -> tuple[int, int]:
+    """Return the most bytes that Python had taken while a stream passed, and its events."""
+    import tracemalloc  # PyPy has none
+
+    if kind == "stream":
+        chunks = shapes.cut(shapes.build("claude", size), "64k")
+    else:
+        chunks = one_event(kind, size)
+    candidate().count(one_event("line", KIB))  # what a first use takes
+    gc.collect()
+    tracemalloc.start()
+    try:
+        events = candidate().count(chunks)
+        return tracemalloc.get_traced_memory()[1], events
+    finally:
+        tracemalloc.stop()
+
+
+def one_event(kind: str, size: int) -> list[bytes]:
+    """Return one event: a line of `size` bytes in 1 KiB chunks, or `size` data lines in 16 KiB.
+
+    The same bytes object over and over, so that the input takes no memory.
+    """
+    if kind == "line":
+        return [b"data: ", *[b"x" * KIB] * (size // KIB), b"\n\n"]
+    return [*[b"data: abcdefghi\n" * 1000] * (size // 1000), b"\n"]
 
 
 def best_pass(work: Callable[[], int]) -> tuple[float, int]:
     """Return the seconds of the fastest pass of a round, and its number of events."""
     best = float("inf")
     spent = 0.0
-    count = 0
+    events = 0
     while spent < ROUND:
         start = time.perf_counter()
-        count = work()
+        events = work()
         seconds = time.perf_counter() - start
         best = min(best, seconds)
         spent += seconds
-    return best, count
+    return best, events
+
+
+def read(wire: str, sizes: list[list[int]]) -> list[Any]:
+    """Return what comes of base64 bytes, cut into chunks of each list of sizes.
+
+    Either [events, state, tells] or the name of what was raised.
+    """
+    body = base64.b64decode(wire)
+    found: list[Any] = []
+    for lengths in sizes:
+        chunks = []
+        at = 0
+        for length in lengths:
+            chunks.append(body[at : at + length])
+            at += length
+        try:
+            events, state = candidate().read(chunks)
+        except Exception as exc:  # whatever a peer raises is a finding
+            found.append(type(exc).__name__)
+        else:
+            found.append([events, state, sorted(candidate().tells)])
+    return found
+
+
+def deltas(kind: str, number: int) -> float:
+    """Return the seconds that a Claude message of so many deltas takes to its end."""
+    from . import claude_pipeline as pipeline
+
+    body = (pipeline.text_stream if kind == "text" else pipeline.tool_stream)(number)
+    work: Callable[[], object]
+    if sys.argv[1] == "anthropic":
+        client = pipeline.sdk_client(body)
+        work = functools.partial(
+            pipeline.sdk_text if kind == "text" else pipeline.sdk_events, client
+        )
+    else:
+        work = functools.partial(pipeline.ours_text if kind == "text" else pipeline.ours_tool, body)
+
+    def once() -> int:
+        work()
+        return 1
+
+    return best_pass(once)[0]
+
+
+REQUESTS: dict[str, Callable[..., Any]] = {
+    function.__name__: function for function in (check, count, grow, peak, read, deltas)
+}
 
 
 def main() -> None:
-    for line in sys.stdin:
-        what, name, corpus_name, chunks = json.loads(line)
-        answer: tuple[float | None, int | str]
-        if what == "check":
-            answer = None, check(name, corpus_name, chunks)
-        elif name == "floor":
-            answer = best_pass(floor(corpus_name, chunks).run)
-        else:
-            pieces = chunked(corpus_name, chunks)
-            answer = best_pass(functools.partial(candidate(name).count, pieces))
-        print(json.dumps(answer), flush=True)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    logging.getLogger().addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
+    # Some of the peers print, log or warn about what they read.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        for line in sys.stdin:
+            what, *arguments = json.loads(line)
+            try:
+                answer = {"answer": REQUESTS[what](*arguments)}
+            except Exception as exc:  # whatever a peer raises is a finding
+                answer = {"raised": type(exc).__name__}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
 
 
 if __name__ == "__main__":
-    # What the peers' packages hold is no garbage of ours; do not let collections walk it.
-    gc.freeze()
     main()

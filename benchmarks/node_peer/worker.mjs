@@ -1,4 +1,4 @@
-// The Node side of benchmarks/worker.py: the same lines in, the same answers out.
+// The Node side of benchmarks/worker.py: the same requests in, the same answers out.
 // Corpora come as files, whose folder is the argument, cut here as there. The
 // parser takes text, so decoding the bytes is part of its work.
 import fs from 'node:fs'
@@ -45,17 +45,7 @@ function pass(pieces, found) {
   return [Number(process.hrtime.bigint() - start) / 1e9, count]
 }
 
-for await (const line of readline.createInterface({input: process.stdin})) {
-  const [what, , name, shape] = JSON.parse(line)
-  const pieces = cut(name, shape)
-  if (what === 'check') {
-    const found = []
-    pass(pieces, found)
-    const expected = JSON.parse(fs.readFileSync(path.join(folder, `${name}.json`)))
-    const same = JSON.stringify(found) === JSON.stringify(expected)
-    console.log(JSON.stringify([null, same ? '' : `${found.length} events, not those expected`]))
-    continue
-  }
+function bestPass(pieces) {
   let best = Infinity
   let spent = 0
   let count = 0
@@ -65,5 +55,75 @@ for await (const line of readline.createInterface({input: process.stdin})) {
     spent += seconds
     count = events
   }
-  console.log(JSON.stringify([best, count]))
+  return [best, count]
+}
+
+function oneEvent(kind, size) {
+  if (kind === 'line') {
+    const piece = Buffer.alloc(1024, 'x')
+    return [Buffer.from('data: '), ...Array(Math.floor(size / 1024)).fill(piece), Buffer.from('\n\n')]
+  }
+  const piece = Buffer.from('data: abcdefghi\n'.repeat(1000))
+  return [...Array(Math.floor(size / 1000)).fill(piece), Buffer.from('\n')]
+}
+
+const requests = {
+  check(name, shape) {
+    const found = []
+    pass(cut(name, shape), found)
+    const expected = JSON.parse(fs.readFileSync(path.join(folder, `${name}.json`)))
+    const same = JSON.stringify(found) === JSON.stringify(expected)
+    return same ? '' : `${found.length} events, not those expected`
+  },
+
+  count(name, shape) {
+    return bestPass(cut(name, shape))
+  },
+
+  grow(kind, size) {
+    return bestPass(oneEvent(kind, size))
+  },
+
+  // An event has the ID of its own block only: the last one is kept here, as its client does.
+  read(wire, cuts) {
+    const body = Buffer.from(wire, 'base64')
+    return cuts.map((lengths) => {
+      const events = []
+      const state = {retry: null}
+      let last = ''
+      const decoder = new TextDecoder()
+      const parser = createParser({
+        onEvent(event) {
+          last = event.id ?? last
+          events.push([event.data, event.event || 'message', last, null])
+        },
+        onRetry(retry) {
+          state.retry = retry
+        },
+      })
+      let at = 0
+      try {
+        for (const length of lengths) {
+          parser.feed(decoder.decode(body.subarray(at, at + length), {stream: true}))
+          at += length
+        }
+        const rest = decoder.decode()
+        if (rest) parser.feed(rest)
+      } catch (error) {
+        return error.name
+      }
+      return [events, state, ['id']]
+    })
+  },
+}
+
+for await (const line of readline.createInterface({input: process.stdin})) {
+  const [what, ...args] = JSON.parse(line)
+  let answer
+  try {
+    answer = {answer: requests[what](...args)}
+  } catch (error) {
+    answer = {raised: error.name}
+  }
+  console.log(JSON.stringify(answer))
 }

@@ -1,0 +1,254 @@
+"""`python -m benchmarks.claude_clients`: our Claude clients beside the official SDK.
+
+Many asynchronous streams from the replay server in another process, one event
+per packet: CPU time per event and memory per stream. And the time from the
+start of a process to the first text. Each figure is that of a process of its
+own, the best of `--repeat`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .clients import _raise_file_limit, _resident
+from .processes import ROOT, environment, machine
+from .targets import Target
+
+# Text deltas of one stream, and how many come in a second: few enough that the
+# slowest client keeps up with all streams, so that events come one a packet.
+DELTAS = 40
+PER_SECOND = 2.5
+
+# What was allowed: of the SDK's CPU time per event, memory per stream, and time to first text.
+CPU, MEMORY, FIRST_TEXT = 0.2, 0.2, 0.2
+
+ASKED: dict[str, Any] = {
+    "model": "claude-sonnet-5-5",
+    "max_tokens": 1024,
+    "messages": [{"role": "user", "content": "Hello"}],
+}
+CLIENTS = {
+    "ssewire": ("ssewire.claude", "AsyncClaude"),
+    "anthropic": ("anthropic", "AsyncAnthropic"),
+}
+# A script as short as it can be with the SDK, for the time to first text.
+SDK_SCRIPT = """
+import anthropic
+with anthropic.Anthropic().messages.stream(
+    model="claude-sonnet-5-5", max_tokens=1024, messages=[{"role": "user", "content": "Hello"}]
+) as stream:
+    for text in stream.text_stream:
+        print(text, end="", flush=True)
+"""
+
+
+def recording(deltas: int, opening: float, per_second: float) -> tuple[bytes, bytes]:
+    """Return a text message and its timing.
+
+    Args:
+        opening: seconds between its start and the first delta, in which all streams are opened.
+    """
+    events: list[dict[str, Any]] = [
+        {
+            "type": "message_start",
+            "message": {
+                "id": "msg_bench",
+                "type": "message",
+                "role": "assistant",
+                "model": "claude-sonnet-5-5",
+                "content": [],
+                "stop_reason": None,
+                "stop_sequence": None,
+                "usage": {"input_tokens": 10, "output_tokens": 1},
+            },
+        },
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *(
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "text_delta", "text": f" word{number} and"},
+            }
+            for number in range(deltas)
+        ),
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 2 * deltas},
+        },
+        {"type": "message_stop"},
+    ]
+    body = b""
+    times = [json.dumps({"version": 1, "method": "POST", "url": "bench", "status": 200})]
+    for number, event in enumerate(events):
+        data = json.dumps(event, separators=(",", ":"))
+        piece = f"event: {event['type']}\ndata: {data}\n\n".encode()
+        seconds = 0.0 if number < 2 else opening + (number - 2) / per_second
+        times.append(json.dumps({"offset": len(body), "size": len(piece), "seconds": seconds}))
+        body += piece
+    times.append(json.dumps({"end": "complete", "seconds": seconds}))
+    return body, "\n".join(times).encode() + b"\n"
+
+
+@contextmanager
+def replaying(deltas: int, opening: float, per_second: float) -> Iterator[str]:
+    """Run the replay server in another process; give its URL."""
+    body, times = recording(deltas, opening, per_second)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bench.sse"
+        file.write_bytes(body)
+        file.with_name("bench.sse.times").write_bytes(times)
+        command = [sys.executable, "-m", "ssewire", "replay", str(file)]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment("auto"), stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout.readline().split()[-1]
+            finally:
+                process.terminate()
+                process.wait(10)
+
+
+async def measure(name: str, url: str, streams: int) -> dict[str, float]:
+    """Return the CPU microseconds per event and the KiB per open stream."""
+    module, cls = CLIENTS[name]
+    client = getattr(import_module(module), cls)(base_url=url, api_key="none")
+    events = 0
+
+    async def consume(opened: asyncio.Future[None]) -> None:
+        nonlocal events
+        async with client.messages.stream(**ASKED) as stream:
+            async for event in stream:
+                events += event.type == "content_block_delta"
+                if event.type == "content_block_start":
+                    opened.set_result(None)
+            message = await stream.get_final_message()
+        assert message.usage.output_tokens == 2 * DELTAS, message.usage
+
+    # What is imported and made once does not belong to a stream.
+    async with client.messages.stream(**ASKED) as stream:
+        async for event in stream:
+            if event.type == "content_block_start":
+                break
+    gc.collect()
+    before = _resident()
+    tasks = []
+    for _ in range(streams):
+        # One after the other: what opening takes for a moment does not belong to a stream.
+        opened = asyncio.get_running_loop().create_future()
+        tasks.append(asyncio.ensure_future(consume(opened)))
+        await opened
+    assert events == 0, "the streams took too long to open"
+    gc.collect()
+    memory = (_resident() - before) / streams
+    begin = time.process_time()
+    await asyncio.gather(*tasks)
+    spent = time.process_time() - begin
+    assert events == streams * DELTAS, events
+    await client.close()
+    return {"cpu": spent / events * 1e6, "memory": memory / 1024}
+
+
+def first_text(command: list[str], url: str) -> float:
+    """Return the seconds from the start of a process to the first of its output."""
+    variables = {
+        **environment(os.environ.get("SSEWIRE_PARSER", "auto")),
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": "none",
+    }
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1)
+        seconds = time.perf_counter() - begin
+        process.stdout.read()
+    return seconds
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(
+        prog="python -m benchmarks.claude_clients", description=__doc__
+    )
+    arguments.add_argument("--quick", action="store_true", help="200 streams, one repeat")
+    arguments.add_argument("--streams", type=int)
+    arguments.add_argument("--repeat", type=int)
+    arguments.add_argument("--json", type=Path, metavar="FILE")
+    arguments.add_argument("--measure", metavar="CLIENT", help=argparse.SUPPRESS)
+    arguments.add_argument("--url", help=argparse.SUPPRESS)
+    args = arguments.parse_args()
+    streams = args.streams or (200 if args.quick else 1000)
+    if args.measure:
+        _raise_file_limit()
+        print(json.dumps(asyncio.run(measure(args.measure, args.url, streams))))
+    else:
+        show(streams, args.repeat or (1 if args.quick else 3), args.json)
+
+
+def show(streams: int, repeat: int, output: Path | None) -> None:
+    print(f"{machine()}; best of {repeat}")
+    best: dict[str, dict[str, float]] = {}
+    # The SDK takes some milliseconds to open a stream.
+    opening = 2.0 + streams * 0.008
+    with replaying(DELTAS, opening, PER_SECOND) as url:
+        for _ in range(repeat):
+            for name in CLIENTS:
+                command = [
+                    *(sys.executable, "-m", "benchmarks.claude_clients"),
+                    *("--measure", name, "--url", url, "--streams", str(streams)),
+                ]
+                done = subprocess.run(
+                    command,
+                    cwd=ROOT,
+                    env=environment(os.environ.get("SSEWIRE_PARSER", "auto")),
+                    stdout=subprocess.PIPE,
+                    check=True,
+                )
+                figures = json.loads(done.stdout)
+                kept = best.setdefault(name, figures)
+                best[name] = {key: min(kept[key], figures[key]) for key in figures}
+    with replaying(3, 0.0, 1000.0) as url:
+        for _ in range(max(3, repeat)):
+            for name, command in {
+                "ssewire": [sys.executable, "-m", "ssewire", "claude", "Hello"],
+                "anthropic": [sys.executable, "-c", SDK_SCRIPT],
+            }.items():
+                seconds = first_text(command, url)
+                best[name]["first"] = min(seconds, best[name].get("first", seconds))
+
+    print(f"\nasyncio, {streams} streams, one event per packet; process start to first text")
+    for name, row in best.items():
+        print(
+            f"  {name:<12}{row['cpu']:9.2f} us per event{row['memory']:9.1f} KiB per stream"
+            f"{row['first'] * 1000:9.0f} ms to first text"
+        )
+    print("\ntargets")
+    ours, theirs = best["ssewire"], best["anthropic"]
+    for what, key, bound in (
+        ("CPU per event", "cpu", CPU),
+        ("memory per stream", "memory", MEMORY),
+        ("process start to first text", "first", FIRST_TEXT),
+    ):
+        print(" ", Target(f"{what}: times the SDK's", ours[key] / theirs[key], bound, False))
+    if output:
+        output.write_text(json.dumps({"machine": machine(), "clients": best}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
