@@ -1370,7 +1370,7 @@ def test_a_wait_for_the_next_attempt_goes_on_where_it_was_cancelled() -> None:
             assert (await source.__anext__()).id == "1"
             for _ in range(50):
                 try:
-                    return (await asyncio.wait_for(source.__anext__(), 0.1)).id
+                    return str((await asyncio.wait_for(source.__anext__(), 0.1)).id)
                 except asyncio.TimeoutError:
                     pass
         raise AssertionError("it never connected again")

@@ -98,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             with client.messages.stream(**request) as stream:
                 _print(stream, args, begin)
+        except ConfigurationError as exc:
+            raise CommandError(str(exc)) from exc
         except StreamInterrupted as exc:
             warn(f"{exc}: {exc.__cause__}")
             return EXIT_TRANSPORT
