@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -376,6 +377,16 @@ def test_tail_with_save_id_goes_on_where_the_last_run_stopped(run: Run, tmp_path
     assert seen == [f"number {n}" for n in range(3, 10)]
     assert saved.read_bytes() == b"9\n"
     assert list(tmp_path.iterdir()) == [saved]
+
+
+def test_tail_with_save_id_leaves_the_mode_of_the_file_as_it_is(run: Run, tmp_path: Path) -> None:
+    saved = tmp_path / "id"
+    saved.write_text("2\n")
+    saved.chmod(0o644)
+    with Server([Numbers(3, 1)]) as server:
+        assert run("tail", "--no-reconnect", "--save-id", str(saved), server.url).code == 0
+    assert saved.read_text() == "3\n"
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o644
 
 
 @no_sigint

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import logging
 import os
 import random
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +31,7 @@ from ssewire.client import (
 )
 from ssewire.errors import (
     ConnectFailed,
+    ConnectionLost,
     HTTPFormatError,
     RetriesExhausted,
     StatusError,
@@ -35,7 +39,16 @@ from ssewire.errors import (
     TransportError,
 )
 from tests.scenarios import ABC, SCENARIOS, Outcome, Scenario, soak_script
-from tests.scripted import CHUNKED, LAST_CHUNK, Request, Server, chunk, head, trusting_context
+from tests.scripted import (
+    CHUNKED,
+    LAST_CHUNK,
+    PATIENCE,
+    Request,
+    Server,
+    chunk,
+    head,
+    trusting_context,
+)
 
 
 def run(scenario: Scenario, url: str) -> Outcome:
@@ -239,7 +252,185 @@ def test_ipv6_is_connected_to_and_named_in_brackets() -> None:
         assert b"\r\nHost: [::1]:%d\r\n" % port in received[0]
 
 
+# The kernel's own giving up is a TimeoutError, and since Python 3.10 a socket.timeout is one too.
+
+
+class NeverConnected(socket.socket):
+    def connect(self, address: Any) -> None:
+        raise OSError(errno.ETIMEDOUT, "Connection timed out")
+
+
+class GivenUpAfterTheHead(socket.socket):
+    def recv(self, *args: Any) -> bytes:
+        data = super().recv(*args)
+        if b"event-stream" in data:
+            return data
+        self.shutdown(socket.SHUT_RD)
+        if data:
+            raise OSError(errno.ETIMEDOUT, "Connection timed out")
+        return b""
+
+
+@pytest.mark.parametrize("timeouts", [Timeouts(connect=None), Timeouts(connect=60.0)])
+def test_a_connection_that_the_kernel_gives_up_is_connect_failed_and_no_timeout_of_ours(
+    timeouts: Timeouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "socket", NeverConnected)
+    with pytest.raises(ConnectFailed, match="Connection timed out"):
+        open_stream("http://127.0.0.1:9/", proxy=None, timeouts=timeouts)
+
+
+def test_a_body_that_the_kernel_gives_up_is_connection_lost_and_no_clean_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Server([[head(), 0.05, b"data: a\n\n"]]) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "socket", GivenUpAfterTheHead)
+            stream = open_stream(server.url, proxy=None)
+        with stream, pytest.raises(ConnectionLost, match="Connection timed out"):
+            list(stream)
+
+
+@pytest.mark.parametrize("kind", ["connect", "total", "idle", "head"])
+def test_a_timeout_longer_than_a_socket_can_wait_is_no_error(kind: str) -> None:
+    with Server([[head(), b"data: a\n\n"]]) as server:
+        stream = open_stream(server.url, timeouts=Timeouts(**{kind: 1e10}))
+        with stream:
+            assert [event.data for event in stream] == ["a"]
+
+
+def test_a_delay_longer_than_a_lock_can_wait_is_no_error() -> None:
+    delays: list[Any] = []
+    policy = ReconnectPolicy(initial_delay=1e10, max_delay=1e10, jitter=0)
+    with Server([[head(), b"data: a\n\n"]]) as server:
+        waiting = threading.Event()
+
+        def failed(error: SSEWireError, delay: float | None) -> None:
+            delays.append(delay)
+            waiting.set()
+
+        source = EventSource(server.url, reconnect=policy, on_error=failed)
+        thread, results = in_thread(lambda: [event.data for event in source])
+        assert waiting.wait(5)
+        source.close()
+        thread.join(5)
+        assert results == [["a"]]
+    assert delays == [1e10]
+
+
 # --- responses
+
+
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_an_answer_that_comes_before_the_body_is_through_is_read(tls: str | None) -> None:
+    # More than the buffers of both sides hold; the server reads none of it.
+    body = b"x" * 20_000_000
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    # An interim answer is none.
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    script = ["deaf", early, 0.05, head(413, "Content-Length: 2") + b"no", PATIENCE]
+    with Server([script], tls=tls) as server:
+        with pytest.raises(StatusError) as caught:
+            open_stream(
+                server.url, method="POST", body=body, timeouts=Timeouts(head=5.0), **options
+            )
+        assert (caught.value.status, caught.value.body) == (413, b"no")
+
+
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_a_body_larger_than_what_sockets_hold_is_sent_whole_to_a_slow_reader(
+    tls: str | None,
+) -> None:
+    body = random.Random(3).randbytes(3_000_000)
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    with Server([[head(204)]], tls=tls, accept_delay=0.05) as server:
+        request(server.url, method="POST", body=body, **options).close()
+        assert server.requests[0].body == body
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "reset",
+        pytest.param(
+            "fin",
+            marks=pytest.mark.skipif(
+                sys.version_info < (3, 10), reason="its ssl takes a bare FIN for a closing alert"
+            ),
+        ),
+    ],
+)
+def test_a_tls_stream_until_close_that_is_cut_is_connection_lost(ending: str) -> None:
+    with Server([[head(), ABC, 0.05, ending]], tls="127.0.0.1") as server:
+        stream = open_stream(server.url, tls=trusting_context())
+        with stream:
+            assert [next(stream).data for _ in range(3)] == ["a", "b", "c"]
+            with pytest.raises(ConnectionLost):
+                next(stream)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_tls_body_that_is_whole_needs_no_closing_alert(framing: str) -> None:
+    steps: list[Any] = [head(200, f"Content-Length: {len(ABC)}") + ABC, "fin"]
+    if framing == "chunked":
+        # Without the line that ends the trailers, of which there are none.
+        steps = [head(200, CHUNKED) + chunk(ABC) + b"0\r\n", "fin"]
+    with Server([steps], tls="127.0.0.1") as server:
+        stream = open_stream(server.url, tls=trusting_context())
+        with stream:
+            assert [event.data for event in stream] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", ["stream", "source"])
+def test_last_event_id_after_close_in_another_thread_is_that_of_the_last_event_handed_out(
+    kind: str,
+) -> None:
+    def script(request: Request) -> Iterator[bytes]:
+        yield head()
+        for first in itertools.count(0, 3):
+            yield b"".join(b"id: %d\ndata: x\n\n" % (first + plus) for plus in range(3))
+
+    chance = random.Random(4)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with Server([script]) as server:
+            for _ in range(150):
+                open_it: Any = open_stream if kind == "stream" else EventSource
+                stream = open_it(server.url)
+                timer = threading.Timer(0.002 + chance.random() * 0.003, stream.close)
+                timer.start()
+                last = ""
+                for event in stream:
+                    last = event.id
+                timer.join()
+                assert stream.last_event_id == last
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_source_whose_stream_is_closed_in_the_loop_goes_on_after_the_last_event_handed_out() -> (
+    None
+):
+    def script(request: Request) -> list[Any]:
+        last = int(request.last_event_id or 0)
+        if last >= 4:
+            return [head(204)]
+        events = [b"id: %d\ndata: x\n\n" % number for number in range(last + 1, last + 4)]
+        return [head() + b"retry: 7\n\n" + b"".join(events), "hold"]
+
+    streams: list[EventStream] = []
+    policy = ReconnectPolicy(initial_delay=0.01)
+    with Server([script]) as server:
+        source = EventSource(server.url, reconnect=policy, on_open=streams.append)
+        seen = []
+        for event in source:
+            seen.append(event.id)
+            streams[-1].close()
+            assert (source.last_event_id, source.retry) == (event.id, 7)
+        assert server.last_event_ids == [None, "1", "2", "3", "4"]
+    assert seen == ["1", "2", "3", "4"]
+    assert source.retry == 7
 
 
 def test_request_checks_nothing_and_gives_the_body_in_chunks() -> None:

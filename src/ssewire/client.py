@@ -19,6 +19,7 @@ import socket
 import ssl
 import threading
 import time
+from threading import get_ident
 from typing import Callable
 
 from . import _http1
@@ -715,7 +716,7 @@ class _Handle:
         # Bytes that were received have not yet become what the caller wanted of
         # them. If an exception, say a signal handler's, leaves a read while this
         # is set, they are lost; while it waits for bytes it is not set.
-        self.taken = False
+        self.taken: bool = False
         # The socket's timeout, to spare the system call that sets the same again.
         self._timeout: float | None = None
         # Called by abort() where there is no socket of ours, but a transport's response.
@@ -769,7 +770,7 @@ class _Handle:
             if self._aborted or self._socket is None:
                 raise _ClosedByOther
             current = self._socket
-            self._busy = threading.get_ident()
+            self._busy = get_ident()
         try:
             return operation(current, *args)
         finally:
@@ -784,7 +785,7 @@ class _Handle:
     def _set_timeout(self, current: socket.socket, timeout: float | None) -> None:
         if timeout is not None and timeout > _LONGEST_WAIT:
             timeout = _LONGEST_WAIT
-        if self._timeout != timeout:
+        if timeout != self._timeout:
             current.settimeout(timeout)
             self._timeout = timeout
 
@@ -796,7 +797,8 @@ class _Handle:
     def receive(self, current: socket.socket, timeout: float | None) -> None:
         """Put what there is into the inbox, as soon as there is something."""
         if not isinstance(current, ssl.SSLSocket):
-            self._set_timeout(current, timeout)
+            if timeout != self._timeout:
+                self._set_timeout(current, timeout)
             # One call into C, after which the bytes are in the inbox: a signal
             # handler's exception comes before or after, but cannot drop them.
             self.inbox.extend(map(current.recv, (_READ_SIZE,)))
@@ -842,7 +844,7 @@ class _Handle:
             on_abort, self._on_abort = self._on_abort, None
             if self._socket is not None:
                 # Its own thread is in a signal handler, or was interrupted: it may close.
-                if self._busy is not None and self._busy != threading.get_ident():
+                if self._busy is not None and self._busy != get_ident():
                     try:
                         # Of the plain socket, also for TLS, which has its own state to keep.
                         socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
