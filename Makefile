@@ -7,6 +7,14 @@ VENV ?= .venv
 MATRIX ?= python3.9 python3.13 pypy3
 PYTEST_ARGS ?=
 
+# Tests against programs and packages of others, and of what every interpreter does alike: run
+# once by `make test` and `make check`, and not again for each interpreter, so that the gate stays
+# below half an hour. `make test PYTHON=...` runs all on any.
+ONCE = test_benchmark_report test_browser test_conformance test_docs test_embedding test_real_http \
+  test_relay test_replay test_sdk_decoder claude/test_aio_client claude/test_cli_claude \
+  claude/test_client claude/test_real_clients
+NOT_AGAIN = $(foreach name,$(ONCE),--ignore=tests/$(name).py)
+
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
@@ -52,14 +60,15 @@ test-both:
 
 # Once more without them: the event class is then the Python one too.
 test-pure: $(VENV)/.installed
-	SSEWIRE_PARSER=python $(BIN)/python -m pytest --impl python $(PYTEST_ARGS)
+	SSEWIRE_PARSER=python $(BIN)/python -m pytest --impl python $(NOT_AGAIN) $(PYTEST_ARGS)
 
 # The suite on the oldest and the newest interpreter, and on PyPy.
 matrix:
 	@for python in $(MATRIX); do \
 	  if command -v $$python >/dev/null && $$python --version >/dev/null 2>&1; then \
 	    echo "== $$python"; \
-	    $(MAKE) test PYTHON=$$python VENV=.venv-$$python || exit 1; \
+	    $(MAKE) test PYTHON=$$python VENV=.venv-$$python PYTEST_ARGS="$(NOT_AGAIN) $(PYTEST_ARGS)" \
+	      || exit 1; \
 	  else echo "== $$python: not on this machine, not run"; fi; \
 	done
 
