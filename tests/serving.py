@@ -29,7 +29,7 @@ def served(what: str | None, environment: dict[str, str]) -> Iterator[dict[str, 
     words = what.split()
     recordings = [RECORDINGS / word for word in words if "=" not in word]
     options: dict[str, Any] = dict(word.split("=", 1) for word in words if "=" in word)
-    for name in ("at", "times", "status"):
+    for name in ("at", "times"):
         if name in options:
             options[name] = int(options[name])
     with serve_in_thread(recordings, speed=float("inf"), **options) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -299,7 +300,7 @@ def test_what_is_given_to_a_closed_pool_is_closed() -> None:
 
 
 def test_a_pool_that_is_gone_leaves_no_socket() -> None:
-    with Server([FOR_EVER]) as server:
+    with Server([[*ANSWER, "hold"]]) as server:
         client = Client(server.url)
         assert client.ask() == b"ok"
         del client
@@ -333,3 +334,12 @@ def test_a_request_still_being_sent_when_the_answer_is_complete_spoils_the_conne
             assert response.status == 413
         assert client.ask() == b"ok"
         assert server.connections == 2
+
+
+def test_a_client_that_is_dropped_unclosed_closes_its_idle_connections_without_a_word() -> None:
+    with Server([[*ANSWER, "hold"]]) as server:
+        client = Client(server.url)
+        assert client.ask() == b"ok"
+        del client
+        gc.collect()
+        assert server.wait_closed()

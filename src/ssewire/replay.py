@@ -6,7 +6,7 @@ what was recorded. POST .../v1/messages streams the recordings in turn, or
 answers with the final message; GET serves the first as plain events with IDs
 and honours Last-Event-ID. Faults on command. One timer per stream, and no
 more bytes held for a slow reader than one write.
-May import: claude's accumulator and stream, errors, parser; asyncio.
+May import: claude's errors and stream, _headers, errors, parser; asyncio.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ _LINGER = 5.0
 
 # The end of a line and the blank ones after it; CR LF is one line end.
 _BLANK_LINES = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}")
-_BOM = b"\xef\xbb\xbf"
 
 # What errors that were asked for say.
 _ON_COMMAND = "a fault on command"
@@ -252,14 +251,10 @@ def _numbered(recorded: list[bytes]) -> _Numbered:
     If one of those comes twice or is like a number given, all get numbers:
     what follows an ID must be known from it alone.
     """
-    blocks = list(recorded)
-    # A line before it would make it a part of a field's name.
-    if blocks[0].startswith(_BOM):
-        blocks[0] = blocks[0][len(_BOM) :]
     whole = 0
     # For those that get none (comments and such) None.
     own: list[str | None] = []
-    for position, block in enumerate(blocks, 1):
+    for position, block in enumerate(recorded, 1):
         parser = Parser(max_event_size=None)
         has_event = bool(parser.feed(_completed(block)))
         if has_event:
@@ -279,7 +274,7 @@ def _numbered(recorded: list[bytes]) -> _Numbered:
         # Last in its event, where it counts more than one before it. The blank line is also
         # what a recording may lack at its end, and without which its last event would never count.
         _completed(block.rstrip(b"\r\n") + b"\nid: " + name.encode()) if mine == "" else block
-        for block, name, mine in zip(blocks, ids, own)
+        for block, name, mine in zip(recorded, ids, own)
     ]
     return _Numbered(events, ids, whole)
 
@@ -328,8 +323,9 @@ class ReplayServer:
         host, port: where to listen; port 0 takes a free one.
         speed: how many times as fast as recorded; 0 or infinity does not wait.
         chunk_size: bytes of each write; None writes one event at a time.
-        fault: "reset" (TCP), "truncate" (the end without the last chunk), "stall"
-            (silence), "error:TYPE" (an error event) or "status:CODE" (instead of the stream).
+        fault: "reset" (of TCP, which drops what has not got to the client's machine), "truncate"
+            (the end without the last chunk), "stall" (silence), "error:TYPE" (an error event, and
+            the end) or "status:CODE" (instead of the stream).
         at: after how many events of the response; -1 is before its head.
             A request without `stream` has no events: "error:TYPE" answers it with the
             status of that type, the others break its answer in the middle, or before its head.
@@ -858,6 +854,8 @@ class _Peer(asyncio.Protocol):
 
     def _complete(self) -> None:
         """End a stream as it should."""
+        # Before a client can have seen its end.
+        self.streaming = False
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
         self._end()

@@ -45,8 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more at exit, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return EXIT_BROKEN_PIPE
 
 
@@ -72,6 +71,8 @@ def _run(argv: list[str]) -> int:
         raise
     except OSError as exc:
         warn(_sentence(exc))
+        if exc.filename is None:
+            _drop_output()  # a full disk, perhaps
         return EXIT_USAGE
 
 
@@ -90,6 +91,15 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if args.run is None:
         parser.error("the command comes first")
     return args
+
+
+def _drop_output() -> None:
+    """Send what stdout still holds nowhere: Python flushes it at exit, and would complain then."""
+    try:
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return  # something else stands for it, as in tests
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)
 
 
 def _sentence(exc: OSError) -> str:
