@@ -102,8 +102,18 @@ class AsyncClaude:
         # How to pause before a retry; None sleeps, until the stream is closed.
         self._sleep: Callable[[float], object] | None = None
         self._random: Callable[[], float] = random.random
-        self.messages: AsyncMessages = AsyncMessages(self)
-        self.beta: AsyncBeta = AsyncBeta(self.messages)
+
+    # Made anew each time: kept, the two would hold each other, and a client that nobody
+    # closed would be found only by the collector, its sockets first.
+    @property
+    def messages(self) -> AsyncMessages:
+        """What asks: `messages.stream(...)` and `messages.create(...)`."""
+        return AsyncMessages(self)
+
+    @property
+    def beta(self) -> AsyncBeta:
+        """The same under the name that the official SDK has for its betas."""
+        return AsyncBeta(AsyncMessages(self))
 
     @property
     def timeouts(self) -> Timeouts:

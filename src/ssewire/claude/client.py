@@ -132,8 +132,18 @@ class Claude:
         # How to pause before a retry; None waits until the time is up or the stream is closed.
         self._sleep: Callable[[float], object] | None = None
         self._random: Callable[[], float] = random.random
-        self.messages: Messages = Messages(self)
-        self.beta: Beta = Beta(self.messages)
+
+    # Made anew each time: kept, the two would hold each other, and a client that nobody
+    # closed would be found only by the collector, its sockets first.
+    @property
+    def messages(self) -> Messages:
+        """What asks: `messages.stream(...)` and `messages.create(...)`."""
+        return Messages(self)
+
+    @property
+    def beta(self) -> Beta:
+        """The same under the name that the official SDK has for its betas."""
+        return Beta(Messages(self))
 
     @property
     def timeouts(self) -> Timeouts:
