@@ -172,6 +172,23 @@ def test_a_client_that_goes_away_closes_a_source_that_is_waited_for() -> None:
     assert source.closed == 1
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_a_client_that_goes_away_at_any_turn_closes_the_source(turns: int) -> None:
+    source = Source(3, hold=True)
+
+    async def main() -> None:
+        client = Client()
+        task = asyncio.ensure_future(client.ask(event_stream(source)))
+        # None: it has gone before it is answered.
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        client.gone.set()
+        await task
+
+    run(main())
+    assert source.closed == 1
+
+
 def test_a_send_that_fails_because_the_client_has_gone_closes_the_source() -> None:
     source = Source(100)
 
@@ -247,6 +264,64 @@ def test_an_error_of_the_source_ends_the_stream_with_an_event_that_tells_nothing
     assert b"1234" not in body
     assert "the password is 1234" in caplog.text
     assert source.closed == 1
+
+
+def test_a_source_that_is_cancelled_from_within_ends_with_an_error_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def source() -> AsyncIterator[str]:
+        yield "one"
+        part = asyncio.ensure_future(asyncio.Event().wait())
+        part.cancel()
+        await part
+
+    async def main() -> bytes:
+        return await Client().ask(event_stream(source()))
+
+    event, error = parse(run(main()))
+    assert (event.data, error.event) == ("one", "error")
+    assert "was cancelled" in caplog.text
+
+
+def test_a_source_that_goes_on_when_it_is_cancelled_is_closed_at_its_next_event() -> None:
+    ended = []
+
+    async def source() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            yield "two"
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        body = event_body(source())
+        await body.__anext__()
+        waiting = asyncio.ensure_future(body.__anext__())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await body.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+
+    run(main())
+    assert ended
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_source_that_fails_to_close_is_logged(
+    method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unclosable(Source):
+        async def aclose(self) -> None:
+            raise RuntimeError("the password is 1234")
+
+    async def main() -> bytes:
+        return await Client().ask(event_stream(Unclosable(1)), method)
+
+    assert b"1234" not in run(main())
+    assert "the password is 1234" in caplog.text
 
 
 @pytest.mark.parametrize("item", [7, None, ServerSentEvent("x", "a\nb")])

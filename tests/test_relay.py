@@ -438,6 +438,7 @@ BAD = {
     "messages are text": (b'{"messages": "hello"}', "no messages"),
     "both": (b'{"prompt": "a", "messages": [{"role": "user", "content": "b"}]}', "not both"),
     "no prompt": (b'{"prompt": " "}', "not empty"),
+    "half a character": (rb'{"prompt": "cut \ud83d"}', "half a character"),
     "prompt is a list": (b'{"prompt": ["a"]}', "is text"),
     "message is text": (b'{"messages": ["hello"]}', "a role"),
     "role": (b'{"messages": [{"role": "system", "content": "a"}]}', "a role"),

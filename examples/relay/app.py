@@ -141,6 +141,11 @@ def _message(message: object) -> dict[str, str]:
     # No blocks: with those a visitor could have the API fetch files at your cost.
     if not isinstance(content, str) or not content.strip():
         raise _invalid("The content of each message is text that is not empty.")
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        # What a browser makes of text that was cut in the middle of an emoji.
+        raise _invalid("The text holds half a character.") from None
     return {"role": message["role"], "content": content}
 
 

@@ -251,18 +251,22 @@ class _Pump:
         self._closed = True
         self._item = None
         task = self._task
-        if task is None:
-            # It was never begun; what is there is closed all the same.
-            await self._close_source()
-            return
-        if not task.done():
+        if task is not None and not task.done():
             task.cancel()
             self._wake()
-            if task is not asyncio.current_task():
-                await asyncio.wait({task})
+            if task is asyncio.current_task():
+                return
+            await asyncio.wait({task})
+        # The task has done so, unless there was none, or it was cancelled before its
+        # first step: by a client that had gone before it was answered.
+        try:
+            await self._close_source()
+        except Exception:
+            _log.exception("the source of an event stream could not be closed")
 
     def abandon(self) -> None:
         """End the source, from a destructor."""
+        self._closed = True
         task = self._task
         if task is not None and not task.done():
             loop = task.get_loop()
@@ -275,6 +279,9 @@ class _Pump:
         try:
             try:
                 async for item in self._events:
+                    if self._closed:
+                        # It was cancelled, and went on all the same: nobody will ask again.
+                        break
                     self._item = _encoded(item)
                     self._demand = loop.create_future()
                     self._wake()
@@ -282,6 +289,12 @@ class _Pump:
                     self._demand = None
             finally:
                 await self._close_source()
+        except asyncio.CancelledError:
+            if self._closed:
+                raise
+            # Something that the source waited for was cancelled: that is no proper end.
+            _log.warning("the source of an event stream was cancelled")
+            self._item = _ERROR
         except Exception:
             _log.exception("the source of an event stream failed")
             if not self._closed:
