@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -26,13 +27,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ssewire import parse
+from ssewire import parse, replay
 from ssewire.aio import open_stream as open_aio_stream
 from ssewire.claude import APIError, AsyncClaude, Claude, StreamInterrupted, StreamTruncated
 from ssewire.claude.errors import api_error
 from ssewire.cli import main
-from ssewire.client import EventSource, ReconnectPolicy
+from ssewire.client import EventSource, ReconnectPolicy, Timeouts
+from ssewire.errors import StateError, StreamTimeout
 from ssewire.replay import (
     Recording,
     RecordingError,
@@ -166,6 +170,22 @@ def test_a_recording_is_split_into_wire_events_at_blank_lines(
     assert split_events(body) == expected
 
 
+@given(
+    st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    st.lists(
+        st.sampled_from([b"\r", b"\n", b"\r\n", b"data: a", b"data", b": c", b"id: 1", b"\xff"])
+    ),
+)
+def test_split_anywhere_nothing_is_lost_and_no_event_torn(start: bytes, parts: list[bytes]) -> None:
+    body = start + b"".join(parts)
+    blocks = split_events(body)
+    assert b"".join(blocks) == body
+    assert all(blocks)
+    torn = [[event.data for event in parse(block)] for block in blocks]
+    assert all(len(events) <= 1 for events in torn)
+    assert [data for events in torn for data in events] == [event.data for event in parse(body)]
+
+
 def test_the_wire_events_of_a_recording_are_its_bytes(recording: Path) -> None:
     body = recording.read_bytes()
     events = split_events(body)
@@ -217,6 +237,10 @@ def test_an_event_is_due_when_its_last_byte_was_recorded(
         ('{"offset": 0}\n', "is not the timing of a recording"),
         (times((0, 10, 1.0)), "does not belong to"),
         (times((0, 5, 1.0), (5, 4, 0.5)), "does not belong to"),
+        (times((1, 8, 1.0)), "does not belong to"),
+        (times((0, 4, 1.0), (5, 4, 1.0)), "does not belong to"),
+        (times((-5, 14, 1.0)), "does not belong to"),
+        ("[" * 100_000 + "\n", "is not the timing of a recording"),
         (times((0, 9, -1.0)), "is not the timing of a recording"),
         (times((0, 9, float("inf"))), "is not the timing of a recording"),
         ('{"offset": 0, "size": Infinity, "seconds": 1}\n', "is not the timing of a recording"),
@@ -245,6 +269,16 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         Recording.load(tmp_path / "none.sse")
 
 
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="cannot read"):
+        Recording.load(tmp_path)
+    file = tmp_path / "a.sse"
+    file.write_bytes(b"data: a\n\n")
+    (tmp_path / "a.sse.times").mkdir()
+    with pytest.raises(RecordingError, match=r"cannot read .*a\.sse\.times: "):
+        Recording.load(file)
+
+
 def test_a_recording_needs_a_time_for_each_event() -> None:
     with pytest.raises(RecordingError, match="1 times for 2 events"):
         Recording(b"data: a\n\ndata: b\n\n", [0.0])
@@ -259,6 +293,8 @@ def test_a_recording_needs_a_time_for_each_event() -> None:
         ({"at": -2}, "at"),
         ({"times": -1}, "times"),
         ({"port": 65536}, "port"),
+        ({"retry_after": -1.0}, "retry_after"),
+        ({"retry_after": float("nan")}, "retry_after"),
         ({"fault": "fire"}, "fault"),
         ({"fault": "reset:now"}, "fault"),
         ({"fault": "error:"}, "fault"),
@@ -405,8 +441,41 @@ def test_a_request_whose_end_is_unknown_or_too_far_ends_the_connection(
         response = received_until(connection, b'"}')
         assert response.startswith(b"HTTP/1.1 %d " % status)
         assert b"\r\nConnection: close\r\n" in response
-        connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1) == b""
+
+
+def test_a_client_that_goes_on_sending_what_is_not_read_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "_LINGER", 0.05)
+    with serve_in_thread([HELLO]) as server, connect(server) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        received(connection)
+        wait_until(lambda: server.open_connections == 0)
+
+
+def test_whatever_a_client_sends_is_answered_or_left_but_never_an_exception(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    parts = [
+        *(b"\r\n", b"\r\n\r\n", b"\n", b":", b": ", b" ", b"a", b"1", b"\x00", b"\xff", b"{}"),
+        *(b"GET / HTTP/1.1", b"POST /v1/messages HTTP/1.1", b"HTTP/1.0", b"x-api-key: k"),
+        *(b"Content-Length: ", b"Expect: 100-continue", b"Last-Event-ID: ", b"Connection: close"),
+    ]
+
+    @settings(max_examples=150)
+    @given(st.lists(st.sampled_from(parts), max_size=15))
+    def ask(sent: list[bytes]) -> None:
+        with connect(server) as connection:
+            connection.sendall(b"".join(sent))
+            connection.shutdown(socket.SHUT_WR)
+            assert received(connection)[:7] in (b"", b"HTTP/1.")
+
+    with serve_in_thread([HELLO], speed=0) as server:
+        ask()
+        with connected(server) as connection:
+            assert answer(connection)[1] == HELLO_BYTES
+    assert caplog.records == []
 
 
 def test_a_body_over_the_limit_is_told_so_though_nobody_reads_it() -> None:
@@ -516,7 +585,49 @@ def test_a_reader_that_does_not_read_holds_up_his_own_stream_only() -> None:
             assert answer(connection)[1] == HELLO_BYTES
             # A server that did not wait for its reader would be through by then.
             assert server.open_streams == 1
+            waiting = [peer._transport.get_write_buffer_size() for peer in server._peers]
+            assert max(waiting) < 2 * 2**20
         assert b"".join(chunks(received(slow))) == body
+
+
+def test_answers_that_nobody_reads_hold_up_the_requests_after_them() -> None:
+    long = HELLO_BYTES.replace(b"Hello!", b"Hello!" * 50_000)
+    asking = post("/v1/messages", asked(stream=False, system="x" * 100_000))
+    data = asking * 100 + post("/v1/messages", asked(stream=False), "Connection: close")
+    with serve_in_thread([long]) as server, socket.socket() as connection:
+        # Small buffers, of which the system would else make megabytes.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
+        connection.settimeout(PATIENCE)
+        connection.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+        sent = 0
+        while sent < len(data) and select.select([], [connection], [], SILENCE)[1]:
+            sent += connection.send(data[sent : sent + 2**14])
+        assert sent < len(data)
+        rest = threading.Thread(target=connection.sendall, args=(data[sent:],))
+        rest.start()
+        response = received(connection)
+        rest.join()
+    assert response.count(b"HTTP/1.1 200 OK") == response.count(b'"end_turn"') == 101
+
+
+@pytest.mark.parametrize("speed", [0, 1e9])
+def test_a_stream_of_which_all_is_due_lets_the_others_have_their_turn(speed: float) -> None:
+    async def run() -> list[int]:
+        async with ReplayServer([b"data: a\n\n" * 10_000], speed=speed) as server:
+            port = int(server.url.rpartition(":")[2])
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(post())
+            sent = [0]
+            while len(sent) < 50:
+                await asyncio.sleep(0)
+                now = [peer._sent for peer in server._peers]
+                if now and now[0] > sent[-1]:
+                    sent.append(now[0])
+            writer.close()
+        return [later - earlier for earlier, later in zip(sent, sent[1:])]
+
+    assert max(asyncio.run(run())) <= 64
 
 
 # --- timing
@@ -545,6 +656,27 @@ def test_speed_shortens_the_waits(chunk_size: int | None) -> None:
     assert body == b"data: a\n\ndata: b\n\n"
     # Less what clocks differ in.
     assert 0.09 < took < PATIENCE
+
+
+@pytest.mark.parametrize("chunk_size", [None, 5])
+def test_no_piece_comes_before_it_is_due(chunk_size: int | None) -> None:
+    due = [0.0, 1.0, 1.0, 4.0, 9.0, 10.0]
+    recording = Recording(b"".join(b"data: %d\n\n" % n for n in range(6)), due)
+    with (
+        serve_in_thread([recording], speed=50, chunk_size=chunk_size) as server,
+        connect(server) as connection,
+    ):
+        start = time.monotonic()
+        connection.sendall(post())
+        data = b""
+        for number, when in enumerate(due):
+            # As soon as any of it can be had; with it may come what is due later.
+            while b"data: %d" % number not in b"".join(chunks(data)):
+                data += connection.recv(65536)
+            # Less what clocks differ in. Its end is what was recorded.
+            if chunk_size is None:
+                assert time.monotonic() - start > when / 50 - 0.001
+        assert time.monotonic() - start > due[-1] / 50 - 0.001
 
 
 @pytest.mark.parametrize("speed", [0, float("inf")])
@@ -586,6 +718,40 @@ def test_a_connection_breaks_after_as_many_events_as_asked_for(
         wait_until(lambda: server.open_connections == 0)
 
 
+@pytest.mark.parametrize(("fault", "end"), [("reset", "reset"), ("truncate", "closed")])
+def test_beyond_the_last_event_all_comes_but_the_end(fault: str, end: str) -> None:
+    with (
+        serve_in_thread([HELLO], speed=0, fault=fault, at=10_000) as server,
+        connect(server) as connection,
+    ):
+        connection.sendall(post())
+        assert events_before_the_end(connection) == (len(HELLO_EVENTS), end)
+
+
+@pytest.mark.parametrize("size", [1, 64])
+def test_a_fault_counts_events_whatever_the_size_of_the_chunks(size: int) -> None:
+    with (
+        serve_in_thread([HELLO], speed=0, chunk_size=size, fault="truncate", at=3) as server,
+        connect(server) as connection,
+    ):
+        connection.sendall(post())
+        found = chunks(received(connection))
+    assert b"".join(found) == b"".join(HELLO_EVENTS[:3])
+    assert {len(chunk) for chunk in found[:-1]} == {size}
+
+
+def test_a_fault_waits_for_the_events_before_it() -> None:
+    recording = Recording(b"data: a\n\ndata: b\n\ndata: c\n\n", [0.0, 10.0, DAY])
+    with (
+        serve_in_thread([recording], speed=100, fault="truncate", at=2) as server,
+        connect(server) as connection,
+    ):
+        start = time.monotonic()
+        connection.sendall(post())
+        assert chunks(received(connection)) == recording.events[:2]
+        assert time.monotonic() - start > 0.09
+
+
 @pytest.mark.parametrize("at", [-1, 0, 1, 5])
 def test_a_stream_falls_silent_after_as_many_events_as_asked_for(at: int) -> None:
     with serve_in_thread([HELLO], speed=0, fault="stall", at=at) as server:
@@ -603,7 +769,7 @@ def test_a_stream_falls_silent_after_as_many_events_as_asked_for(at: int) -> Non
         wait_until(lambda: server.open_connections == 0)
 
 
-@pytest.mark.parametrize("at", [0, 3])
+@pytest.mark.parametrize("at", [-1, 0, 3, 10_000])
 def test_an_error_event_ends_a_stream_as_http_says_it_should(at: int) -> None:
     with (
         serve_in_thread([HELLO], speed=0, fault="error:overloaded_error", at=at) as server,
@@ -611,7 +777,7 @@ def test_an_error_event_ends_a_stream_as_http_says_it_should(at: int) -> None:
     ):
         response, body = answer(connection)
     *before, last = split_events(body)
-    assert (response.status, before) == (200, HELLO_EVENTS[:at])
+    assert (response.status, before) == (200, HELLO_EVENTS[: max(at, 0)])
     event = parse(last)[0]
     error = json.loads(event.data)
     assert (event.event, error["error"]["type"]) == ("error", "overloaded_error")
@@ -705,6 +871,7 @@ def test_get_goes_on_after_the_last_event_id_until_all_has_been_given() -> None:
         # Not events, which is what is counted; the last is nothing to go on for.
         (b": hi\n\ndata: a\n\n: hm\n\ndata: b\n\ndata: c\n\n: bye\n\n", ["1", "2", "3"]),
         (b"\xef\xbb\xbfdata: a\n\ndata: b\n\ndata: c", ["1", "2", "3"]),
+        (b"data: a\nid: x\n\ndata: b\nid: y", ["x", "y"]),
     ],
 )
 def test_a_client_that_comes_back_after_each_event_gets_each_once(
@@ -764,6 +931,20 @@ def test_our_client_keeps_what_came_before_a_fault(fault: str, error: type[Excep
         partial = stream.partial_message
     assert partial is not None
     assert text_of(partial) == "Hello! A stream is an answer "
+
+
+def test_our_client_gives_up_on_a_silent_stream_and_keeps_what_came() -> None:
+    with (
+        serve_in_thread([HELLO], speed=0, fault="stall", at=5) as server,
+        Claude(
+            base_url=server.url, api_key="none", proxy=None, timeouts=Timeouts(idle=SILENCE)
+        ) as client,
+    ):
+        with client.messages.stream(**ASKED) as stream, pytest.raises(StreamInterrupted) as caught:
+            stream.get_final_message()
+        assert isinstance(caught.value.__cause__, StreamTimeout)
+        assert text_of(stream.partial_message) == "Hello! A stream is an answer "
+        wait_until(lambda: server.open_connections == 0)
 
 
 def test_a_recording_that_lacks_its_end_is_a_truncated_stream_for_our_client() -> None:
@@ -891,6 +1072,22 @@ def test_what_the_caller_raises_comes_out_and_leaves_no_thread() -> None:
     with pytest.raises(ZeroDivisionError), serve_in_thread([HELLO]):
         raise ZeroDivisionError
     assert set(threading.enumerate()) == threads
+
+
+def test_a_server_listens_once_at_a_time_and_may_be_closed_at_any_time() -> None:
+    async def run() -> None:
+        server = ReplayServer([HELLO])
+        await server.close()
+        await server.start()
+        url = server.url
+        with pytest.raises(StateError):
+            await server.start()
+        await server.close()
+        await server.close()
+        async with server:
+            assert server.url == url
+
+    asyncio.run(run())
 
 
 def test_a_name_with_several_addresses_gives_a_url_that_is_listened_on() -> None:
@@ -1025,6 +1222,31 @@ def test_a_thousand_streams_are_open_at_once_and_the_next_one_is_served() -> Non
 
     with serving(*options, str(HELLO)) as url:
         asyncio.run(run(url))
+
+
+def test_a_thousand_messages_are_streamed_at_once_to_our_asyncio_client() -> None:
+    allow_descriptors(1100)
+    begun = 0
+
+    async def ask(client: AsyncClaude, everybody: asyncio.Event) -> tuple[str | None, str]:
+        nonlocal begun
+        async with client.messages.stream(**ASKED) as stream:
+            begun += 1
+            if begun == 1000:
+                everybody.set()
+            await everybody.wait()
+            message = await stream.get_final_message()
+        return message.stop_reason, text_of(message)
+
+    async def run(url: str) -> set[tuple[str | None, str]]:
+        everybody = asyncio.Event()
+        async with AsyncClaude(base_url=url, api_key="none", proxy=None) as client:
+            return set(await asyncio.gather(*(ask(client, everybody) for _ in range(1000))))
+
+    with serving(str(HELLO)) as url:
+        ((stop_reason, text),) = asyncio.run(run(url))
+    assert stop_reason == "end_turn"
+    assert text.startswith("Hello! A stream is an answer ")
 
 
 def allow_descriptors(count: int) -> None:

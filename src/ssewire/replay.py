@@ -30,7 +30,7 @@ from typing import NamedTuple
 from ._headers import Headers
 from .claude.errors import API_ERRORS, ClaudeError
 from .claude.stream import MessageStream
-from .errors import SSEWireError
+from .errors import SSEWireError, StateError
 from .parser import Parser
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ _MAX_BODY = 32 * 2**20
 # Requests remembered, so that a server that runs for days does not grow.
 _REMEMBERED = 10_000
 
-# Events written in one turn of the loop where there is no timing: the other
+# Events written in one turn of the loop where more of them are due: the other
 # streams get their turn after them.
 _AT_ONCE = 64
 
@@ -201,7 +201,7 @@ def _completed(event: bytes) -> bytes:
 def _event_seconds(recording: Recording, lines: list[bytes]) -> list[float]:
     """Return when the last byte of each event had come, by the lines of FILE.times."""
     name = recording.name
-    ends, times = [], []
+    begins, ends, times = [], [], []
     try:
         for number, line in enumerate(lines, 1):
             try:
@@ -214,14 +214,24 @@ def _event_seconds(recording: Recording, lines: list[bytes]) -> list[float]:
             if fields.get("version", 1) != 1:
                 raise RecordingError(f"{name}.times is of a newer format than this ssewire knows")
             if "offset" in fields:
-                ends.append(int(fields["offset"]) + int(fields["size"]))
+                begins.append(int(fields["offset"]))
+                ends.append(begins[-1] + int(fields["size"]))
                 times.append(float(fields["seconds"]))
     except RecordingError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as exc:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as exc:
         raise RecordingError(f"{name}.times is not the timing of a recording") from exc
     size = sum(map(len, recording.events))
-    if not ends or ends[-1] > size or ends != sorted(ends) or times != sorted(times):
+    # Each piece begins where the one before it ended.
+    whole = bool(ends) and begins == [0, *ends[:-1]] and ends == sorted(ends) and ends[-1] <= size
+    if not whole or times != sorted(times):
         raise RecordingError(f"{name}.times does not belong to {name}")
     # Both ends of what is sorted.
     if not (times[0] >= 0 and math.isfinite(times[-1])):
@@ -271,11 +281,13 @@ def _numbered(recorded: list[bytes]) -> _Numbered:
         numbers = iter(range(1, len(own) + 1))
         ids = ["" if name is None else str(next(numbers)) for name in own]
     events = [
-        # Last in its event, where it counts more than one before it. The blank line is also
-        # what a recording may lack at its end, and without which its last event would never count.
+        # Last in its event, where it counts more than one before it.
         _completed(block.rstrip(b"\r\n") + b"\nid: " + name.encode()) if mine == "" else block
         for block, name, mine in zip(recorded, ids, own)
     ]
+    if own[-1]:
+        # It may lack its blank line: clients would come back for it for ever.
+        events[-1] = _completed(events[-1])
     return _Numbered(events, ids, whole)
 
 
@@ -368,6 +380,8 @@ class ReplayServer:
             raise ValueError(f"at must be at least -1, not {at}")
         if times is not None and times < 0:
             raise ValueError(f"times must not be negative, not {times}")
+        if retry_after is not None and not 0 <= retry_after < math.inf:
+            raise ValueError(f"retry_after must be finite and not negative, not {retry_after}")
         self._host = host
         self._port = port
         # 0 for no waiting.
@@ -416,7 +430,10 @@ class ReplayServer:
 
         Raises:
             OSError: the address cannot be listened on.
+            StateError: it listens already.
         """
+        if self._server is not None:
+            raise StateError("the server listens already")
         loop = asyncio.get_running_loop()
         self._open = True
         server = await loop.create_server(
@@ -602,7 +619,7 @@ class _Peer(asyncio.Protocol):
         if self._deaf:
             return
         self._received += data
-        if not self.streaming:
+        if not (self.streaming or self._paused):
             self._read()
         elif len(self._received) > _MAX_HEAD:
             # Requests sent ahead of their turn are read when that has come.
@@ -618,7 +635,9 @@ class _Peer(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self.streaming and self._timer is None:
+        if not self.streaming:
+            self._read_on()
+        elif self._timer is None:
             self._go_on()
 
     def abort(self) -> None:
@@ -844,7 +863,7 @@ class _Peer(asyncio.Protocol):
                 if due > self._loop.time():
                     self._timer = self._loop.call_at(due, self._go_on)
                     return
-            elif not budget:
+            if not budget:
                 self._timer = self._loop.call_later(0, self._go_on)
                 return
             budget -= 1
@@ -864,17 +883,22 @@ class _Peer(asyncio.Protocol):
         """Be done with a response; go on with the next request."""
         self.streaming = False
         if self._deaf:
+            self._transport.write_eof()
             self._timer = self._loop.call_later(_LINGER, self.abort)
             return
         if not self._keep:
             self._transport.close()
             return
+        # Not at once: as many requests as were sent ahead would be as many calls deep.
+        self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read the next request, unless answers wait for a client that does not read."""
+        busy = self.streaming or self._paused
+        if busy or self._deaf or self._transport.is_closing():
+            return
         self._transport.resume_reading()
         if self._received:
-            self._loop.call_soon(self._read_if_idle)
-
-    def _read_if_idle(self) -> None:
-        if not self.streaming and not self._transport.is_closing():
             self._read()
 
     def _truncate(self) -> None:
