@@ -8,6 +8,7 @@ broken or out of date is an error under any choice.
 from __future__ import annotations
 
 import os
+import signal
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, cast
@@ -47,6 +48,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what runs in the background with interrupts ignored, and so would all
+    # commands be that the tests start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     names: list[str] = choose(config.getoption("--impl"))
     config.stash[chosen_key] = names
 
