@@ -24,6 +24,7 @@ from ssewire.claude import (
     StreamClosed,
     StreamInterrupted,
 )
+from ssewire.claude.aio import AsyncClaude
 from ssewire.claude.client import Claude
 from ssewire.client import HTTPRequest, HTTPResponse, Timeouts
 from ssewire.errors import ConnectFailed, StateError, TransportError
@@ -177,13 +178,16 @@ def test_a_missing_key_is_an_error_that_names_the_variables() -> None:
         ({"tls": 1}, TypeError, "tls"),
         ({"proxy": "socks5://h"}, ValueError, "proxies"),
         ({"transport": 1}, TypeError, "transport"),
+        ({"max_event_size": -1}, ValueError, "max_event_size"),
+        ({"max_event_size": "1"}, TypeError, "max_event_size"),
     ],
 )
+@pytest.mark.parametrize("client", [Claude, AsyncClaude])
 def test_wrong_settings_fail_at_once_and_show_no_key(
-    changes: dict[str, Any], error: type[Exception], text: str
+    client: Any, changes: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text) as caught:
-        Claude(**changes)
+        client(**changes)
     assert "hunter2" not in str(caught.value)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._limits import MAX_EVENT_SIZE
-from .._request import MAX_REDIRECTS
+from .._request import MAX_REDIRECTS, HTTPRequest
 from .._settings import Settings
 from ..aio import HTTPResponse, Pool, _Body, _Child, _error_body, _Interrupted, _request
 from ..errors import SSEWireError, StateError
@@ -31,6 +31,7 @@ from ._retry import (
     response_error,
     transport_error,
 )
+from .accumulator import Accumulator
 from .errors import APIError, ClaudeError, StreamClosed
 from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
 
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._headers import Headers
-    from .._request import HTTPRequest, Timeouts
+    from .._request import Timeouts
     from ..aio import Transport
+    from ._request import MessageParam
     from .message import Message
 
 __all__ = ["AsyncClaude", "AsyncMessageStreamManager", "AsyncMessages"]
@@ -94,10 +96,13 @@ class AsyncClaude:
         self.max_retry_delay: float = max_retry_delay
         self._pool = Pool()
         self._settings = Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool)
+        self._settings.check(HTTPRequest(self._options.url))
         self._stream_options: dict[str, Any] = {
             "max_event_size": max_event_size,
             "partial_strings": partial_strings,
         }
+        # A wrong one fails here, not when the response is there.
+        Accumulator(**self._stream_options)
         self._closed = False
         # How to pause before a retry; None sleeps, until the stream is closed.
         self._sleep: Callable[[float], object] | None = None
@@ -156,7 +161,7 @@ class AsyncMessages:
         self._client = client
 
     def stream(
-        self, *, model: str, max_tokens: int, messages: Iterable[Any], **params: Any
+        self, *, model: str, max_tokens: int, messages: Iterable[MessageParam], **params: Any
     ) -> AsyncMessageStreamManager:
         """Return a context manager that sends the request and gives its AsyncMessageStream.
 
@@ -173,7 +178,7 @@ class AsyncMessages:
         *,
         model: str,
         max_tokens: int,
-        messages: Iterable[Any],
+        messages: Iterable[MessageParam],
         stream: Literal[False] = False,
         **params: Any,
     ) -> Message: ...
@@ -184,7 +189,7 @@ class AsyncMessages:
         *,
         model: str,
         max_tokens: int,
-        messages: Iterable[Any],
+        messages: Iterable[MessageParam],
         stream: Literal[True],
         **params: Any,
     ) -> AsyncRawMessageStream: ...
@@ -195,7 +200,7 @@ class AsyncMessages:
         *,
         model: str,
         max_tokens: int,
-        messages: Iterable[Any],
+        messages: Iterable[MessageParam],
         stream: bool,
         **params: Any,
     ) -> Message | AsyncRawMessageStream: ...
@@ -205,7 +210,7 @@ class AsyncMessages:
         *,
         model: str,
         max_tokens: int,
-        messages: Iterable[Any],
+        messages: Iterable[MessageParam],
         stream: bool = False,
         **params: Any,
     ) -> Message | AsyncRawMessageStream:

@@ -31,6 +31,7 @@ from ._retry import (
     response_error,
     transport_error,
 )
+from .accumulator import Accumulator
 from .errors import APIError, ClaudeError, StreamClosed
 from .stream import MessageStream, RawMessageStream, StreamResponse
 
@@ -128,6 +129,8 @@ class Claude:
             "max_event_size": max_event_size,
             "partial_strings": partial_strings,
         }
+        # A wrong one fails here, not when the response is there.
+        Accumulator(**self._stream_options)
         self._closed = False
         # How to pause before a retry; None waits until the time is up or the stream is closed.
         self._sleep: Callable[[float], object] | None = None
