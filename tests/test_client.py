@@ -169,6 +169,7 @@ class AsyncCall:
         ({"on_error": 5}, TypeError),
         ({"reconnect": 5}, TypeError),
         ({"last_event_id": "a\nb"}, ValueError),
+        ({"last_event_id": "a\ud800"}, ValueError),
         ({"last_event_id": 5}, TypeError),
         ({"max_event_size": -1}, ValueError),
         ({"transport": coroutine_function}, TypeError),

@@ -251,6 +251,29 @@ def test_a_handler_that_closes_ends_a_blocked_iteration(
 
 
 @needs_timers
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+@pytest.mark.parametrize("kind", ["stream", "source"])
+def test_what_a_handler_raises_after_it_closed_comes_out(
+    kind: str, tls: str | None, alarm: Callable[..., None]
+) -> None:
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    open_it: Any = open_stream if kind == "stream" else EventSource
+
+    def close_and_raise() -> None:
+        stream.close()
+        raise Interrupted
+
+    with Server([[head(), b"data: a\n\n", "hold"]], tls=tls) as server:
+        stream = open_it(server.url, proxy=None, **options)
+        assert next(stream).data == "a"
+        alarm(0.05, handler=close_and_raise)
+        with pytest.raises(Interrupted):
+            next(stream)
+        assert list(stream) == []
+        assert server.wait_closed()
+
+
+@needs_timers
 def test_a_post_interrupted_while_it_waits_for_the_head_is_not_sent_again(
     alarm: Callable[..., None],
 ) -> None:

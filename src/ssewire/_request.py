@@ -227,63 +227,65 @@ class Deadlines:
         now: seconds on any clock that only goes forward.
     """
 
-    __slots__ = ("_at", "_idle", "_stall", "_timeouts")
+    __slots__ = ("_timeouts", "idle", "running", "stall")
 
     def __init__(self, timeouts: Timeouts, now: float) -> None:
         self._timeouts = timeouts
         # Kind -> time; only those that are running.
-        self._at: dict[str, float] = {}
-        # These two are asked for at every read.
-        self._idle = timeouts.idle
-        self._stall = timeouts.stall
+        self.running: dict[str, float] = {}
+        # Seconds. Public like `running`: a read needs no clock where there are none.
+        self.idle: float | None = timeouts.idle
+        self.stall: float | None = timeouts.stall
         self._set("total", now)
         self._set("connect", now)
 
     def _set(self, kind: str, now: float) -> None:
         seconds = getattr(self._timeouts, kind)
         if seconds is not None:
-            self._at[kind] = now + seconds
+            self.running[kind] = now + seconds
 
     def start_connect(self, now: float) -> None:
         """Begin to connect (again, for a redirect)."""
-        self._at.pop("head", None)
+        self.running.pop("head", None)
         self._set("connect", now)
 
     def start_head(self, now: float) -> None:
         """Begin to send the request and to wait for the response head."""
-        self._at.pop("connect", None)
+        self.running.pop("connect", None)
         self._set("head", now)
 
     def start_body(self) -> None:
         """Note that the response head is there; only `total` runs until somebody waits."""
-        self._at.pop("head", None)
+        self.running.pop("head", None)
 
     def start_idle(self, now: float) -> None:
         """Begin to wait for bytes, or go on after some came."""
-        if self._idle is not None:
-            self._at["idle"] = now + self._idle
+        if self.idle is not None:
+            self.running["idle"] = now + self.idle
 
     def start_stall(self, now: float) -> None:
         """Begin to wait for an event."""
-        if self._stall is not None:
-            self._at["stall"] = now + self._stall
+        if self.stall is not None:
+            self.running["stall"] = now + self.stall
 
     def start_error_body(self, now: float) -> None:
         """Begin to read the body of a refused response."""
-        self._at["total"] = min(now + ERROR_BODY_PATIENCE, self._at.get("total", float("inf")))
+        self.running["total"] = min(
+            now + ERROR_BODY_PATIENCE, self.running.get("total", float("inf"))
+        )
 
     def stop_waiting(self) -> None:
         """Note that nobody waits: an event is in the consumer's hands."""
-        self._at.pop("idle", None)
-        self._at.pop("stall", None)
+        self.running.pop("idle", None)
+        self.running.pop("stall", None)
 
     def earliest(self) -> float | None:
         """Return when the next one runs out; None if none is running."""
-        return min(self._at.values()) if self._at else None
+        return min(self.running.values()) if self.running else None
 
     def expired(self, now: float) -> StreamTimeout | None:
         """Return the error for the first that has run out by now."""
-        due = [(at, kind) for kind, at in self._at.items() if at <= now]
+        due = [(at, kind) for kind, at in self.running.items() if at <= now]
         if not due:
             return None
         kind = min(due)[1]

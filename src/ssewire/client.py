@@ -331,7 +331,8 @@ class EventStream:
         self._given_id = self._parser.last_event_id
         if self._progress:
             self._progress = False
-            self._deadlines.start_stall(time.monotonic())
+            if self._deadlines.stall is not None:
+                self._deadlines.start_stall(time.monotonic())
         try:
             chunk = next(self._chunks)
         except (StopIteration, SSEWireError):
@@ -462,6 +463,8 @@ class EventSource:
             last_event_id=last_event_id or self._request.headers.get("Last-Event-ID", ""),
             **self._parser_options,
         )
+        # An ID that no header can carry fails here, not in a later attempt.
+        self._request.with_last_event_id(self._parser.last_event_id)
         if reconnect is None:
             reconnect = ReconnectPolicy()
         elif not isinstance(reconnect, ReconnectPolicy):
@@ -766,21 +769,25 @@ class _Handle:
             _ClosedByOther: abort() was called before, or meanwhile.
             OSError: what the call raises; socket.timeout after its `timeout` seconds.
         """
-        with self._lock:
+        # Without the lock, which a read would take twice: here `busy` is set before `aborted`
+        # is looked at, in abort() it is the reverse, so one of the two sees what the other did.
+        try:
+            self._busy = get_ident()
             if self._aborted or self._socket is None:
                 raise _ClosedByOther
-            current = self._socket
-            self._busy = get_ident()
-        try:
-            return operation(current, *args)
+            result = operation(self._socket, *args)
+            if not self._aborted:
+                return result
+        except (OSError, ValueError, AttributeError):
+            # What a socket makes of it when it is shut down, or closed by a signal handler.
+            if not self._aborted:
+                raise
         finally:
-            with self._lock:
-                self._busy = None
-                aborted = self._aborted
-                if aborted:
+            self._busy = None
+            if self._aborted:
+                with self._lock:
                     self._close_now()
-            if aborted:
-                raise _ClosedByOther
+        raise _ClosedByOther
 
     def _set_timeout(self, current: socket.socket, timeout: float | None) -> None:
         if timeout is not None and timeout > _LONGEST_WAIT:
@@ -1054,7 +1061,7 @@ class _Wire:
             handle.taken = False
         while not inbox:
             # Outside of try: a StreamTimeout is an OSError and a socket.timeout too.
-            remaining = self.remaining()
+            remaining = self.remaining() if self.deadlines.running else None
             try:
                 handle.blocking(handle.receive, remaining)
             except OSError as exc:
@@ -1147,7 +1154,8 @@ class _Body:
                 if self._inflater is not None:
                     self._inflater.close()
                 raise StopIteration
-            self._wire.deadlines.start_idle(time.monotonic())
+            if self._wire.deadlines.idle is not None:
+                self._wire.deadlines.start_idle(time.monotonic())
             try:
                 data = self._wire.receive()
             except ConnectionLost as exc:
