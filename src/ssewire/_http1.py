@@ -125,6 +125,10 @@ def body_framing(method: str, status: int, headers: Headers) -> Framing:
     return "close" if length is None else length
 
 
+# Shared by all readers that have their head; nobody adds to it.
+_NO_LINES: list[bytes] = []
+
+
 class ResponseReader:
     """Read one response: feed bytes, get those of the body.
 
@@ -276,14 +280,15 @@ class ResponseReader:
                     raise HTTPFormatError(f"more than {MAX_HEADERS} header fields")
                 continue
             head = parse_head(self._lines)
-            self._lines = []
             if head.status >= 200:
                 rest = bytes(buffer[self._head_pos :])
                 self._line = bytearray()
+                self._lines = _NO_LINES
                 self._begin_body(head)
                 return rest
             if head.status == 101:
                 raise HTTPFormatError("the server changed protocols without being asked")
+            self._lines = []
 
     def _begin_body(self, head: ResponseHead) -> None:
         if self._tunnel and head.status < 300:
@@ -390,6 +395,16 @@ def _usual_size(line: bytes) -> int:
     return 0 if match is None else int(match[1], 16)
 
 
+# Names of header fields are few and stand in every response: decoded once, they need not
+# be held by each open stream (benchmarks/claude_clients.py). Longer ones are no usual ones.
+_USUAL_NAME = 40
+
+
+@lru_cache(256)
+def _usual_name(name: bytes) -> str:
+    return name.decode("ascii")
+
+
 def parse_head(lines: list[bytes]) -> ResponseHead:
     """Return the head that consists of these lines, given without their ends.
 
@@ -407,6 +422,9 @@ def parse_head(lines: list[bytes]) -> ResponseHead:
             raise HTTPFormatError("a folded header field" if folded else "a malformed header field")
         # Latin-1, as http.client reads it: it keeps every byte.
         value = field[2].rstrip(b" \t").decode("latin-1")
-        fields.append((field[1].decode("ascii"), value))
+        name = field[1]
+        fields.append(
+            (_usual_name(name) if len(name) <= _USUAL_NAME else name.decode("ascii"), value)
+        )
     reason = (match[3] or b"").decode("latin-1")
     return ResponseHead(int(match[2]), reason, 11 if match[1] != b"0" else 10, Headers(fields))

@@ -920,6 +920,7 @@ class _Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_connecting",
         "_heading",
         "_key",
         "_loop",
@@ -971,6 +972,8 @@ class _Connection(asyncio.BufferedProtocol):
         # Bytes since somebody last waited.
         self._unread = 0
         self._paused = False
+        # What connects, while that is under way.
+        self._connecting: _Child | None = None
         # Deadlines can run; most streams have none and need not look at the clock.
         self._timed = True
         # The one timer, and when it fires: never later than the next deadline while somebody
@@ -1029,11 +1032,13 @@ class _Connection(asyncio.BufferedProtocol):
     def _on_timer(self) -> None:
         self._timer = None
         # Nobody waits: a consumer that takes its time cannot time out a good stream.
-        if self._waiter is None or self.ended:
+        if (self._waiter is None and self._connecting is None) or self.ended:
             return
         error = self.deadlines.expired(self._loop.time())
         if error is None:
             self._arm()
+        elif self._connecting is not None:
+            self._connecting.cancel()
         else:
             self._end(error)
 
@@ -1172,23 +1177,26 @@ class _Connection(asyncio.BufferedProtocol):
             raise HTTPFormatError("the proxy sent bytes before the tunnel was used")
 
     async def _within_deadline(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        try:
-            seconds = _remaining(self._loop, self.deadlines)
-        except BaseException:
+        error = self.deadlines.expired(self._loop.time())
+        if error is not None:
             coroutine.close()
-            raise
+            raise error
+        self._connecting = _Child()
+        self._arm()
         try:
-            return await _Child().run(coroutine, seconds)
-        except _Expired:
+            return await self._connecting.run(coroutine)
+        except _Interrupted:
             raise _timed_out(self._loop, self.deadlines) from None
+        finally:
+            self._connecting = None
 
     def begin_body(self, timeouts: Timeouts) -> None:
-        """Note that the head is there, and that its timers are done with."""
+        """Note that the head is there, and that its deadline is done with."""
         self.deadlines.start_body()
-        self._disarm()
         self._timed = not (timeouts.idle is timeouts.stall is timeouts.total is None)
         if not self._timed:
             # A stream may last for days; what it does not need is let go.
+            self._disarm()
             self.deadlines = _NO_DEADLINES
 
     def attach(self, parser: Parser[Any]) -> None:
@@ -1429,47 +1437,46 @@ class _Body:
     def __aiter__(self) -> Self:
         return self
 
+    # All in one coroutine: those that wait are a good part of what a stream holds
+    # (benchmarks/claude_clients.py).
     async def __anext__(self) -> bytes:
+        connection = self._connection
         try:
-            return await self._next()
+            if self._headers is not None:
+                # Where there is no body, as after HEAD, its encoding does not matter.
+                if connection.received or not connection.reader.complete:
+                    self._inflater = make_inflater(self._headers)
+                self._headers = None
+            while True:
+                if self._inflated is not None:
+                    for piece in self._inflated:
+                        if len(piece) == INFLATE_STEP:
+                            # More is likely to follow; a bomb must not hold up the loop.
+                            await asyncio.sleep(0)
+                        return piece
+                    self._inflated = None
+                if connection.received:
+                    data = b"".join(connection.received)
+                    connection.received = []
+                    if self._inflater is None:
+                        return data
+                    self._inflated = self._inflater.feed(data)
+                elif connection.ended:
+                    error, connection.error = connection.error, None
+                    if error is not None:
+                        raise error
+                    if self._inflater is not None and connection.reader.complete:
+                        inflater, self._inflater = self._inflater, None
+                        inflater.close()
+                    raise StopAsyncIteration
+                else:
+                    await connection.wait()
         except StateError:
             raise
         except BaseException:
             # Its end, its failures, and cancellation alike.
-            self._connection.close()
+            connection.close()
             raise
-
-    async def _next(self) -> bytes:
-        connection = self._connection
-        if self._headers is not None:
-            # Where there is no body, as after HEAD, its encoding does not matter.
-            if connection.received or not connection.reader.complete:
-                self._inflater = make_inflater(self._headers)
-            self._headers = None
-        while True:
-            if self._inflated is not None:
-                for piece in self._inflated:
-                    if len(piece) == INFLATE_STEP:
-                        # More is likely to follow; a bomb must not hold up the loop.
-                        await asyncio.sleep(0)
-                    return piece
-                self._inflated = None
-            if connection.received:
-                data = b"".join(connection.received)
-                connection.received = []
-                if self._inflater is None:
-                    return data
-                self._inflated = self._inflater.feed(data)
-            elif connection.ended:
-                error, connection.error = connection.error, None
-                if error is not None:
-                    raise error
-                if self._inflater is not None and connection.reader.complete:
-                    inflater, self._inflater = self._inflater, None
-                    inflater.close()
-                raise StopAsyncIteration
-            else:
-                await connection.wait()
 
     def finish(self) -> None:
         """Close it, though what is left of it may still come and be of no interest."""

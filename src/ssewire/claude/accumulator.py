@@ -9,7 +9,6 @@ May import: json, ssewire.event, ssewire.parser, ssewire.errors, claude's values
 from __future__ import annotations
 
 import json
-from sys import intern
 
 from .._limits import MAX_EVENT_SIZE
 from ..errors import EventTooLarge, StateError, not_bytes, wrong_type
@@ -101,7 +100,6 @@ class Accumulator:
         "_mode",
         "_parser",
         "_request_id",
-        "_run",
         "_unterminated",
         "_warned",
     )
@@ -118,11 +116,10 @@ class Accumulator:
         self._mode = "B" if partial_strings else "A"
         self._request_id = request_id
         self._decoder = DeltaDecoder()
-        # Texts of consecutive plain deltas of one block.
-        self._run = self._decoder.run
         self._message: Message | None = None
-        # The protocol's index of a block -> the block; content has them in order of arrival.
-        self._blocks: dict[int, ContentBlock] = {}
+        # The protocol's index of a block -> the block; None while that is its place in
+        # content, which has them in order of arrival.
+        self._blocks: dict[int, ContentBlock] | None = None
         # The index of the block that began last.
         self._last_index = -1
         self._finished = False
@@ -343,29 +340,30 @@ class Accumulator:
         return PingEvent(sse)
 
     def _on_message_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        message = Message(_interned(want(dict, raw.get("message"), "message")), self._mode)
+        message = Message(_shared(want(dict, raw.get("message"), "message"), 3), self._mode)
         if self._message is not None:
             self._warn("a second message_start is ignored")
         else:
             self._message = message
-            self._blocks = dict(enumerate(message.content))
             self._last_index = len(message.content) - 1
         return MessageStartEvent(sse)
 
     def _on_block_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         index = _index(raw)
-        block = make_block(raw.get("content_block"), self._mode)
+        block = make_block(
+            _shared(want(dict, raw.get("content_block"), "content_block"), 1), self._mode
+        )
         message = self._message
         if message is None:
             self._warn("events before message_start are ignored")
             return ContentBlockStartEvent(sse, index, None)
         place = index
-        if index in self._blocks:
+        if self._block(index) is not None:
             # Seen in code execution: the start reuses an index, while deltas
             # and stop carry the right one, which is the position of arrival.
             self._warn("a content_block_start with an index that is taken")
             place = len(message.content)
-            while place in self._blocks:
+            while self._block(place) is not None:
                 place += 1
         self._add_block(place, block)
         if isinstance(block, FallbackBlock):
@@ -402,7 +400,7 @@ class Accumulator:
 
     def _grow(self, index: int, kind: str, text: str) -> ContentBlock | None:
         """Add a delta that is one string; return the block that it went to."""
-        block = self._blocks.get(index)
+        block = self._block(index)
         if block is not None and block._grows_by == kind:
             block._add(text)
             return block
@@ -420,7 +418,7 @@ class Accumulator:
 
     def _target(self, index: int, kind: str, cls: type[ContentBlock]) -> ContentBlock | None:
         """Return the block that a delta is for, if it is a `cls`."""
-        block = self._blocks.get(index)
+        block = self._block(index)
         if block is None:
             return self._implied(index, kind)
         if isinstance(block, cls):
@@ -438,15 +436,26 @@ class Accumulator:
         self._add_block(index, block)
         return block
 
+    def _block(self, index: int) -> ContentBlock | None:
+        """Return the block of that index; None if none has begun."""
+        if self._blocks is not None:
+            return self._blocks.get(index)
+        content = self._message.content if self._message is not None else ()
+        return content[index] if 0 <= index < len(content) else None
+
     def _add_block(self, index: int, block: ContentBlock) -> None:
         assert self._message is not None
-        self._blocks[index] = block
-        self._message.content.append(block)
+        content = self._message.content
+        if self._blocks is None and index != len(content):
+            self._blocks = dict(enumerate(content))
+        if self._blocks is not None:
+            self._blocks[index] = block
+        content.append(block)
         self._last_index = index
 
     def _on_block_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         index = _index(raw)
-        block = self._blocks.get(index)
+        block = self._block(index)
         if block is None:
             self._warn("a content_block_stop for a block that never began")
             return ContentBlockStopEvent(sse, index, UnknownBlock({"type": "unknown"}))
@@ -557,16 +566,34 @@ _HANDLERS: dict[str, Callable[[Accumulator, ServerSentEvent, Any], ClaudeEvent]]
 }
 
 
-def _interned(data: dict[str, Any], depth: int = 2) -> dict[str, Any]:
-    """Return an object whose keys, and those of the objects in it, all messages share.
+# What all messages say alike: keys and values of a message, of its usage, of its blocks.
+_COMMON = {
+    word: word
+    for word in (
+        *("id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"),
+        *("stop_details", "container", "context_management", "diagnostics", "message"),
+        *("assistant", "input_tokens", "output_tokens", "cache_creation_input_tokens"),
+        *("cache_read_input_tokens", "cache_creation", "service_tier", "inference_geo", "standard"),
+        *("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "server_tool_use"),
+        *("text", "thinking", "signature", "tool_use", "name", "input", "caller", "direct"),
+    )
+}
 
-    They would be a third of what a message holds at its start
+
+def _shared(data: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return an object, and those in it, with the one copy there is of what all messages say.
+
+    Their own would be a third of what a message holds at its start
     (benchmarks/claude_clients.py).
     """
-    return {
-        intern(key): _interned(value, depth - 1) if depth > 1 and type(value) is dict else value
-        for key, value in data.items()
-    }
+    shared = {}
+    for key, value in data.items():
+        if type(value) is str:
+            value = _COMMON.get(value, value)
+        elif type(value) is dict and depth > 1:
+            value = _shared(value, depth - 1)
+        shared[_COMMON.get(key, key)] = value
+    return shared
 
 
 def _index(raw: Any) -> int:

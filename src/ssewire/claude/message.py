@@ -218,7 +218,7 @@ class GrowingText:
     def __init__(self, text: str = "") -> None:
         # The text is _joined, then _chunks, then _pieces, then what was handed out of _run.
         self._joined = text
-        self._chunks: list[str] = []
+        self._chunks: list[str] | None = None
         self._pieces: list[str] = []
         # Pieces on their way to a reader of `text_stream`, and the list iterator that it
         # walks: those it has passed belong to the text; `_passed` of them were added.
@@ -231,6 +231,8 @@ class GrowingText:
         pieces = self._pieces
         pieces.append(piece)
         if len(pieces) > _MAX_PIECES:
+            if self._chunks is None:
+                self._chunks = []
             self._chunks.append("".join(pieces))
             pieces.clear()
 
@@ -269,8 +271,8 @@ class GrowingText:
         if self._run is not None:
             self._follow_run()
         if self._chunks or self._pieces:
-            new = "".join(self._chunks) + "".join(self._pieces)
-            self._chunks.clear()
+            new = "".join(self._chunks or ()) + "".join(self._pieces)
+            self._chunks = None
             self._pieces.clear()
             text = self._joined
             self._joined = ""  # appending in place needs the only reference

@@ -61,6 +61,11 @@ _MAX_RUN = 256
 _MAX_SAID = 1024
 
 
+# Shared by all streams that wait; nobody adds to it.
+_NOTHING: list[ServerSentEvent] = []
+_NO_EVENTS: Iterator[Any] = iter(())
+
+
 class StreamResponse:
     """The head of the response that a stream reads: `status`, `headers` and `url`."""
 
@@ -132,7 +137,7 @@ class _Reader:
         # The start of a body that may be none of a stream; None for one that surely is.
         self._said: bytearray | None = None
         # Wire events at hand; those from _position on were not handed out.
-        self._batch: list[ServerSentEvent] = []
+        self._batch: list[ServerSentEvent] = _NOTHING
         self._position = 0
         # The event derived from the last delta handed out; it comes next.
         self._derived: Any = None
@@ -215,7 +220,7 @@ class _Reader:
 
         A quarter of its memory (benchmarks/claude_clients.py).
         """
-        self._take([])
+        self._take(_NOTHING)
         if self._call is not None and self._accumulator.message is not None:
             self._call.begun()
 
@@ -298,7 +303,7 @@ class _Reader:
         All that must outlast a `yield` is kept on self, for another reader
         may go on in between.
         """
-        run = self._accumulator._run
+        run = self._accumulator._decoder.run
         new = object.__new__
         while self._at_hand():
             event = self._derived
@@ -405,11 +410,11 @@ class _Reader:
         how far its reader has come.
         """
         index = self._accumulator._last_index
-        block = self._accumulator._blocks.get(index)
+        block = self._accumulator._block(index)
         if type(block) is not TextBlock:
             return None
         ahead = self._batch[self._position : self._position + _MAX_RUN]
-        texts = self._accumulator._run(ahead, 0, index, "text_delta")
+        texts = self._accumulator._decoder.run(ahead, 0, index, "text_delta")
         if not texts or has_surrogates("".join(texts)):
             return None
         self._running = block._text
@@ -796,7 +801,7 @@ class AsyncMessageStream(_AsyncReader):
             partial_strings=partial_strings,
             request_id=request_id,
         )
-        self._stepper: Iterator[StreamEvent] = iter(())
+        self._stepper: Iterator[StreamEvent] = _NO_EVENTS
 
     def __aiter__(self) -> Self:
         return self
@@ -805,6 +810,8 @@ class AsyncMessageStream(_AsyncReader):
         while True:
             for event in self._stepper:
                 return event
+            # Not the generator that has ended, of which a stream that waits has no use.
+            self._stepper = _NO_EVENTS
             if not await self._refill():
                 raise StopAsyncIteration
             self._stepper = self._events()
