@@ -395,9 +395,16 @@ def _usual_size(line: bytes) -> int:
     return 0 if match is None else int(match[1], 16)
 
 
-# Names of header fields are few and stand in every response: decoded once, they need not
-# be held by each open stream (benchmarks/claude_clients.py). Longer ones are no usual ones.
+# Names of header fields are few, and so are the values that say nothing of their own: not
+# each open stream need hold them (benchmarks/claude_clients.py). Longer names are not usual.
 _USUAL_NAME = 40
+_USUAL_VALUES = {
+    value.encode(): value
+    for value in (
+        *("text/event-stream", "text/event-stream; charset=utf-8", "no-cache", "chunked"),
+        *("keep-alive", "close", "OK"),
+    )
+}
 
 
 @lru_cache(256)
@@ -421,10 +428,12 @@ def parse_head(lines: list[bytes]) -> ResponseHead:
             folded = line[:1] in (b" ", b"\t")
             raise HTTPFormatError("a folded header field" if folded else "a malformed header field")
         # Latin-1, as http.client reads it: it keeps every byte.
-        value = field[2].rstrip(b" \t").decode("latin-1")
+        raw = field[2].rstrip(b" \t")
+        value = _USUAL_VALUES.get(raw) or raw.decode("latin-1")
         name = field[1]
         fields.append(
             (_usual_name(name) if len(name) <= _USUAL_NAME else name.decode("ascii"), value)
         )
-    reason = (match[3] or b"").decode("latin-1")
+    raw = match[3] or b""
+    reason = _USUAL_VALUES.get(raw) or raw.decode("latin-1")
     return ResponseHead(int(match[2]), reason, 11 if match[1] != b"0" else 10, Headers(fields))

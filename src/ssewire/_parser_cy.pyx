@@ -23,6 +23,7 @@ include "_event_cy.pxi"
 
 cdef extern from "_scan.h":
     ctypedef unsigned char byte "ssewire_byte"
+    const bint SSEWIRE_FREE_THREADED
     const byte *ssewire_line_end(const byte *, const byte *, int *) noexcept nogil
     ctypedef struct Line "ssewire_line":
         const byte *start
@@ -41,8 +42,8 @@ cdef enum:
     CR = 13
     SPACE = 32
     COLON = 58
-    # Event types are few: a line that named one in any of the last streams is
-    # found again without decoding it (`python -m benchmarks --corpus mixed`).
+    # Event types are few: a line that named one before is found again without
+    # decoding it (`python -m benchmarks --corpus mixed`).
     TYPE_SLOTS = 16
     # Longer event lines are not worth keeping.
     MAX_TYPE_LINE = 128
@@ -147,6 +148,16 @@ cdef class Comment:
         return self
 
 
+cdef list new_types():
+    # At 2 * n a line that named a type, behind it the type.
+    return [b"", None] * TYPE_SLOTS
+
+
+# One table for all parsers: their own would be a tenth of what an open stream
+# holds (benchmarks/claude_clients.py). Without the GIL each has its own.
+cdef list shared_types = new_types()
+
+
 # no_gc_clear: C code relies on the lists and bytes being there, even when the
 # collector takes a cycle apart that the parser is in.
 @cython.no_gc_clear
@@ -196,8 +207,7 @@ default_event='message')\n--\n
     # Lines that named an event type, and the type: the last one, and a table.
     cdef bytes _type_line
     cdef object _type_name
-    cdef list _type_lines
-    cdef list _type_names
+    cdef list _types
 
     def __cinit__(self):
         # Closed until __init__ has run, which a subclass may forget to call.
@@ -205,8 +215,7 @@ default_event='message')\n--\n
         self._retry = -1
         self._last_event_id = self._id = self._default_event = ""
         self._type_line = b""
-        self._type_lines = [b""] * TYPE_SLOTS
-        self._type_names = [None] * TYPE_SLOTS
+        self._types = new_types() if SSEWIRE_FREE_THREADED else shared_types
 
     def __init__(
         self,
@@ -495,15 +504,17 @@ default_event='message')\n--\n
         if size > MAX_TYPE_LINE:
             self._event_type = ssewire_decode(value, value_size)
             return 0
-        slot = (size * 7 + line[size - 1] * 3 + line[size >> 1]) % TYPE_SLOTS
-        known = <bytes>self._type_lines[slot]
-        if PyBytes_GET_SIZE(known) != size or memcmp(PyBytes_AS_STRING(known), line, size) != 0:
+        slot = 2 * ((size * 7 + line[size - 1] * 3 + line[size >> 1]) % TYPE_SLOTS)
+        known = <bytes>self._types[slot]
+        if PyBytes_GET_SIZE(known) == size and memcmp(PyBytes_AS_STRING(known), line, size) == 0:
+            name = self._types[slot + 1]
+        else:
             name = ssewire_decode(value, value_size)
             known = line[:size]
-            self._type_lines[slot] = known
-            self._type_names[slot] = name
+            self._types[slot] = known
+            self._types[slot + 1] = name
         self._type_line = known
-        self._type_name = self._event_type = self._type_names[slot]
+        self._type_name = self._event_type = name
         return 0
 
     cdef int _set_retry(self, const byte *value, Py_ssize_t size) except -1:

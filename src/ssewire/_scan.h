@@ -29,6 +29,13 @@ static __inline int ssewire_ctz(unsigned int x) {
 #define SSEWIRE_LIKELY(x) __builtin_expect(!!(x), 1)
 #endif
 
+/* Threads run Python at the same time: parsers share nothing then. */
+#ifdef Py_GIL_DISABLED
+#define SSEWIRE_FREE_THREADED 1
+#else
+#define SSEWIRE_FREE_THREADED 0
+#endif
+
 typedef unsigned char ssewire_byte;
 
 /* Return the first CR or LF in [p, end), or end; *high gets a non-zero value

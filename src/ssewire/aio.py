@@ -299,7 +299,7 @@ class HTTPResponse(_Closeable):
             awaitable; `chunks.aclose` or `chunks.close` if not given and there is one.
     """
 
-    __slots__ = ("_close", "_deadlines", "chunks", "headers", "status", "url")
+    __slots__ = ("_close", "_deadlines", "_given", "chunks", "headers", "status", "url")
 
     def __init__(
         self,
@@ -316,15 +316,18 @@ class HTTPResponse(_Closeable):
         self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.chunks: AsyncIterator[Body] = chunks.__aiter__()
         self.url: str = url
-        if close is None:
-            close = getattr(chunks, "aclose", None) or getattr(chunks, "close", None)
         self._close: Callable[[], object] | None = close
+        # To be closed if `close` is not given.
+        self._given: AsyncIterable[Body] | None = chunks if close is None else None
         # When to give up on the body; None where a transport has its own ways.
         self._deadlines: Deadlines | None = None
 
     def close(self) -> Closing:
         """Close the connection. Idempotent; a blocked reader ends. May be awaited."""
         close, self._close = self._close, None
+        given, self._given = self._given, None
+        if given is not None:
+            close = getattr(given, "aclose", None) or getattr(given, "close", None)
         done = close() if close is not None else None
         if done is None or isinstance(done, Closing):
             return done or Closing()
@@ -1103,7 +1106,7 @@ class _Connection(asyncio.BufferedProtocol):
     def keep_for(self, pool: Pool, key: Hashable) -> None:
         """Leave the transport to a pool once the response is through, if it is any good then."""
         self._pool = pool
-        self._key = key
+        self._key = pool.keys.setdefault(key, key)
 
     async def connect(self, host: str, port: int, address: str) -> None:
         """Connect to the address of the host that answers first."""
@@ -1707,6 +1710,8 @@ class Pool:
         self._kept: _KeptByLoop = weakref.WeakKeyDictionary()
         # Those that the last bytes of a response are still to come on.
         self.finishing: set[_Connection] = set()
+        # One object for all connections of a key; there are as many as servers.
+        self.keys: dict[Hashable, Hashable] = {}
         self._process = os.getpid()
 
     def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:

@@ -263,6 +263,10 @@ class AsyncMessageStreamManager:
             await self._stream.close()
 
 
+# Of all calls that make no more attempts; it never runs.
+_NO_CHILD = _Child()
+
+
 class _Call:
     """One request with its retries: what a stream gets its bytes from."""
 
@@ -320,6 +324,7 @@ class _Call:
     def begun(self) -> None:
         """Note that the message has begun: there will be no more attempts."""
         self._retries = None
+        self._child = _NO_CHILD
 
     async def finish(self) -> None:
         """Leave the connection to further requests: the message is complete."""
