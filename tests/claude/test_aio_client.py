@@ -15,7 +15,6 @@ from ssewire.claude import (
     Message,
     StreamClosed,
     StreamInterrupted,
-    StreamTruncated,
     aio,
     client,
 )
@@ -238,8 +237,13 @@ def test_cancelling_a_reader_closes_the_connection_and_keeps_the_partial_message
                 await task
             assert stream.partial_message is not None
             assert stream.partial_message.to_dict()["content"] == [HEL]
-            with pytest.raises(StreamTruncated):
-                await stream.until_done()
+            await stream.until_done()
+            with pytest.raises(StreamClosed) as caught:
+                await stream.get_final_message()
+            assert (caught.value.partial_message, caught.value.status) == (
+                stream.partial_message,
+                200,
+            )
 
     with Server([script]) as server:
         run(main(server))

@@ -210,6 +210,46 @@ def test_a_closed_client_refuses_requests() -> None:
         pass
 
 
+def test_a_request_is_sent_once() -> None:
+    with Server([GOOD]) as server, make_client(server) as client:
+        manager = client.messages.stream(**ASKED)
+        with manager as stream:
+            stream.until_done()
+        with pytest.raises(StateError, match="sent already"), manager:
+            pass
+        assert len(server.requests) == 1
+
+
+def test_with_options_changes_what_is_given_and_shares_the_connections() -> None:
+    with Server([BUSY, GOOD, GOOD]) as server, make_client(server, max_retries=0) as client:
+        client._sleep = lambda seconds: None
+        changed = client.with_options(
+            max_retries=1, timeout=5.0, default_headers={"x-more": "1", "x-api-key": "other"}
+        )
+        assert changed.messages.create(**ASKED).stop_reason == "end_turn"
+        client.copy().messages.create(**ASKED)
+        assert (client.max_retries, client.timeouts.idle) != (changed.max_retries, 5.0)
+        assert changed.timeouts == Timeouts(connect=5.0, head=5.0, idle=5.0)
+        sent = [(r.headers.get("x-more"), r.headers.get("x-api-key")) for r in server.requests]
+        assert sent[:2] == [("1", "other")] * 2
+        assert sent[2][0] is None
+    for wrong, error in (
+        ({"max_retries": -1}, ValueError),
+        ({"timeout": "1"}, TypeError),
+        ({"timeout": 1, "timeouts": 1}, TypeError),
+        ({"default_headers": {"x": "a\nb"}}, ValueError),
+    ):
+        with pytest.raises(error):
+            client.with_options(**wrong)
+
+
+def test_a_message_knows_its_request_id_and_does_not_send_it() -> None:
+    with Server([GOOD]) as server, make_client(server) as client:
+        message = client.messages.create(**ASKED)
+    assert message._request_id == REQUEST_ID
+    assert REQUEST_ID not in message.to_json()
+
+
 # --- what goes out
 
 

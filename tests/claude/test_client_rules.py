@@ -150,6 +150,62 @@ def test_the_base_url_may_have_a_path_and_a_slash(
     assert built(environ, base_url=base).url == url
 
 
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost", True),
+        ("http://localhost.:8080", True),
+        ("http://api.localhost", True),
+        ("http://127.1.2.3", True),
+        ("http://[::1]:1", True),
+        ("http://[0:0:0:0:0:0:0:1]", True),
+        ("https://127.example.com", True),
+        ("http://127.example.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://mylocalhost", False),
+        ("http://[::2]", False),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_only_what_stays_on_the_machine_or_is_encrypted_gets_a_key_unwarned(
+    url: str, local: bool, recwarn: pytest.WarningsRecorder
+) -> None:
+    built({}, api_key="k", base_url=url)
+    assert not recwarn.list if local else "without encryption" in str(recwarn.pop().message)
+
+
+@pytest.mark.parametrize("key", ["k\u00e9y", "key\u00a0", "\u2028key", "k y", "key\x7f"])
+def test_a_key_that_no_header_can_carry_is_refused_at_once(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="strip it") as caught:
+        options(api_key=key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("headers", [{"x": "a\nb"}, {"bad name": "x"}])
+def test_headers_that_cannot_be_sent_are_refused_with_the_client(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="header"):
+        options(api_key="k", default_headers=headers)
+
+
+def test_betas_of_the_environment_are_added_to_those_given() -> None:
+    environ = {"ANTHROPIC_CUSTOM_HEADERS": "anthropic-beta: env, both"}
+    request = built(environ, api_key="k", betas=["arg", "both"], params={"betas": ["own"]})
+    assert request.headers["anthropic-beta"] == "arg,both,env,own"
+
+
+def test_max_retries_is_no_parameter_of_a_request() -> None:
+    with pytest.raises(TypeError, match="with_options"):
+        built({}, api_key="k", params={"max_retries": 3})
+
+
+def test_a_turn_whose_blocks_do_not_go_back_is_left_out() -> None:
+    empty = Message({"content": [{"type": "text", "text": ""}], "stop_reason": "pause_turn"})
+    for turn in (empty, {"role": "assistant", "content": empty.content}):
+        request = built({}, api_key="k", params={"messages": [turn]})
+        assert json.loads(request.body or b"")["messages"] == []
+    assert continuation(empty) == []
+
+
 def test_later_headers_win_over_earlier_ones_in_any_case() -> None:
     environ = {"ANTHROPIC_CUSTOM_HEADERS": "X-One: env\nX-Two: env\nx-three:  env \nnonsense\n: no"}
     request = built(

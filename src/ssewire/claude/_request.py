@@ -2,15 +2,18 @@
 
 All that makes no sense is refused here, before anything is connected to, and
 no text that leaves this module holds a key. The environment is passed in.
-May import: json, warnings, urllib.parse, ssewire._headers, ssewire._request,
+May import: json, math, socket, warnings, urllib.parse, ssewire._headers, ssewire._request,
 ssewire.errors, claude.errors, claude.message.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import socket
 import warnings
 from collections.abc import Iterable, Mapping
+from copy import copy
 from urllib.parse import urlencode, urlsplit
 
 from .._headers import Headers
@@ -123,6 +126,8 @@ class ClientOptions:
         if names:
             fields.set("anthropic-beta", ",".join(names))
         for name, value in _custom_headers(environ.get("ANTHROPIC_CUSTOM_HEADERS", "")):
+            if name.lower() == "anthropic-beta":
+                value = ",".join(_beta_names([*names, *_split(value)]))
             fields.set(name, value)
         fields.update("default_headers", default_headers)
         self._fields = fields
@@ -132,6 +137,22 @@ class ClientOptions:
         self.timeouts: Timeouts = (
             DEFAULT_TIMEOUTS if isinstance(given, NotGiven) else _timeouts(given)
         )
+        # Headers that cannot be sent are refused here, not with the first request.
+        HTTPRequest(self.url, headers=fields.headers())
+
+    def changed(
+        self,
+        default_headers: Mapping[str, str | None] | None,
+        timeouts: Timeouts | float | NotGiven | None,
+    ) -> ClientOptions:
+        """Return options that differ from these in what is given."""
+        options = copy(self)
+        options._fields = self._fields.copy()
+        options._fields.update("default_headers", default_headers)
+        HTTPRequest(options.url, headers=options._fields.headers())
+        if not isinstance(timeouts, NotGiven):
+            options.timeouts = _timeouts(timeouts)
+        return options
 
     def build(self, params: dict[str, Any]) -> HTTPRequest:
         """Return the request for `messages.stream(**params)`.
@@ -143,6 +164,8 @@ class ClientOptions:
             ConfigurationError: there is no credential.
             TypeError, ValueError: what cannot be sent; the text says where it is.
         """
+        if "max_retries" in params:
+            raise TypeError("max_retries is the client's: use client.with_options(max_retries=...)")
         ours = {name: params.pop(name, None) for name in _OURS if name != "timeout"}
         timeout = params.pop("timeout", NOT_GIVEN)
         fields = self._fields.copy()
@@ -232,18 +255,24 @@ def _messages_url(base: object) -> str:
 
 def _is_loopback(url: URL) -> bool:
     """Say whether what is sent there is encrypted, or stays on this machine."""
-    return (
-        url.scheme == "https"
-        or url.host in ("localhost", "::1")
-        or url.host.endswith(".localhost")
-        or url.host.startswith("127.")
-    )
+    host = url.host.rstrip(".")
+    if url.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
+        return True
+    # A name may begin with 127. too.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        packed = socket.inet_pton(family, host)
+    except (OSError, ValueError):
+        return False
+    return packed[0] == 127 if len(packed) == 4 else packed == bytes(15) + b"\x01"
 
 
 def _check_credential(name: str, value: str) -> None:
-    if any(ord(char) < 33 or ord(char) == 127 for char in value):
-        # A key read from a file brings the file's last line end.
-        raise ConfigurationError(f"{name} contains white space or control characters; strip it")
+    # A key read from a file brings the file's last line end, one from a page a space of its own.
+    if any(not 32 < ord(char) < 127 for char in value):
+        raise ConfigurationError(
+            f"{name} contains white space, control characters or others beyond ASCII; strip it"
+        )
 
 
 def _custom_headers(text: str) -> list[tuple[str, str]]:
@@ -342,7 +371,11 @@ def _messages(messages: object) -> list[Any]:
             if not message["content"]:
                 continue
         elif isinstance(message, Mapping) and isinstance(message.get("content"), (list, tuple)):
-            message = {**message, "content": _content(message["content"])}
+            given = message["content"]
+            message = {**message, "content": _content(given)}
+            # As above, of blocks that do not go back.
+            if given and not message["content"] and message.get("role") == "assistant":
+                continue
         found.append(message)
     return found
 
@@ -405,6 +438,8 @@ def _first_fault(content: dict[str, Any]) -> Exception | None:
                 for key, item in value.items():
                     if key is not None and not isinstance(key, (str, int, float)):
                         return TypeError(f"{where} has a key of type {type(key).__name__}")
+                    if isinstance(key, float) and not math.isfinite(key):
+                        return ValueError(f"{where} has the key {key}, which JSON does not have")
                     below.append((item, f"{place}.{key}" if place else str(key), inside))
             else:
                 below = [(item, f"{place}[{n}]", inside) for n, item in enumerate(value)]

@@ -12,7 +12,7 @@ import json
 import logging
 
 from .._request import HTTPRequest, Timeouts, parse_retry_after
-from ..errors import StreamTimeout, TransportError, wrong_type
+from ..errors import StreamTimeout, TransportError, excerpt, wrong_type
 from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ class Retries:
             "Claude: attempt %d failed (%s, request id %s); the next in %.2f s",
             self.made,
             _named(error),
-            error.request_id,
+            None if error.request_id is None else excerpt(error.request_id),
             delay,
         )
         return delay

@@ -14,6 +14,7 @@ import os
 import random
 import time
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._limits import MAX_EVENT_SIZE
@@ -124,6 +125,37 @@ class AsyncClaude:
     def timeouts(self) -> Timeouts:
         """What goes for requests that have no timeouts of their own."""
         return self._options.timeouts
+
+    def with_options(
+        self,
+        *,
+        max_retries: int | None = None,
+        max_retry_delay: float | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        default_headers: Mapping[str, str | None] | None = None,
+    ) -> AsyncClaude:
+        """Return a client that differs in what is given, and shares this one's connections.
+
+        `default_headers` are added to those of this client. Closing either closes
+        the idle connections of both.
+
+        Raises:
+            TypeError, ValueError: as for a new client.
+        """
+        if not isinstance(timeouts, NotGiven) and not isinstance(timeout, NotGiven):
+            raise TypeError("timeout is another name of timeouts: give one of them")
+        given = timeout if isinstance(timeouts, NotGiven) else timeouts
+        changed = copy(self)
+        changed._options = self._options.changed(default_headers, given)
+        if max_retries is not None:
+            changed.max_retries = max_retries
+        if max_retry_delay is not None:
+            changed.max_retry_delay = max_retry_delay
+        check_limits(changed.max_retries, changed.max_retry_delay)
+        return changed
+
+    copy = with_options
 
     async def close(self) -> None:
         """Close the idle connections; further requests are refused, streams go on. Idempotent."""

@@ -14,6 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._limits import MAX_EVENT_SIZE
@@ -153,6 +154,37 @@ class Claude:
         """What goes for requests that have no timeouts of their own."""
         return self._options.timeouts
 
+    def with_options(
+        self,
+        *,
+        max_retries: int | None = None,
+        max_retry_delay: float | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        default_headers: Mapping[str, str | None] | None = None,
+    ) -> Claude:
+        """Return a client that differs in what is given, and shares this one's connections.
+
+        `default_headers` are added to those of this client. Closing either closes
+        the idle connections of both.
+
+        Raises:
+            TypeError, ValueError: as for a new client.
+        """
+        if not isinstance(timeouts, NotGiven) and not isinstance(timeout, NotGiven):
+            raise TypeError("timeout is another name of timeouts: give one of them")
+        given = timeout if isinstance(timeouts, NotGiven) else timeouts
+        changed = copy(self)
+        changed._options = self._options.changed(default_headers, given)
+        if max_retries is not None:
+            changed.max_retries = max_retries
+        if max_retry_delay is not None:
+            changed.max_retry_delay = max_retry_delay
+        check_limits(changed.max_retries, changed.max_retry_delay)
+        return changed
+
+    copy = with_options
+
     def close(self) -> None:
         """Close the idle connections; further requests are refused, streams go on. Idempotent."""
         self._closed = True
@@ -276,11 +308,15 @@ class MessageStreamManager:
 
     def __init__(self, client: Claude, request: HTTPRequest) -> None:
         self._client = client
-        self._request = request
+        # None once it has been sent.
+        self._request: HTTPRequest | None = request
         self._stream: MessageStream | None = None
 
     def __enter__(self) -> MessageStream:
-        self._stream = _open(MessageStream, _Call(self._client, self._request), self._client)
+        request, self._request = self._request, None
+        if request is None:
+            raise StateError("this request has been sent already; call stream() for another")
+        self._stream = _open(MessageStream, _Call(self._client, request), self._client)
         return self._stream
 
     def __exit__(
@@ -368,11 +404,13 @@ class _Call:
             raise transport_error(exc) from exc
         self._response = response
         if not 200 <= response.status < 300:
-            error = response_error(response.status, response.headers, _error_body(response))
-            response.close()
+            try:
+                body = _error_body(response)
+            finally:
+                response.close()
             if self._closing.is_set():
                 raise _ClosedByOther
-            raise error
+            raise response_error(response.status, response.headers, body)
         deadlines = response._deadlines
         self.chunks = response.chunks
         self.watch = None

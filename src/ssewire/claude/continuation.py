@@ -45,7 +45,9 @@ def continuation(message: Message | None, *, prefill: bool = False) -> list[dict
         return []
     reason = message.stop_reason
     if reason in _PAUSED:
-        return [message.to_param()]
+        param = message.to_param()
+        # An assistant's turn without content is refused.
+        return [param] if param["content"] else []
     if reason is not None and reason not in _CUT:
         raise StateError(f"there is nothing to continue: the message ended with {reason[:64]!r}")
     kept = _resumable(message)

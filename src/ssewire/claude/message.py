@@ -231,36 +231,48 @@ class GrowingText:
         pieces = self._pieces
         pieces.append(piece)
         if len(pieces) > _MAX_PIECES:
-            if self._chunks is None:
-                self._chunks = []
-            self._chunks.append("".join(pieces))
-            pieces.clear()
+            self._fold()
+
+    # Here and below: no call between two changes that belong together. A call is where
+    # the exceptions of signal handlers come (Python 3.10 on).
+
+    def _fold(self) -> None:
+        """Make one chunk of the pieces."""
+        chunk = "".join(self._pieces)
+        chunks = self._chunks or []
+        chunks += (chunk,)
+        self._chunks = chunks
+        self._pieces = []
 
     def start_run(self, run: list[str]) -> Iterator[str]:
         """Return an iterator over `run`; a piece is part of the text once it was handed out."""
-        self._run = run
+        walker = iter(run)
         self._passed = 0
-        self._walker = walker = iter(run)
+        self._walker = walker
+        self._run = run
         return walker
 
     def end_run(self) -> int:
         """Return how many pieces of the run were handed out; the others are taken back."""
         self._follow_run()
         run = self._run
-        assert run is not None
-        # Ends the iterator, wherever its reader may have put it.
-        run.clear()
         self._run = self._walker = None
+        if run is not None:
+            # Ends the iterator, wherever its reader may have put it.
+            run.clear()
         return self._passed
 
     def _follow_run(self) -> None:
         run = self._run
-        assert run is not None
+        if run is None:
+            return
         # A list iterator says how many items are left, which costs its reader nothing.
         passed = len(run) - self._walker.__length_hint__()  # type: ignore[union-attr]
         if passed > self._passed:
-            self.add("".join(run[self._passed : passed]))
-            self._passed = passed
+            piece = "".join(run[self._passed : passed])
+            self._pieces, self._passed = [*self._pieces, piece], passed
+            if len(self._pieces) > _MAX_PIECES:
+                self._fold()
 
     def get(self) -> str:
         """Return the text; each call costs what was added since the last one.
@@ -272,15 +284,17 @@ class GrowingText:
             self._follow_run()
         if self._chunks or self._pieces:
             new = "".join(self._chunks or ()) + "".join(self._pieces)
-            self._chunks = None
-            self._pieces.clear()
-            text = self._joined
+            kept = len(self._joined)
+            if self._joined and is_high_surrogate(self._joined[-1]):
+                kept -= 1
+                new = self._joined[-1] + new
+            new = join_surrogates(new)
+            text = self._joined if kept == len(self._joined) else self._joined[:kept]
             self._joined = ""  # appending in place needs the only reference
-            if text and is_high_surrogate(text[-1]):
-                new = text[-1] + new
-                text = text[:-1]
-            text += join_surrogates(new)
+            text += new
             self._joined = text
+            self._chunks = None
+            self._pieces = []
         return self._joined
 
 
@@ -766,7 +780,7 @@ class Message(Record):
     change again.
     """
 
-    __slots__ = ("content", "usage")
+    __slots__ = ("_request_id", "content", "usage")
     _computed = ("content", "usage")
     _nullable = (
         "stop_reason",
@@ -807,6 +821,9 @@ class Message(Record):
         data.setdefault("stop_reason", None)
         data["content"] = data["usage"] = None  # worked out when they are read
         self._data = data
+        # What names the request to Anthropic's support, of a message that a client has read
+        # to its end; under the official SDK's name. It is no part of the JSON.
+        self._request_id: str | None = None
         self.content: list[ContentBlock] = [make_block(block, mode) for block in content]
         self.usage: Usage = Usage(usage)
         for block in self.content:

@@ -12,10 +12,10 @@ May import: ssewire.stream, ssewire.event, _headers, accumulator, continuation, 
 from __future__ import annotations
 
 from _thread import get_ident
-from itertools import chain
+from itertools import chain, islice
 
 from .._limits import MAX_EVENT_SIZE
-from ..errors import StateError
+from ..errors import ConnectionLost, StateError
 from ..stream import _aclose_all, _close_all
 from .accumulator import Accumulator
 from .continuation import continuation
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from ..event import ServerSentEvent
     from .events import ClaudeEvent, StreamEvent
     from .message import GrowingText, Message
+
+# Texts handed out ahead of a look at whether another thread has closed a client's stream.
+_MAX_OPEN_RUN = 16
 
 # Deltas decoded ahead of their reader. What it leaves is decoded again, so that
 # many loops left early over one huge chunk must not each decode all of the rest.
@@ -106,6 +109,7 @@ class _Reader:
         "_said",
         "_source",
         "_source_open",
+        "_torn",
         "_watch",
     )
 
@@ -148,6 +152,8 @@ class _Reader:
         self._runner = 0
         # Half of a surrogate pair, kept back by text_stream until its other half comes.
         self._half = ""
+        # An exception, say a signal handler's, left a change of all this halfway.
+        self._torn = False
         # The chunks have ended.
         self._exhausted = False
         self._source_open = True
@@ -208,8 +214,24 @@ class _Reader:
     def _end_run(self) -> None:
         """Settle a run of text_stream: what was not handed out of it is to come again."""
         if self._running is not None:
-            self._position += self._running.end_run()
-            self._running = None
+            try:
+                self._position += self._running.end_run()
+                self._running = None
+            except BaseException:
+                self._torn = True
+                raise
+
+    def _mend(self) -> None:
+        """Fail, once an exception left a change halfway: which events were lost is not known."""
+        if self._torn:
+            self._torn = False
+            self._running = self._derived = None
+            self._take([])
+            if self._error is None and not self._accumulator.finished:
+                lost = ConnectionLost("an exception interrupted the reading")
+                # What the caller did is no reason to ask again.
+                lost.retryable = False
+                self._interrupted(lost)
 
     def _take(self, batch: list[ServerSentEvent]) -> None:
         self._batch = batch
@@ -255,7 +277,8 @@ class _Reader:
             if type(self._error) is StreamTruncated and self._said:
                 self._no_stream(self._said.decode("utf-8", "replace"))
         if self._error is not None:
-            if self._error.status is None and self._response is not None:
+            # Closed: another attempt has failed, of which this is not the response.
+            if self._error.status is None and self._response is not None and self._source_open:
                 self._error.status = self._response.status
             raise self._error
         return self._accumulator.finished
@@ -305,63 +328,69 @@ class _Reader:
         """
         run = self._accumulator._decoder.run
         new = object.__new__
-        while self._at_hand():
-            event = self._derived
-            if event is not None:
-                self._derived = None
+        try:
+            while self._at_hand():
+                event = self._derived
+                if event is not None:
+                    self._derived = None
+                    yield event
+                    continue
+                event = self._step()
+                if event is None:
+                    continue
+                if type(event) is not ContentBlockDeltaEvent:
+                    yield event
+                    continue
+                block: Any = event._block
+                kind = event._kind
+                derive = DERIVED.get(kind)
+                index = event.index
+                if derive is not None and block is not None:
+                    self._derived = derive(event._sse, index, block, event._text)
                 yield event
-                continue
-            event = self._step()
-            if event is None:
-                continue
-            if type(event) is not ContentBlockDeltaEvent:
-                yield event
-                continue
-            block: Any = event._block
-            kind = event._kind
-            derive = DERIVED.get(kind)
-            index = event.index
-            if derive is not None and block is not None:
-                self._derived = derive(event._sse, index, block, event._text)
-            yield event
-            derived = self._derived
-            if derived is None:
-                continue
-            self._derived = None
-            yield derived
-            if block is None or kind != "text_delta":
-                continue
-            # The fast way for what most events are: more text for the same block.
-            batch = self._batch
-            position = self._position
-            if self._running is not None or position >= len(batch):
-                continue
-            text: GrowingText = block._text
-            for piece in run(batch[position : position + _MAX_RUN], 0, index, kind):
-                sse = batch[position]
-                position += 1
-                self._position = position
-                text.add(piece)
-                # Set one by one: half the cost of two __init__ (benchmarks/claude_pipeline.py).
-                event = new(ContentBlockDeltaEvent)
-                event._sse = sse
-                event.index = index
-                event._block = block
-                event._kind = kind
-                event._text = piece
-                derived = new(TextEvent)
-                derived._sse = sse
-                derived.index = index
-                derived._block = block
-                derived.text = piece
-                self._derived = derived
-                yield event
-                if self._derived is not derived:
-                    break  # another reader took it, and perhaps more
+                derived = self._derived
+                if derived is None:
+                    continue
                 self._derived = None
                 yield derived
-                if self._position != position or self._batch is not batch or self._running:
-                    break
+                if block is None or kind != "text_delta":
+                    continue
+                # The fast way for what most events are: more text for the same block.
+                batch = self._batch
+                position = self._position
+                if self._running is not None or position >= len(batch):
+                    continue
+                text: GrowingText = block._text
+                for piece in run(batch[position : position + _MAX_RUN], 0, index, kind):
+                    sse = batch[position]
+                    position += 1
+                    self._position = position
+                    text.add(piece)
+                    # Set one by one: half the cost of two __init__ (benchmarks/claude_pipeline.py).
+                    event = new(ContentBlockDeltaEvent)
+                    event._sse = sse
+                    event.index = index
+                    event._block = block
+                    event._kind = kind
+                    event._text = piece
+                    derived = new(TextEvent)
+                    derived._sse = sse
+                    derived.index = index
+                    derived._block = block
+                    derived.text = piece
+                    self._derived = derived
+                    yield event
+                    if self._derived is not derived:
+                        break  # another reader took it, and perhaps more
+                    self._derived = None
+                    yield derived
+                    if self._position != position or self._batch is not batch or self._running:
+                        break
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self._torn = True
+            raise
 
     def _texts(self) -> Iterator[str] | None:
         """Return an iterator over the next texts; None when more bytes are needed.
@@ -413,13 +442,16 @@ class _Reader:
         block = self._accumulator._block(index)
         if type(block) is not TextBlock:
             return None
-        ahead = self._batch[self._position : self._position + _MAX_RUN]
+        # Another thread's `close` ends what comes after these.
+        most = _MAX_RUN if self._call is None else _MAX_OPEN_RUN
+        ahead = self._batch[self._position : self._position + most]
         texts = self._accumulator._decoder.run(ahead, 0, index, "text_delta")
         if not texts or has_surrogates("".join(texts)):
             return None
-        self._running = block._text
         self._runner = get_ident()
-        return self._running.start_run(texts)
+        walker = block._text.start_run(texts)
+        self._running = block._text
+        return walker
 
     def _whole_pairs(self, text: str) -> Iterator[str]:
         """Return an iterator over one text; half a pair at its end waits."""
@@ -437,7 +469,10 @@ class _Reader:
             error = StreamClosed()
             error.partial_message = self.partial_message
             error.request_id = self._request_id
+            if self._response is not None:
+                error.status = self._response.status
             raise error
+        message._request_id = self._request_id
         return message
 
     def _final_text(self) -> str:
@@ -447,7 +482,7 @@ class _Reader:
 class _BlockingReader(_Reader):
     """A reader over an iterable of bytes, which it owns."""
 
-    __slots__ = ()
+    __slots__ = ("_inbox",)
 
     def __init__(
         self,
@@ -460,6 +495,8 @@ class _BlockingReader(_Reader):
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
         self._chunks: Iterator[Buffer] = iter(chunks)
+        # What was received and not yet looked at: at most one chunk.
+        self._inbox: list[Buffer] = []
 
     def close(self) -> None:
         """Close the chunks' source; loops over the stream then end.
@@ -467,11 +504,13 @@ class _BlockingReader(_Reader):
         Of a client's stream also from another thread: a blocked loop ends.
         """
         self._closed = True
-        if self._runner == get_ident():
-            self._end_run()  # of another thread it ends by itself
-        self._take([])
-        self._derived = None
-        self._close_source()
+        try:
+            if self._runner == get_ident():
+                self._end_run()  # of another thread it ends by itself
+            self._take([])
+            self._derived = None
+        finally:
+            self._close_source()
 
     def __enter__(self) -> Self:
         return self
@@ -491,6 +530,7 @@ class _BlockingReader(_Reader):
             ClaudeError: the stream failed.
             TypeError: a chunk is not bytes-like.
         """
+        self._mend()
         if self._at_hand():
             return True
         try:
@@ -505,17 +545,30 @@ class _BlockingReader(_Reader):
         if self._watch is not None and self._progress:
             self._progress = False
             self._watch()
+        inbox = self._inbox
         try:
-            chunk = next(self._chunks)
-        except StopIteration:
-            if not self._closed:
-                self._exhausted = True
-                self._take(self._accumulator._end())
+            if not inbox:
+                # One call into C, after which the chunk is kept: a signal handler's exception
+                # comes before or after, but cannot drop it.
+                inbox.extend(islice(self._chunks, 1))
         except Exception as exc:
             self._interrupted(exc)
-        else:
-            if not self._closed:
-                self._receive(chunk)
+            return True
+        if self._closed:
+            return True
+        try:
+            if inbox:
+                self._receive(inbox[0])
+                inbox.clear()
+            else:
+                self._exhausted = True
+                self._take(self._accumulator._end())
+        except TypeError:
+            inbox.clear()
+            raise
+        except BaseException:
+            self._torn = True
+            raise
         return True
 
     def _ask_again(self, error: ClaudeError) -> bool:
@@ -633,10 +686,15 @@ class RawMessageStream(_BlockingReader):
 
     def __next__(self) -> ClaudeEvent:
         while True:
-            while self._at_hand():
-                event: ClaudeEvent | None = self._step()
-                if event is not None:
-                    return event
+            self._mend()
+            try:
+                while self._at_hand():
+                    event: ClaudeEvent | None = self._step()
+                    if event is not None:
+                        return event
+            except BaseException:
+                self._torn = True
+                raise
             if not self._refill():
                 raise StopIteration
 
@@ -682,11 +740,17 @@ class _TextRuns:
         return self
 
     def __next__(self) -> Iterator[str]:
+        stream = self._stream
         while True:
-            texts = self._stream._texts()
-            if texts is not None:
-                return texts
-            if not self._stream._refill():
+            stream._mend()
+            try:
+                texts = stream._texts()
+                if texts is not None:
+                    return texts
+            except BaseException:
+                stream._torn = True
+                raise
+            if not stream._refill():
                 raise StopIteration
 
 
@@ -706,6 +770,10 @@ class _AsyncReader(_Reader):
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
         self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
+
+    async def aclose(self) -> None:
+        """Do the same as `close`, under the name that `contextlib.aclosing` calls."""
+        await self.close()
 
     async def close(self) -> None:
         """Close the chunks' source; loops over the stream then end."""
@@ -728,6 +796,7 @@ class _AsyncReader(_Reader):
 
     async def _refill(self) -> bool:
         """Get more bytes, as MessageStream does."""
+        self._mend()
         if self._at_hand():
             return True
         try:
@@ -749,12 +818,25 @@ class _AsyncReader(_Reader):
             if not self._closed:
                 self._exhausted = True
                 self._take(self._accumulator._end())
+        except StateError:
+            raise  # Another task waits for this stream, and goes on waiting.
         except Exception as exc:
             self._interrupted(exc)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            await self._cancelled()
+            raise
         else:
             if not self._closed:
                 self._receive(chunk)
         return True
+
+    async def _cancelled(self) -> None:
+        """React to a cancellation of a wait: it has closed a client's connection."""
+        if self._call is not None:
+            self._closed = True
+            await self._close_source()
 
     async def _ask_again(self, error: ClaudeError) -> bool:
         try:
@@ -762,6 +844,11 @@ class _AsyncReader(_Reader):
         except ClaudeError as exc:
             self._error = exc
             await self._close_source()
+            raise
+        except (StateError, GeneratorExit):
+            raise
+        except BaseException:
+            await self._cancelled()
             raise
         if response is not None:
             self._attach(self._call, response)

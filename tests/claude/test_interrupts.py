@@ -1,0 +1,147 @@
+"""What the exceptions of signal handlers, other tasks and other threads do to Claude's streams."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from ssewire.claude import (
+    AsyncClaude,
+    Claude,
+    ClaudeError,
+    MessageStream,
+    RawMessageStream,
+    StreamInterrupted,
+)
+from ssewire.errors import StateError
+from tests.claude import wire
+from tests.claude.scenarios import ASKED, SSE
+from tests.scripted import Server, chunk
+from tests.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
+
+PIECES = [letter * 3 for letter in "abcdefgh"]
+TEXT = "".join(PIECES)
+CHUNKS = [
+    wire.message_start() + wire.text_block(0)[: -len(wire.stop(0))],
+    # Several in a chunk, and alone.
+    b"".join(wire.text(0, piece) for piece in PIECES[:4]),
+    *(wire.text(0, piece) for piece in PIECES[4:]),
+    wire.stop(0) + wire.message_delta(),
+    wire.wire("message_stop"),
+]
+
+
+def read(way: str, stream: Any, seen: list[Any]) -> None:
+    """Read to the end in one of the ways; note what comes."""
+    if way == "final":
+        seen[:] = [stream.get_final_message().content[0]]
+        return
+    for item in stream.text_stream if way == "texts" else stream:
+        seen += [item]
+
+
+def texts_of(way: str, seen: list[Any]) -> str:
+    if way == "raw":
+        seen = [event.delta for event in seen if event.type == "content_block_delta"]
+    elif way == "events":
+        seen = [event for event in seen if event.type == "text"]
+    return "".join(item if way == "texts" else item.text for item in seen)
+
+
+@in_its_own_thread
+@pytest.mark.parametrize("way", ["texts", "final", "events", "raw"])
+def test_reading_interrupted_before_any_line_goes_on_whole_or_fails_but_never_lies(
+    way: str,
+) -> None:
+    outcomes = set()
+    for number in range(1, 20000, 3):
+        seen: list[Any] = []
+        cls: Any = RawMessageStream if way == "raw" else MessageStream
+        stream = cls(iter(CHUNKS))
+        with InterruptAt(number) as interrupt, suppress(Interrupted, StreamInterrupted):
+            read(way, stream, seen)
+        if interrupt.left:
+            break
+        try:
+            read(way, stream, seen)
+            message = stream.partial_message
+        except StreamInterrupted as error:
+            outcomes.add("failed")
+            partial: Any = error.partial_message
+            assert partial is None or TEXT.startswith("".join(b.text for b in partial.content))
+        else:
+            outcomes.add("whole")
+            assert (message.content[0].text, message.stop_reason) == (TEXT, "end_turn"), number
+            assert texts_of(way, seen) == TEXT, number
+        stream.close()
+    assert interrupt.left, "the range does not reach the end"
+    assert outcomes == {"whole", "failed"}
+
+
+def flowing(piece: str = "x", count: int = 300) -> list[Any]:
+    """Return the script of a server that sends many texts in one packet, and no end."""
+    start = wire.message_start() + wire.text_block(0)[: -len(wire.stop(0))]
+    return [SSE + chunk(start + wire.text(0, piece) * count), "hold"]
+
+
+def test_a_loop_over_texts_ends_soon_after_another_thread_closed_the_stream() -> None:
+    with (
+        Server([flowing()]) as server,
+        Claude(base_url=server.url, api_key="k", proxy=None) as client,
+        client.messages.stream(**ASKED) as stream,
+    ):
+        seen = 0
+        for _ in stream.text_stream:
+            seen += 1
+            if seen == 20:
+                closing = threading.Thread(target=stream.close)
+                closing.start()
+                closing.join()
+        # Those that had been decoded ahead still come.
+        assert seen <= 20 + 16
+
+
+def test_a_second_task_that_reads_is_refused_and_the_first_goes_on() -> None:
+    go = threading.Event()
+
+    def script(request: Any) -> Any:
+        yield SSE + chunk(CHUNKS[0])
+        go.wait(5)
+        yield chunk(b"".join(CHUNKS[1:])) + b"0\r\n\r\n"
+
+    async def main(url: str) -> None:
+        async with (
+            AsyncClaude(base_url=url, api_key="k", proxy=None) as client,
+            client.messages.stream(**ASKED) as stream,
+        ):
+            first = asyncio.ensure_future(stream.get_final_message())
+            while not stream.partial_message:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            with pytest.raises(StateError, match="another task"):
+                await stream.get_final_message()
+            go.set()
+            assert (await first).content[0].to_dict()["text"] == TEXT
+
+    with Server([script]) as server:
+        asyncio.run(main(server.url))
+
+
+def test_a_read_cancelled_before_the_message_began_is_not_asked_again() -> None:
+    async def main(url: str) -> None:
+        async with (
+            AsyncClaude(base_url=url, api_key="k", proxy=None) as client,
+            client.messages.stream(**ASKED) as stream,
+        ):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(stream.__anext__(), 0.05)
+            with pytest.raises(ClaudeError, match="closed"):
+                await stream.get_final_message()
+
+    with Server([[SSE, "hold"], [SSE, "hold"]]) as server:
+        asyncio.run(main(server.url))
+        assert server.connections == 1
