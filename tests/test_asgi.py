@@ -309,6 +309,37 @@ def test_a_source_that_goes_on_when_it_is_cancelled_is_closed_at_its_next_event(
     assert ended
 
 
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        # A line is given in part: no comment may come into it, and no event after it.
+        ([b"data: hel", b"lo\n\n"], ["hello", "error"]),
+        ([b"data: hel"], []),
+        ([b"data: a\n\ndata: b\n"], ["a"]),
+        ([b"data: a\r\n\r", b"\n"], ["a", "error"]),
+        ([b"data: a\r\n", b"\r\n"], ["a", "error"]),
+        ([b"data: a\n\n", b""], ["a", "error"]),
+        (["a", Comment("c")], ["a", "error"]),
+        ([], ["error"]),
+    ],
+)
+def test_what_is_given_in_pieces_is_torn_neither_by_a_comment_nor_by_an_error(
+    parts: list[Any], expected: list[str]
+) -> None:
+    async def source() -> AsyncIterator[Any]:
+        for part in parts:
+            yield part
+            await asyncio.sleep(0.06)
+        raise ValueError
+
+    async def main() -> bytes:
+        return b"".join([data async for data in event_body(source(), 0.02)])
+
+    data = run(main())
+    assert [e.event if e.event == "error" else e.data for e in parse(data)] == expected
+    assert (b":" + b"\n" in data) is bool(parts and expected)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_source_that_fails_to_close_is_logged(
     method: str, caplog: pytest.LogCaptureFixture
@@ -444,7 +475,7 @@ def test_other_scopes_are_answered_as_their_servers_expect() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("keep_alive", [0, -1, float("nan"), "15", True])
+@pytest.mark.parametrize("keep_alive", [0, -1, float("nan"), 10**400, "15", True])
 def test_a_keep_alive_that_makes_no_sense_fails_at_once(keep_alive: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="keep_alive"):
         event_stream(Source(), keep_alive=keep_alive)

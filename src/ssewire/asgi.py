@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterable, Awaitable
 from typing import Any, Callable, Union
 
@@ -154,6 +155,8 @@ def _check_keep_alive(seconds: object) -> None:
     # Written so that NaN fails too.
     if not seconds > 0:
         raise ValueError(f"keep_alive must be more than 0 seconds, not {seconds}")
+    if seconds > sys.float_info.max:
+        raise ValueError("keep_alive must be finite; None sends no comments")
 
 
 def _encoded(item: Item) -> bytes:
@@ -220,6 +223,10 @@ class _Pump:
         self._closed = False
         # What was given, and nobody has taken yet.
         self._item: bytes | None = None
+        # The end of what was given, less our own comments.
+        self._tail = b""
+        # An event was given in part, as bytes: what comes next belongs to it.
+        self._within = False
         # Done when there is an item, or none any more; None while nobody waits.
         self._news: asyncio.Future[None] | None = None
         # Done when the next item is wanted; None while the source is at it.
@@ -242,8 +249,12 @@ class _Pump:
             done, _ = await asyncio.wait({self._news}, timeout=keep_alive)
             if not done:
                 self._news = None
-                return encode_comment()
+                # Not into a line that was given in part, as bytes.
+                if self._tail[-1:] in (b"", b"\n"):
+                    return encode_comment()
         item, self._item = self._item, None
+        # As much as the end of a blank line is.
+        self._tail = (self._tail + item)[-4:]
         return item
 
     async def close(self) -> None:
@@ -282,7 +293,12 @@ class _Pump:
                     if self._closed:
                         # It was cancelled, and went on all the same: nobody will ask again.
                         break
-                    self._item = _encoded(item)
+                    self._item = encoded = _encoded(item)
+                    if isinstance(item, bytes) and encoded:
+                        end = (self._tail + encoded)[-4:]
+                        self._within = not end.endswith((b"\n\n", b"\n\r\n", b"\r\r"))
+                    elif not isinstance(item, Comment):
+                        self._within = False
                     self._demand = loop.create_future()
                     self._wake()
                     await self._demand
@@ -294,10 +310,10 @@ class _Pump:
                 raise
             # Something that the source waited for was cancelled: that is no proper end.
             _log.warning("the source of an event stream was cancelled")
-            self._item = _ERROR
+            self._item = None if self._within else _ERROR
         except Exception:
             _log.exception("the source of an event stream failed")
-            if not self._closed:
+            if not self._closed and not self._within:
                 self._item = _ERROR
         finally:
             self._wake()
