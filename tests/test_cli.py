@@ -22,6 +22,26 @@ def run(*args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([*COMMAND, *args], input=stdin, capture_output=True, timeout=PATIENCE)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="closes descriptors as a shell does")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("parse /dev/null >&-", 2, b"ssewire: standard output is closed\n"),
+        ("parse - <&-", 2, b"ssewire: standard input is closed\n"),
+        ("claude-parse - <&-", 2, b"ssewire: standard input is closed\n"),
+        ("claude --base-url http://127.0.0.1:9 - <&-", 2, b"ssewire: standard input is closed\n"),
+        ("parse /nowhere 2>&-", 2, b""),
+        ("tail nonsense 2>&-", 2, b""),
+    ],
+)
+def test_a_standard_stream_that_is_closed_is_said_in_one_sentence(
+    command: str, code: int, said: bytes
+) -> None:
+    shell = f"{sys.executable} -m ssewire {command}"
+    done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", said)
+
+
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*COMMAND, *args],

@@ -12,6 +12,7 @@ import sys
 import time
 
 from .._limits import MAX_EVENT_SIZE
+from ._output import standard_input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def add_max_event_size(parser: argparse.ArgumentParser) -> None:
 
 
 def _size(text: str) -> int | None:
-    size = int(text)
+    try:
+        size = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number of bytes: {text!r}") from None
     if size < 0:
         raise argparse.ArgumentTypeError("must not be negative")
     return size or None
@@ -55,7 +59,8 @@ def read_chunks(path: str) -> Iterator[bytes]:
     """
     if path == "-":
         # Unbuffered: read() of a buffered stdin waits for all the bytes asked for.
-        yield from _read(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+        source = standard_input()
+        yield from _read(getattr(source, "raw", source))
         return
     with open(path, "rb", buffering=0) as file:
         try:

@@ -51,6 +51,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     try:
+        # Closed by who started us: what is said goes nowhere, results must not.
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process is
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
         args = _parse(argv)
         # Output is UTF-8 whatever the locale says, as the input is.
         for stream in (sys.stdout, sys.stderr):

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
-    from typing import Any, TypeVar
+    from typing import Any, BinaryIO, TypeVar
 
     from typing_extensions import Self
 
@@ -36,6 +36,17 @@ _CONTROLS = {
 
 class CommandError(Exception):
     """What was asked cannot be done; the text is one sentence for the user. Exit code 2."""
+
+
+def standard_input() -> BinaryIO:
+    """Return what the standard input's bytes are read from.
+
+    Raises:
+        CommandError: it is closed.
+    """
+    if sys.stdin is None:
+        raise CommandError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def json_line(item: ServerSentEvent | Comment, **more: object) -> bytes:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import ssl
-import sys
 
 from ..client import Timeouts
-from ._output import CommandError, file_errors
+from ._output import CommandError, file_errors, standard_input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def _data(text: str, binary: bool) -> bytes:
 def _read(path: str) -> bytes:
     with file_errors("read", path):
         if path == "-":
-            return sys.stdin.buffer.read()
+            return standard_input().read()
         with open(path, "rb") as file:
             return file.read()
 

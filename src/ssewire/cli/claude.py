@@ -13,7 +13,7 @@ from ..claude.errors import ConfigurationError, StreamInterrupted
 from ..client import Timeouts
 from ._claude_output import event_fields, summary
 from ._main import EXIT_TRANSPORT
-from ._output import CommandError, warn
+from ._output import CommandError, standard_input, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def run(args: argparse.Namespace) -> int:
 def _prompt(given: str | None) -> str:
     if given not in (None, "-"):
         return given or ""
-    if given is None and sys.stdin.isatty():
+    if given is None and (sys.stdin is None or sys.stdin.isatty()):
         raise CommandError("say what to ask: ssewire claude PROMPT, or - to type it")
-    prompt = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    prompt = standard_input().read().decode("utf-8", "replace").strip()
     if not prompt:
         raise CommandError("the prompt on standard input is empty")
     return prompt

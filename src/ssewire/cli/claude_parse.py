@@ -10,6 +10,7 @@ from ..claude.errors import ClaudeError
 from ..claude.stream import MessageStream
 from ._claude_output import event_fields, summary
 from ._input import read_chunks
+from ._output import standard_input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire claude-parse`."""
+    if args.file == "-":
+        standard_input()  # a closed one is no stream that failed
     with MessageStream(_flushing(read_chunks(args.file))) as stream:
         try:
             if args.events:

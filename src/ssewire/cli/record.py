@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as exc:
         raise CommandError(str(exc)) from exc
     # Before the request: one that cannot be kept might have cost something.
+    if args.output == "-":
+        raise CommandError("-o needs the name of a file: its timing goes to another beside it")
     recording = _Recording(args.output)
     try:
         try:

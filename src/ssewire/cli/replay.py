@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from ..replay import PACE, Recording, RecordingError, ReplayServer
-from ._output import CommandError, warn
+from ._output import CommandError, standard_input, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _source(path: str) -> Source:
     if path == "-":
-        return Recording(sys.stdin.buffer.read(), name="standard input")
+        return Recording(standard_input().read(), name="standard input")
     return path
 
 

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     Source = Union[EventSource, EventStream]
 
 _EPILOG = """\
-With -d, -X POST or -X PATCH there are no reconnects: a request that may not be
-repeated is not.
+POST (as with -d) and PATCH are never sent again: there are no reconnects. With
+-d and another -X, such as PUT, the body goes out again with each.
 
 exit codes:
   0    no more events: status 204, or the end of a stream that is not reconnected
