@@ -1217,6 +1217,53 @@ def test_a_transports_broken_body_is_a_transport_error_and_is_closed(asynchronou
     assert closed == [1]
 
 
+@pytest.mark.parametrize("status", [200, 204, 401])
+def test_a_transports_response_that_cannot_be_closed_changes_no_outcome(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"data: a\n\n"
+
+    async def close() -> None:
+        raise RuntimeError("the password is 1234")
+
+    async def transport(request: HTTPRequest) -> HTTPResponse:
+        headers = {"Content-Type": "text/event-stream"}
+        return HTTPResponse(status, headers, chunks(), close=close)
+
+    async def main() -> None:
+        policy = ReconnectPolicy(max_attempts=1)
+        async with EventSource("http://h/", transport=transport, reconnect=policy) as source:
+            if status == 401:
+                with pytest.raises(StatusError):
+                    await source.__anext__()
+            elif status == 204:
+                assert await collect(source) == []
+            else:
+                assert (await source.__anext__()).data == "a"
+
+    run(main())
+    assert "could not be closed: RuntimeError" in caplog.text
+    assert "1234" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
+def test_a_hook_that_raises_what_ends_iterations_is_no_end_of_the_events(
+    error: type[Exception],
+) -> None:
+    def stop(stream: object) -> None:
+        raise error
+
+    async def main(server: Server) -> None:
+        async with EventSource(server.url, on_open=stop, proxy=None) as source:
+            with pytest.raises(RuntimeError, match=error.__name__):
+                await source.__anext__()
+            assert source.state == "closed"
+
+    with Server([[head(), "hold"]]) as server:
+        run(main(server))
+
+
 @pytest.mark.parametrize("how", ["close", "cancel", "restart"])
 def test_a_transports_stream_is_ended_from_outside_and_closed(how: str) -> None:
     closed: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import itertools
@@ -10,6 +11,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -18,7 +20,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ssewire import SSEWireError, StateError, client
+from ssewire import SSEWireError, StateError, aio, client
 from ssewire.client import (
     EventSource,
     EventStream,
@@ -139,6 +141,7 @@ class Forbidden:
         ({"proxy": "socks5://h"}, ValueError),
         ({"proxy": 5}, TypeError),
         ({"max_redirects": -1}, ValueError),
+        ({"tls": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)}, ValueError),
         ({"transport": 5}, TypeError),
     ],
     ids=str,
@@ -970,6 +973,86 @@ def test_a_transports_broken_body_is_a_transport_error_and_is_closed() -> None:
     assert isinstance(caught.value.__cause__, OSError)
     assert list(stream) == []
     assert closed == [1]
+
+
+@pytest.mark.parametrize("status", [200, 204, 401])
+def test_a_transports_response_that_cannot_be_closed_changes_no_outcome(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def close() -> None:
+        raise RuntimeError("the password is 1234")
+
+    def transport(request: HTTPRequest) -> HTTPResponse:
+        headers = {"Content-Type": "text/event-stream"}
+        return HTTPResponse(status, headers, [b"data: a\n\n"], close=close)
+
+    policy = ReconnectPolicy(max_attempts=1)
+    with EventSource("http://h/", transport=transport, reconnect=policy) as source:
+        if status == 401:
+            with pytest.raises(StatusError):
+                list(source)
+        elif status == 204:
+            assert list(source) == []
+        else:
+            assert next(source).data == "a"
+    assert "could not be closed: RuntimeError" in caplog.text
+    assert "1234" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["idle", "stall", "total"])
+def test_a_transport_that_is_silent_between_two_chunks_times_out(kind: str) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"data: a\n\n"
+        time.sleep(0.15)
+        yield b": b\n"
+
+    def transport(request: HTTPRequest) -> HTTPResponse:
+        return HTTPResponse(200, {"Content-Type": "text/event-stream"}, chunks())
+
+    timeouts = Timeouts(**{kind: 0.1})
+    with open_stream("http://h/", transport=transport, timeouts=timeouts) as stream:
+        assert next(stream).data == "a"
+        with pytest.raises(StreamTimeout, match=kind):
+            next(stream)
+
+
+@pytest.mark.parametrize("hook", ["on_open", "on_error"])
+def test_a_hook_that_raises_stop_iteration_is_no_end_of_the_events(hook: str) -> None:
+    def stop(*_: object) -> None:
+        next(iter(()))
+
+    def transport(request: HTTPRequest) -> HTTPResponse:
+        return HTTPResponse(200, {"Content-Type": "text/event-stream"}, [])
+
+    hooks: dict[str, Any] = {hook: stop}
+    with EventSource("http://h/", transport=transport, **hooks) as source:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            next(source)
+        assert source.state == "closed"
+
+
+def test_a_certificate_is_checked_for_a_name_without_the_dot_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lookup = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        return lookup("127.0.0.1" if name == "localhost." else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    response = [head(), b"data: a\n\n"]
+    with Server([response, response], tls="localhost") as server:
+        url = f"https://localhost.:{server.port}/"
+        with open_stream(url, tls=trusting_context(), proxy=None) as stream:
+            assert next(stream).data == "a"
+
+        async def main() -> None:
+            opening = aio.open_stream(url, tls=trusting_context(), proxy=None)
+            async with opening as stream:
+                assert (await stream.__anext__()).data == "a"
+
+        asyncio.run(main())
 
 
 def test_a_transport_that_returns_something_else_is_a_type_error() -> None:

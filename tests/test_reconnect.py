@@ -332,6 +332,7 @@ def test_whatever_happens_delays_stay_within_their_bounds(outcomes: list[str]) -
     [
         ({"initial_delay": -1}, ValueError),
         ({"initial_delay": float("nan")}, ValueError),
+        ({"max_delay": 10**400}, ValueError),
         ({"max_delay": float("inf")}, ValueError),
         ({"jitter": -0.1}, ValueError),
         ({"jitter": "1"}, TypeError),

@@ -89,6 +89,11 @@ def test_the_host_header_leaves_out_the_schemes_own_port(
         "http://h:x/",
         "http://[::1/",
         "http://[h]/",
+        "http://[::1]x/",
+        "http://[::1]x:80/",
+        "http://x[::1]/",
+        "http://[::1]]/",
+        "http://[[::1]]/",
         "http://h\r\nX: y/",
         "http://h/\n",
         "http://h/\t",
@@ -256,7 +261,7 @@ def test_a_method_or_timeouts_of_another_type_are_type_errors() -> None:
 
 
 @pytest.mark.parametrize("kind", ["connect", "head", "idle", "stall", "total"])
-@pytest.mark.parametrize("value", [-1, 0, -0.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [-1, 0, -0.5, float("nan"), float("inf"), 10**400])
 def test_timeouts_that_make_no_sense_are_value_errors(kind: str, value: float) -> None:
     with pytest.raises(ValueError, match=kind):
         Timeouts(**{kind: value})

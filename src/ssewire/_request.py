@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import calendar
 import re
+import sys
 import zlib
 from email.utils import parsedate_tz
 from typing import NamedTuple
@@ -55,6 +56,9 @@ _HOST = re.compile(r"[a-z0-9._~-]+|[0-9a-f:.]*:[0-9a-f:.%a-z_-]*")
 # All that may stand in a request target as it is, so that what was quoted stays.
 _TARGET_SAFE = "!$%&'()*+,/:;=?@[]~"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+_BRACKETS = re.compile(r"\[[^\[\]]*:[^\[\]]*\](:[0-9]*)?")
 
 
 class URL(NamedTuple):
@@ -105,9 +109,6 @@ def parse_url(url: object) -> URL:
     except ValueError:
         # Without the original, whose text may quote credentials.
         raise ValueError("not a valid URL") from None
-    # Not every supported version looks into the brackets.
-    if "[" in parts.netloc and ":" not in host:
-        raise ValueError(f"not a valid host name: {excerpt(host)}")
     if parts.scheme not in _DEFAULT_PORTS:
         raise ValueError(f"only http and https URLs can be opened, not {excerpt(parts.scheme)}")
     if "@" in parts.netloc:
@@ -115,6 +116,7 @@ def parse_url(url: object) -> URL:
             "credentials in a URL end up in logs and are refused; "
             "send them in an Authorization header"
         )
+    _check_brackets(parts.netloc)
     return URL(
         parts.scheme,
         _check_host(host),
@@ -122,6 +124,12 @@ def parse_url(url: object) -> URL:
         quote(parts.path or "/", safe=_TARGET_SAFE)
         + (f"?{quote(parts.query, safe=_TARGET_SAFE)}" if parts.query else ""),
     )
+
+
+def _check_brackets(netloc: str) -> None:
+    """Refuse what is not an IPv6 address in brackets, where there are any; urlsplit does not."""
+    if ("[" in netloc or "]" in netloc) and not _BRACKETS.fullmatch(netloc):
+        raise ValueError(f"not a valid host name: {excerpt(netloc)}")
 
 
 def _check_host(host: str) -> str:
@@ -184,8 +192,8 @@ class Timeouts:
                 if not isinstance(value, (int, float)) or isinstance(value, bool):
                     raise wrong_type(f"timeout {name}", "a number or None", value)
                 # Written so that NaN fails too.
-                if not 0 < value < float("inf"):
-                    raise ValueError(f"timeout {name} must be positive and finite, not {value}")
+                if not 0 < value < float("inf") or value > sys.float_info.max:
+                    raise ValueError(f"timeout {name} must be positive and finite")
                 value = float(value)
             object.__setattr__(self, name, value)
 
@@ -568,6 +576,7 @@ def parse_proxy(proxy: str) -> Proxy:
         user = unquote_to_bytes(parts.username)
         password = unquote_to_bytes(parts.password or "")
         authorization = f"Basic {base64.b64encode(user + b':' + password).decode('ascii')}"
+    _check_brackets(parts.netloc.rpartition("@")[2])
     return Proxy(_check_host(host), 80 if port is None else _check_port(port), authorization)
 
 

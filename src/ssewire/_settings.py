@@ -5,7 +5,10 @@ May import: errors, _request.
 
 from __future__ import annotations
 
+import errno
 import inspect
+import os
+import socket
 import ssl
 import urllib.request
 from functools import lru_cache
@@ -49,6 +52,8 @@ class Settings:
     ) -> None:
         if tls is not None and not isinstance(tls, ssl.SSLContext):
             raise wrong_type("tls", "an ssl.SSLContext or None", tls)
+        if tls is not None and tls.protocol == ssl.PROTOCOL_TLS_SERVER:
+            raise ValueError("tls is a context for servers")
         if transport is not None and not callable(transport):
             raise wrong_type("transport", "a callable", transport)
         Redirects(max_redirects)
@@ -105,6 +110,13 @@ def reason(exc: BaseException) -> str:
     if isinstance(exc, ssl.SSLError):
         return exc.reason or type(exc).__name__
     if isinstance(exc, OSError) and exc.strerror:
+        # asyncio puts words of its own there. Those of a name lookup have numbers of their own.
+        if (
+            exc.errno is not None
+            and exc.errno in errno.errorcode
+            and not isinstance(exc, socket.gaierror)
+        ):
+            return os.strerror(exc.errno)
         return exc.strerror
     return str(exc) or type(exc).__name__
 

@@ -770,9 +770,12 @@ class EventSource(_Closeable):
     async def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
         try:
             hook(*args)
-        except BaseException:
+        except BaseException as exc:
             self.close()
             await self._release()
+            if isinstance(exc, (StopIteration, StopAsyncIteration)):
+                # It would look like the end of the events (PEP 479).
+                raise RuntimeError(f"a hook raised {type(exc).__name__}") from exc
             raise
 
     def _release(self) -> Closing:
@@ -1548,10 +1551,9 @@ class _ForeignBody:
         await self._child.idle()
         try:
             await self._response.close()
-        except SSEWireError:
-            raise
         except Exception as exc:
-            raise foreign(exc) from exc
+            # That it cannot be closed changes no outcome.
+            _log.warning("a transport's response could not be closed: %s", type(exc).__name__)
 
 
 class _Parsed:
@@ -1667,7 +1669,8 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
                 await connection.open_tunnel(current, proxy)
         if secure:
             context = settings.tls_context()
-            await connection.start_tls(context, parts.host, parts.address, reader)
+            # Certificates know no dot at the end of a name (RFC 6066, 3).
+            await connection.start_tls(context, parts.host.rstrip("."), parts.address, reader)
             proxy = None
     except BaseException:
         connection.close()

@@ -663,9 +663,12 @@ class EventSource:
     def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
         try:
             hook(*args)
-        except BaseException:
+        except BaseException as exc:
             self.close()
             self._release()
+            if isinstance(exc, StopIteration):
+                # It would look like the end of the events (PEP 479).
+                raise RuntimeError("a hook raised StopIteration") from exc
             raise
 
     def _release(self) -> None:
@@ -1197,6 +1200,8 @@ class _ForeignBody:
         # What an exception does to somebody else's iterator cannot be known: it may be
         # a generator, which would just end.
         self._handle.taken = True
+        if self._deadlines.idle is not None:
+            self._deadlines.start_idle(time.monotonic())
         try:
             chunk = next(self._chunks)
         except (StopIteration, SSEWireError):
@@ -1270,7 +1275,8 @@ def _exchange(current: HTTPRequest, settings: Settings, wire: _Wire) -> HTTPResp
             except ConnectionLost as exc:
                 raise ConnectFailed(proxy.address, str(exc)) from exc
     if secure:
-        wire.start_tls(settings.tls_context(), parts.host, parts.address)
+        # Certificates know no dot at the end of a name (RFC 6066, 3).
+        wire.start_tls(settings.tls_context(), parts.host.rstrip("."), parts.address)
         proxy = None
     return _answer(current, proxy, wire, _http1.ResponseReader(current.method), key)
 
@@ -1428,6 +1434,14 @@ class _Kept:
         return False
 
 
+def _close_foreign(response: HTTPResponse) -> None:
+    """Close a transport's response. That it cannot be closed changes no outcome."""
+    try:
+        response.close()
+    except Exception as exc:
+        _log.warning("a transport's response could not be closed: %s", type(exc).__name__)
+
+
 def _carry(
     current: HTTPRequest, transport: Transport, handle: _Handle, deadlines: Deadlines
 ) -> HTTPResponse:
@@ -1442,7 +1456,7 @@ def _carry(
         raise foreign(exc) from exc
     if not isinstance(response, HTTPResponse):
         raise wrong_type("what a transport returns", "an HTTPResponse", response)
-    handle.adopt_response(response.close)
+    handle.adopt_response(lambda: _close_foreign(response))
     deadlines.start_head(time.monotonic())
     deadlines.start_body()
     ours = HTTPResponse(

@@ -10,6 +10,8 @@ not be asked again every second for ever. May import: errors.
 
 from __future__ import annotations
 
+import sys
+
 from .errors import (
     ConnectionLost,
     RetriesExhausted,
@@ -296,6 +298,6 @@ def _not_negative(name: str, value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise wrong_type(name, "a number", value)
     # Written so that NaN fails too.
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be finite and not negative, not {value}")
+    if not 0 <= value < float("inf") or value > sys.float_info.max:
+        raise ValueError(f"{name} must be finite and not negative")
     return float(value)

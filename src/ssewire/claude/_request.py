@@ -2,15 +2,15 @@
 
 All that makes no sense is refused here, before anything is connected to, and
 no text that leaves this module holds a key. The environment is passed in.
-May import: json, math, socket, warnings, urllib.parse, ssewire._headers, ssewire._request,
+May import: ipaddress, json, math, warnings, urllib.parse, ssewire._headers, ssewire._request,
 ssewire.errors, claude.errors, claude.message.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
-import socket
 import warnings
 from collections.abc import Iterable, Mapping
 from copy import copy
@@ -258,13 +258,11 @@ def _is_loopback(url: URL) -> bool:
     host = url.host.rstrip(".")
     if url.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
         return True
-    # A name may begin with 127. too.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        packed = socket.inet_pton(family, host)
-    except (OSError, ValueError):
+        # A name may begin with 127. too.
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
         return False
-    return packed[0] == 127 if len(packed) == 4 else packed == bytes(15) + b"\x01"
 
 
 def _check_credential(name: str, value: str) -> None:
