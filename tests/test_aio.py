@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ssewire import SSEWireError, StateError, aio, client
+from ssewire._settings import READ_SIZE
 from ssewire.aio import (
     EventSource,
     EventStream,
@@ -1458,5 +1459,5 @@ def test_the_documentation_names_the_statuses_and_limits_of_the_code() -> None:
     text = DOCUMENTATION.read_text(encoding="utf-8")
     numbers = {int(number) for number in re.findall(r"\b\d{3}\b", text)} | set(range(520, 525))
     assert set(RETRY_STATUSES) <= numbers
-    assert aio._BACKLOG + aio._READ_SIZE == 128 * 1024
+    assert aio._BACKLOG + READ_SIZE == 128 * 1024
     assert aio._NEXT_ADDRESS == 0.25

@@ -22,6 +22,7 @@ EXAMPLES: list[tuple[SSEWireError, str]] = [
     (errors.EventDataError("[DONE]"), "event data is not JSON: '[DONE]'"),
     (errors.EncodeError("id", "must not contain LF"), "id must not contain LF"),
     (errors.StateError("feed() after close()"), "feed() after close()"),
+    (errors.RecordingError("a.sse has no events in it"), "a.sse has no events in it"),
     (errors.TransportError("broken"), "broken"),
     (
         errors.ConnectFailed("host:1", "refused", False),

@@ -23,6 +23,7 @@ PACKAGE = Path(ssewire.__file__).resolve().parent
 LAYERS = {
     # 0: values
     **dict.fromkeys(["errors", "_limits", "_choice", "event", "_headers", "_version"], 0),
+    **dict.fromkeys(["_checks", "_closing"], 0),
     # 1: rules, without I/O, clock or chance
     **dict.fromkeys(["_parser_py", "_parser_cy", "parser", "encoder", "stream", "reconnect"], 1),
     **dict.fromkeys(["_http1", "_request", "sdk"], 1),

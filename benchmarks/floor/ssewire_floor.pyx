@@ -12,7 +12,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.list cimport PyList_GET_ITEM
 from libc.string cimport memcpy
 
-from ssewire.errors import wrong_type  # no-cython-lint: the include uses it
+from ssewire._checks import wrong_type  # no-cython-lint: the include uses it
 
 include "_event_cy.pxi"
 

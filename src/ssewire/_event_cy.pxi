@@ -1,5 +1,5 @@
 # The compiled event class; included by the parser and by the benchmarks' floor.
-# Who includes it has imported wrong_type from errors.
+# Who includes it has imported wrong_type from _checks.
 
 cimport cython
 from cpython.object cimport PyObject

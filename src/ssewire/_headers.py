@@ -1,14 +1,14 @@
 """The header fields of a request or response.
 
 Immutable; names compare without case and keep their spelling and order.
-May import: errors.
+May import: _checks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from .errors import wrong_type
+from ._checks import wrong_type
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:

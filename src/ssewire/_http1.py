@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from ._checks import not_bytes
 from ._headers import Headers
 from ._request import ResponseHead
-from .errors import ConnectionLost, HTTPFormatError, TransportError, not_bytes
+from .errors import ConnectionLost, HTTPFormatError, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ One pass over the bytes of a chunk finds the line ends. The data of an event
 that lies whole in the chunk becomes a str straight from there; only what is
 unfinished at the chunk's end is copied, into one of two buffers. No pointer
 into a chunk outlives the call of `feed` that got it.
-May import: errors, _limits.
+May import: errors, _checks, _limits.
 """
 
 from cpython.buffer cimport PyObject_CheckBuffer
@@ -16,8 +16,9 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from sys import maxsize
 
-from ._limits import MAX_EVENT_SIZE, check_parser_options
-from .errors import EventTooLarge, StateError, not_bytes, unpicklable, wrong_type
+from ._checks import check_parser_options, not_bytes, unpicklable, wrong_type
+from ._limits import MAX_EVENT_SIZE
+from .errors import EventTooLarge, StateError
 
 include "_event_cy.pxi"
 

@@ -7,15 +7,16 @@ events of the usual form at once and hands any other to them.
 
 Lines are split as bytes and text is decoded afterwards, so that no cut in a
 UTF-8 sequence can show. Each byte is scanned a bounded number of times.
-May import: errors, _limits, event.
+May import: errors, _checks, _limits, event.
 """
 
 from __future__ import annotations
 
 from sys import maxsize
 
-from ._limits import MAX_EVENT_SIZE, MAX_RETRY, PARSER_CONTRACT, check_parser_options
-from .errors import EventTooLarge, StateError, not_bytes, unpicklable
+from ._checks import check_parser_options, not_bytes, unpicklable
+from ._limits import MAX_EVENT_SIZE, MAX_RETRY, PARSER_CONTRACT
+from .errors import EventTooLarge, StateError
 from .event import Comment, make_event
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package

@@ -2,7 +2,7 @@
 
 Arguments that make no sense raise TypeError or ValueError here, before any
 socket is opened; what the peer sends raises TransportErrors. No text holds
-credentials. May import: errors, _headers, _version and the standard library,
+credentials. May import: _checks, errors, _headers, _version and the standard library,
 but nothing that does I/O or reads a clock.
 """
 
@@ -11,22 +11,25 @@ from __future__ import annotations
 import base64
 import calendar
 import re
-import sys
 import zlib
 from email.utils import parsedate_tz
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
+from ._checks import check_count, check_seconds, excerpt, wrong_type
 from ._headers import SECRET_HEADERS, Headers
 from ._version import __version__
-from .errors import ContentDecodingError, RedirectError, StreamTimeout, excerpt, wrong_type
+from .errors import ContentDecodingError, RedirectError, StreamTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any, Callable
+    from typing import Any, Callable, Union
 
     from ._headers import HeaderSource
+
+    # The bytes of a request's or response's body.
+    Body = Union[bytes, bytearray, memoryview]
 
 __all__ = ["HTTPRequest", "Headers", "Inflater", "Timeouts"]
 
@@ -189,12 +192,7 @@ class Timeouts:
         values = (connect, head, idle, stall, total)
         for name, value in zip(self.__slots__, values):
             if value is not None:
-                if not isinstance(value, (int, float)) or isinstance(value, bool):
-                    raise wrong_type(f"timeout {name}", "a number or None", value)
-                # Written so that NaN fails too.
-                if not 0 < value < float("inf") or value > sys.float_info.max:
-                    raise ValueError(f"timeout {name} must be positive and finite")
-                value = float(value)
+                value = check_seconds(f"timeout {name}", value, expected="a number or None")
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -331,7 +329,7 @@ class HTTPRequest:
         *,
         method: str = "GET",
         headers: HeaderSource | None = None,
-        body: bytes | bytearray | memoryview | None = None,
+        body: Body | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
         self.parts: URL = parse_url(url)
@@ -433,11 +431,7 @@ class Redirects:
     """
 
     def __init__(self, limit: int = MAX_REDIRECTS) -> None:
-        if not isinstance(limit, int) or isinstance(limit, bool):
-            raise wrong_type("max_redirects", "an int", limit)
-        if limit < 0:
-            raise ValueError(f"max_redirects must not be negative, not {limit}")
-        self._limit = limit
+        self._limit = check_count("max_redirects", limit)
         self._seen: set[tuple[str, URL]] = set()
 
     def follow(self, request: HTTPRequest, status: int, headers: Headers) -> HTTPRequest | None:

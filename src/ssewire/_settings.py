@@ -1,20 +1,22 @@
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
-May import: errors, _request.
+May import: _checks, errors, _request.
 """
 
 from __future__ import annotations
 
 import errno
 import inspect
+import logging
 import os
 import socket
 import ssl
 import urllib.request
 from functools import lru_cache
 
+from ._checks import wrong_type
 from ._request import HTTPRequest, Redirects, choose_proxy
-from .errors import TransportError, wrong_type
+from .errors import TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 
     from ._request import Proxy
 
+log = logging.getLogger("ssewire")
+
+# Bytes asked of a socket at a time: what a busy stream has ready on loopback, and
+# below the size from which malloc maps fresh pages for every read.
+READ_SIZE = 64 * 1024
 
 # Idle connections that a pool keeps for one server: a client talks to one, and
 # what is idle beyond these is left over from a burst.

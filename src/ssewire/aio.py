@@ -6,13 +6,13 @@ a task wakes up only for whole events. A consumer that stops reading stops the
 socket. Cancelling a task that opens or waits closes its socket. Objects
 belong to the loop they were opened in; from other threads use
 `loop.call_soon_threadsafe(stream.close)`.
-May import: errors, _headers, _limits, event, parser, _request, _settings, _http1, reconnect.
+May import: errors, _checks, _closing, _headers, _limits, event, parser, _request,
+_settings, _http1, reconnect.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import operator
 import os
 import random
@@ -27,6 +27,8 @@ from itertools import zip_longest
 from typing import Callable, Generic, TypeVar
 
 from . import _http1
+from ._checks import wrong_type
+from ._closing import AsyncCloseable
 from ._headers import Headers
 from ._limits import MAX_EVENT_SIZE
 from ._request import (
@@ -42,7 +44,16 @@ from ._request import (
     make_inflater,
     parse_retry_after,
 )
-from ._settings import POOL_IDLE, POOL_SIZE, Settings, foreign, plain_callable, reason
+from ._settings import (
+    POOL_IDLE,
+    POOL_SIZE,
+    READ_SIZE,
+    Settings,
+    foreign,
+    log,
+    plain_callable,
+    reason,
+)
 from .errors import (
     ConnectFailed,
     ConnectionLost,
@@ -53,7 +64,6 @@ from .errors import (
     StateError,
     StatusError,
     StreamTimeout,
-    wrong_type,
 )
 from .event import Comment, ServerSentEvent
 from .parser import Parser
@@ -71,17 +81,15 @@ if TYPE_CHECKING:
         MutableMapping,
     )
     from types import TracebackType
-    from typing import Any, Union
+    from typing import Any
 
     from typing_extensions import Self
 
     from ._headers import HeaderSource
-    from ._request import Proxy, ResponseHead
+    from ._request import Body, Proxy, ResponseHead
+    from .event import Item
 
     _KeptByLoop = MutableMapping[asyncio.AbstractEventLoop, dict[Hashable, list["_Kept"]]]
-
-    Item = Union[ServerSentEvent, Comment]
-    Body = Union[bytes, bytearray, memoryview]
 
 __all__ = [
     "EventSource",
@@ -96,16 +104,10 @@ __all__ = [
     "request",
 ]
 
-_log = logging.getLogger("ssewire")
-
 _T = TypeVar("_T")
 
 # Exhausted, and so the same for all.
 _NOTHING: Iterator[Any] = iter(())
-
-# Bytes received at a time, by all connections of a loop into the same buffer:
-# what a busy stream has ready on loopback, and as large as the sync client's.
-_READ_SIZE = 64 * 1024
 
 # Bytes received that nobody has taken yet, after which the socket is stopped:
 # one full read. More would only move the kernel's own buffer into ours, less
@@ -226,7 +228,7 @@ class Closing:
             yield from asyncio.shield(self._task).__await__()
 
 
-class _Closeable:
+class _Closeable(AsyncCloseable):
     """Close by `close()` or `aclose()`, either of which may be awaited, and by `async with`."""
 
     __slots__ = ()
@@ -237,17 +239,6 @@ class _Closeable:
     def aclose(self) -> Closing:
         """Do the same as `close`, under the name that `contextlib.aclosing` calls."""
         return self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 class Opening(Generic[_T]):
@@ -739,21 +730,21 @@ class EventSource(_Closeable):
         if isinstance(command, Connect):
             self._due = asyncio.get_running_loop().time() + command.delay
             if command.failed:
-                _log.warning(
+                log.warning(
                     "attempt %d failed: %s; the next in %.1f s",
                     self._machine.failures,
                     command.error,
                     command.delay,
                 )
             else:
-                _log.info("%s; connecting again in %.1f s", command.error, command.delay)
+                log.info("%s; connecting again in %.1f s", command.error, command.delay)
             if self._on_error is not None:
                 await self._run_hook(self._on_error, command.error, command.delay)
             await released
             return
         self._closing = True
         if command.error is not None:
-            _log.warning("stopped: %s", command.error)
+            log.warning("stopped: %s", command.error)
             if self._on_error is not None:
                 await self._run_hook(self._on_error, command.error, None)
             raise command.error
@@ -892,7 +883,7 @@ def _forget(task: asyncio.Task[object]) -> None:
     _background.discard(task)
     # Whoever awaits it gets it raised; nobody need.
     if not task.cancelled() and task.exception() is not None:
-        _log.debug("closing failed", exc_info=task.exception())
+        log.debug("closing failed", exc_info=task.exception())
 
 
 async def _awaited(awaitable: Any) -> object:
@@ -912,7 +903,7 @@ _buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = (
 def _shared_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
     view = _buffers.get(loop)
     if view is None:
-        view = _buffers[loop] = memoryview(bytearray(_READ_SIZE))
+        view = _buffers[loop] = memoryview(bytearray(READ_SIZE))
     return view
 
 
@@ -1553,7 +1544,7 @@ class _ForeignBody:
             await self._response.close()
         except Exception as exc:
             # That it cannot be closed changes no outcome.
-            _log.warning("a transport's response could not be closed: %s", type(exc).__name__)
+            log.warning("a transport's response could not be closed: %s", type(exc).__name__)
 
 
 class _Parsed:

@@ -3,7 +3,7 @@
 The source runs in one task of its own, from its first event to its closing, so
 that timeouts and cancel scopes in it work. It is asked for an event when the
 one before has been sent. asyncio only; no framework is needed.
-May import: asyncio, logging, ssewire.encoder, ssewire.event, ssewire.errors.
+May import: asyncio, logging, ssewire.encoder, ssewire.event, ssewire._checks.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sys
 from collections.abc import AsyncIterable, Awaitable
 from typing import Any, Callable, Union
 
+from ._checks import check_seconds, wrong_type
 from .encoder import encode, encode_comment, encode_event
-from .errors import wrong_type
 from .event import Comment, ServerSentEvent
 
 TYPE_CHECKING = False
@@ -32,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EventBody", "event_body", "event_stream"]
 
-# What a source gives: events, data of events, comments, or bytes of the wire.
-Item = Union[ServerSentEvent, Comment, str, bytes]
+# What a source may give: events, data of events, comments, or bytes of the wire.
+Served = Union[ServerSentEvent, Comment, str, bytes]
+# The name by which annotations of sources know it.
+Item = Served
 
 # Seconds of silence after which a comment is sent: proxies and balancers commonly
 # give up on a connection after 30 or 60.
@@ -58,7 +59,7 @@ _ERROR = encode_event(
 _log = logging.getLogger("ssewire")
 
 
-def event_body(events: AsyncIterable[Item], keep_alive: float | None = KEEP_ALIVE) -> EventBody:
+def event_body(events: AsyncIterable[Served], keep_alive: float | None = KEEP_ALIVE) -> EventBody:
     """Return the bytes of a response with these events, for StreamingResponse and the like.
 
     Send it with the headers in `ssewire.asgi.HEADERS`.
@@ -78,7 +79,7 @@ def event_body(events: AsyncIterable[Item], keep_alive: float | None = KEEP_ALIV
 
 
 def event_stream(
-    events: AsyncIterable[Item] | Callable[[Any], AsyncIterable[Item]],
+    events: AsyncIterable[Served] | Callable[[Any], AsyncIterable[Served]],
     *,
     keep_alive: float | None = KEEP_ALIVE,
 ) -> Application:
@@ -150,16 +151,10 @@ async def _respond(body: EventBody, scope: Scope, receive: Receive, send: Send) 
 def _check_keep_alive(seconds: object) -> None:
     if seconds is None:
         return
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-        raise wrong_type("keep_alive", "seconds or None", seconds)
-    # Written so that NaN fails too.
-    if not seconds > 0:
-        raise ValueError(f"keep_alive must be more than 0 seconds, not {seconds}")
-    if seconds > sys.float_info.max:
-        raise ValueError("keep_alive must be finite; None sends no comments")
+    check_seconds("keep_alive", seconds, expected="seconds or None")
 
 
-def _encoded(item: Item) -> bytes:
+def _encoded(item: Served) -> bytes:
     """Return an item as bytes of the wire.
 
     Raises:
@@ -176,7 +171,9 @@ class EventBody:
     Closing it, cancelling the task that waits for it and dropping it all close the source.
     """
 
-    def __init__(self, events: AsyncIterable[Item], keep_alive: float | None = KEEP_ALIVE) -> None:
+    def __init__(
+        self, events: AsyncIterable[Served], keep_alive: float | None = KEEP_ALIVE
+    ) -> None:
         if not hasattr(events, "__aiter__"):
             raise wrong_type("events", "an asynchronous iterable", events)
         _check_keep_alive(keep_alive)
@@ -217,7 +214,7 @@ class _Pump:
     Apart from EventBody, to which nothing here may refer: so that it can be dropped.
     """
 
-    def __init__(self, events: AsyncIterable[Item]) -> None:
+    def __init__(self, events: AsyncIterable[Served]) -> None:
         self._events = events
         self._task: asyncio.Task[None] | None = None
         self._closed = False

@@ -5,12 +5,12 @@ socket is closed only by the thread that uses it, or while none does: the
 others shut it down, which wakes the reader. All waiting stands under the
 deadlines of `Timeouts`. Framing, checks and the rules of reconnection are
 sans-I/O and shared with `ssewire.aio`.
-May import: errors, _headers, _limits, event, parser, _request, _settings, _http1, reconnect.
+May import: errors, _checks, _closing, _headers, _limits, event, parser, _request,
+_settings, _http1, reconnect.
 """
 
 from __future__ import annotations
 
-import logging
 import operator
 import os
 import random
@@ -23,6 +23,8 @@ from threading import get_ident
 from typing import Callable
 
 from . import _http1
+from ._checks import wrong_type
+from ._closing import Closeable
 from ._headers import Headers
 from ._limits import MAX_EVENT_SIZE
 from ._request import (
@@ -36,7 +38,16 @@ from ._request import (
     make_inflater,
     parse_retry_after,
 )
-from ._settings import POOL_IDLE, POOL_SIZE, Settings, foreign, plain_callable, reason
+from ._settings import (
+    POOL_IDLE,
+    POOL_SIZE,
+    READ_SIZE,
+    Settings,
+    foreign,
+    log,
+    plain_callable,
+    reason,
+)
 from .errors import (
     ConnectFailed,
     ConnectionLost,
@@ -47,9 +58,8 @@ from .errors import (
     StateError,
     StatusError,
     StreamTimeout,
-    wrong_type,
 )
-from .event import Comment, ServerSentEvent
+from .event import Comment
 from .parser import Parser
 from .reconnect import Connect, Reconnection, ReconnectPolicy
 
@@ -57,15 +67,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
     from types import TracebackType
-    from typing import Any, Union
+    from typing import Any
 
     from typing_extensions import Self
 
     from ._headers import HeaderSource
-    from ._request import Proxy
-
-    Item = Union[ServerSentEvent, Comment]
-    Body = Union[bytes, bytearray, memoryview]
+    from ._request import Body, Proxy
+    from .event import Item
 
 __all__ = [
     "EventSource",
@@ -79,12 +87,6 @@ __all__ = [
     "open_stream",
     "request",
 ]
-
-_log = logging.getLogger("ssewire")
-
-# Bytes asked of a socket at a time: what a busy stream has ready on loopback,
-# and below the size from which malloc maps fresh pages for every read.
-_READ_SIZE = 64 * 1024
 
 # Seconds of one wait: the clocks of some calls overflow after weeks. Who waits
 # for longer waits again.
@@ -164,7 +166,7 @@ def open_stream(
     return _open_stream(first, settings, _Handle(), parser)
 
 
-class HTTPResponse:
+class HTTPResponse(Closeable):
     """A response; a context manager that closes itself.
 
     A `Transport` makes one of what its library gives.
@@ -201,17 +203,6 @@ class HTTPResponse:
         if close is not None:
             close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<HTTPResponse {self.status}>"
 
@@ -220,7 +211,7 @@ class HTTPResponse:
 Transport = Callable[[HTTPRequest], HTTPResponse]
 
 
-class EventStream:
+class EventStream(Closeable):
     """The events of one response: an iterator, and a context manager that closes it.
 
     It ends (StopIteration) where the body ends as HTTP says it should, and
@@ -376,17 +367,6 @@ class EventStream:
         # Again, should an exception have left an earlier call halfway.
         self._handle.abort()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<EventStream {'closed' if self._closed else 'open'}>"
 
@@ -404,7 +384,7 @@ class Batches:
         return self._stream._next_batch()
 
 
-class EventSource:
+class EventSource(Closeable):
     """Events for ever, across reconnects: an iterator, and a context manager that closes it.
 
     Takes the arguments of `open_stream`, and:
@@ -641,21 +621,21 @@ class EventSource:
         if isinstance(command, Connect):
             self._due = time.monotonic() + command.delay
             if command.failed:
-                _log.warning(
+                log.warning(
                     "attempt %d failed: %s; the next in %.1f s",
                     self._machine.failures,
                     command.error,
                     command.delay,
                 )
             else:
-                _log.info("%s; connecting again in %.1f s", command.error, command.delay)
+                log.info("%s; connecting again in %.1f s", command.error, command.delay)
             if self._on_error is not None:
                 self._run_hook(self._on_error, command.error, command.delay)
             return
         with self._wake:
             self._closing = True
         if command.error is not None:
-            _log.warning("stopped: %s", command.error)
+            log.warning("stopped: %s", command.error)
             if self._on_error is not None:
                 self._run_hook(self._on_error, command.error, None)
             raise command.error
@@ -678,16 +658,13 @@ class EventSource:
             self._given_id = stream._given_id
             self._stream = None
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        super().__exit__(exc_type, exc, traceback)
         self._release()
 
     def __repr__(self) -> str:
@@ -811,14 +788,14 @@ class _Handle:
                 self._set_timeout(current, timeout)
             # One call into C, after which the bytes are in the inbox: a signal
             # handler's exception comes before or after, but cannot drop them.
-            self.inbox.extend(map(current.recv, (_READ_SIZE,)))
+            self.inbox.extend(map(current.recv, (READ_SIZE,)))
             return
         # ssl is not like that, so the waiting is done where no bytes are taken.
         self._set_timeout(current, 0.0)
         while True:
             self.taken = True
             try:
-                self.inbox.append(current.recv(_READ_SIZE))
+                self.inbox.append(current.recv(READ_SIZE))
             except ssl.SSLWantReadError:
                 self.taken = False
                 _wait(current, timeout)
@@ -841,7 +818,7 @@ class _Handle:
                 if not _wait(current, timeout, write=True):
                     continue
             try:
-                self.inbox.append(current.recv(_READ_SIZE))
+                self.inbox.append(current.recv(READ_SIZE))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 # TLS has messages of its own, such as tickets.
                 continue
@@ -1036,7 +1013,7 @@ class _Wire:
             remaining = self.remaining()
             try:
                 # In pieces, because each has its own timeout and the whole one deadline.
-                sent = handle.blocking(handle.send, remaining, rest[:_READ_SIZE])
+                sent = handle.blocking(handle.send, remaining, rest[:READ_SIZE])
             except OSError as exc:
                 if _is_ours(exc):
                     # remaining() says which deadline it was.
@@ -1423,7 +1400,7 @@ class _Kept:
         try:
             for _ in range(_REST_READS):
                 self.socket.settimeout(0 if self.reader.complete else _REST_PATIENCE)
-                data = self.socket.recv(_READ_SIZE)
+                data = self.socket.recv(READ_SIZE)
                 if not data:
                     return False
                 self.reader.feed(data)
@@ -1439,7 +1416,7 @@ def _close_foreign(response: HTTPResponse) -> None:
     try:
         response.close()
     except Exception as exc:
-        _log.warning("a transport's response could not be closed: %s", type(exc).__name__)
+        log.warning("a transport's response could not be closed: %s", type(exc).__name__)
 
 
 def _carry(

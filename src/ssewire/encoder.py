@@ -1,14 +1,15 @@
 """Events and comments to bytes, in a form that every client reads.
 
 What could be read as another line is refused, never repaired: a line end in
-`event` or `id` would let data forge events (CWE-93). May import: errors,
-_limits, event.
+`event` or `id` would let data forge events (CWE-93). May import: _checks,
+_limits, errors, event.
 """
 
 from __future__ import annotations
 
+from ._checks import shown_number, wrong_type
 from ._limits import MAX_RETRY
-from .errors import EncodeError, wrong_type
+from .errors import EncodeError
 from .event import Comment, ServerSentEvent
 
 
@@ -39,7 +40,7 @@ def encode_event(
         if not isinstance(retry, int) or isinstance(retry, bool):
             raise EncodeError("retry", f"must be an int or None, not {type(retry).__name__}")
         if not 0 <= retry <= MAX_RETRY:
-            raise EncodeError("retry", f"must be from 0 to {MAX_RETRY}, not {_shown(retry)}")
+            raise EncodeError("retry", f"must be from 0 to {MAX_RETRY}, not {shown_number(retry)}")
         lines.append(f"retry: {int(retry)}")
     lines += [f"data: {line}" for line in _lines(data)]
     lines.append("\n")
@@ -97,8 +98,3 @@ def _utf8(field: str, text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as exc:
         raise EncodeError(field, "must not contain lone surrogates") from exc
-
-
-def _shown(number: int) -> str:
-    # The str of a huge int takes long, or raises.
-    return str(number) if number.bit_length() <= 64 else "a far larger number"

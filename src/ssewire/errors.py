@@ -6,6 +6,7 @@
     │   └── EventDataError            .data; also ValueError: the data is not JSON
     ├── EncodeError                   .field; also ValueError: the caller's event cannot be written
     ├── StateError                    also RuntimeError: an object was used in the wrong order
+    ├── RecordingError                also ValueError: a recorded stream cannot be replayed
     └── TransportError                could not get or keep a response; the original is the cause
         ├── ConnectFailed             .address .retryable
         ├── ConnectionLost            reset, or a body cut short
@@ -19,10 +20,12 @@
 
 Facts are attributes and the text is computed from them, so that both parsers
 say the same. All of them survive pickling. At most 64 bytes of peer data
-stand in any text. May import: nothing, but for types _headers.
+stand in any text. May import: _checks, and for types _headers.
 """
 
 from __future__ import annotations
+
+from ._checks import excerpt, shortened
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -30,15 +33,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._headers import Headers
-
-# Enough of the peer's data to recognise it, too little to flood or forge a log.
-_SHOWN = 64
-
-
-def excerpt(data: str | bytes) -> str:
-    """Return the repr of the first 64 characters or bytes of peer data, for an error text."""
-    shown = repr(data[:_SHOWN])
-    return shown if len(data) <= _SHOWN else f"{shown}..."
 
 
 class SSEWireError(Exception):
@@ -92,6 +86,10 @@ class StateError(SSEWireError, RuntimeError):
     """An object was used in the wrong order, such as `feed` after `close`."""
 
 
+class RecordingError(SSEWireError, ValueError):
+    """A recorded stream cannot be replayed; the text is one sentence."""
+
+
 class TransportError(SSEWireError):
     """A response could not be had or kept; the original exception is the cause.
 
@@ -123,7 +121,7 @@ class ConnectFailed(TransportError):
         self.retryable = retryable
 
     def __str__(self) -> str:
-        return f"could not connect to {_shortened(self.address)}: {self.reason}"
+        return f"could not connect to {shortened(self.address)}: {self.reason}"
 
 
 class ConnectionLost(TransportError):
@@ -172,7 +170,7 @@ class RedirectError(TransportError):
         return f"{type(self).__name__}({self.reason!r}, {self._where()!r})"
 
     def _where(self) -> str:
-        return _shortened(self.url.partition("#")[0].partition("?")[0])
+        return shortened(self.url.partition("#")[0].partition("?")[0])
 
 
 class ContentDecodingError(TransportError):
@@ -232,23 +230,3 @@ class ContentTypeError(TransportError):
         if self.content_type is None:
             return "the response has no Content-Type; text/event-stream was expected"
         return f"the response is {excerpt(self.content_type)}, not text/event-stream"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def not_bytes(data: object) -> TypeError:
-    """Return the TypeError for a `feed` that was not given a bytes-like object."""
-    hint = "; encode it first, as in text.encode()" if isinstance(data, str) else ""
-    return TypeError(f"feed() takes a bytes-like object, not {type(data).__name__}{hint}")
-
-
-def wrong_type(name: str, expected: str, value: object) -> TypeError:
-    """Return the TypeError for an argument of the wrong type."""
-    return TypeError(f"{name} must be {expected}, not {type(value).__name__}")
-
-
-def unpicklable(value: object) -> TypeError:
-    """Return the TypeError for an object that neither pickles nor copies."""
-    return TypeError(f"cannot pickle or copy a {type(value).__name__}: it belongs to one stream")

@@ -2,17 +2,20 @@
 
 Both are immutable. There is one event class per process: the compiled one
 where the compiled parser is in use, whichever parser made the event.
-May import: errors, _choice.
+May import: _checks, _choice.
 """
 
 from __future__ import annotations
 
+from ._checks import wrong_type
 from ._choice import compiled_parser
-from .errors import wrong_type
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
+    from typing import Any, Callable, NoReturn, Union
+
+    # What a parser gives out that was asked for comments too.
+    Item = Union["ServerSentEvent", "Comment"]
 
 
 class _EventFields:

@@ -5,20 +5,18 @@ A client reports what became of each connection (`on_open`, `on_event`,
 `Connect` after a delay, or `Stop`. The rules are written here once, for both
 clients; no clock is read and chance is passed in. An attempt is failed when no
 event of it was handed out: a server that answers 200 and hangs up at once must
-not be asked again every second for ever. May import: errors.
+not be asked again every second for ever. May import: _checks, errors.
 """
 
 from __future__ import annotations
 
-import sys
-
+from ._checks import check_count, check_seconds, wrong_type
 from .errors import (
     ConnectionLost,
     RetriesExhausted,
     StateError,
     StatusError,
     TransportError,
-    wrong_type,
 )
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -97,14 +95,12 @@ class ReconnectPolicy:
         retry_unsafe_methods: bool = False,
     ) -> None:
         keep = object.__setattr__
-        keep(self, "initial_delay", _not_negative("initial_delay", initial_delay))
-        keep(self, "max_delay", _not_negative("max_delay", max_delay))
-        keep(self, "jitter", _not_negative("jitter", jitter))
+        keep(self, "initial_delay", check_seconds("initial_delay", initial_delay, zero=True))
+        keep(self, "max_delay", check_seconds("max_delay", max_delay, zero=True))
+        # Not seconds, but a number of the same kind.
+        keep(self, "jitter", check_seconds("jitter", jitter, zero=True))
         if max_attempts is not None:
-            if not isinstance(max_attempts, int) or isinstance(max_attempts, bool):
-                raise wrong_type("max_attempts", "an int or None", max_attempts)
-            if max_attempts < 1:
-                raise ValueError(f"max_attempts must be at least 1, not {max_attempts}")
+            check_count("max_attempts", max_attempts, 1, "an int or None")
         keep(self, "max_attempts", max_attempts)
         statuses = frozenset(retry_statuses)
         for status in statuses:
@@ -292,12 +288,3 @@ class Reconnection:
     def _stop(self, error: SSEWireError | None) -> Command:
         self.state = "closed"
         return Stop(error)
-
-
-def _not_negative(name: str, value: object) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise wrong_type(name, "a number", value)
-    # Written so that NaN fails too.
-    if not 0 <= value < float("inf") or value > sys.float_info.max:
-        raise ValueError(f"{name} must be finite and not negative")
-    return float(value)

@@ -30,7 +30,7 @@ from typing import NamedTuple
 from ._headers import Headers
 from .claude.errors import API_ERRORS, ClaudeError
 from .claude.stream import MessageStream
-from .errors import SSEWireError, StateError
+from .errors import RecordingError, StateError
 from .parser import Parser
 
 TYPE_CHECKING = False
@@ -88,10 +88,6 @@ _STATUS = {
 }
 # status -> error type, for faults; the first that the table has.
 _TYPES = {status: name for name, (_, status, _) in reversed(list(API_ERRORS.items()))}
-
-
-class RecordingError(SSEWireError, ValueError):
-    """A file cannot be replayed; the text is one sentence."""
 
 
 class Recording:

@@ -2,11 +2,13 @@
 
 The iterators are objects, not generators: an exception inside a loop body,
 a Ctrl-C or a timeout does not end them. They own their source and close it
-at its end, on error and on close. May import: errors, _limits, event, parser.
+at its end, on error and on close. May import: _closing, errors,
+_limits, event, parser.
 """
 
 from __future__ import annotations
 
+from ._closing import AsyncCloseable, Closeable, aclose_all, close_all
 from ._limits import MAX_EVENT_SIZE
 from .errors import EventDataError, EventTooLarge
 from .event import Comment
@@ -15,19 +17,18 @@ from .parser import Parser
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-    from types import TracebackType
-    from typing import Any, Callable, Generic, Literal, TypeVar, Union, overload
+    from typing import Any, Callable, Generic, Literal, TypeVar, overload
 
     from typing_extensions import Buffer, Self
 
-    from .event import ServerSentEvent
+    from .event import Item, ServerSentEvent
 
-    Item = TypeVar("Item", bound=Union[ServerSentEvent, Comment])
-    AnyItem = Union[ServerSentEvent, Comment]
+    ItemT = TypeVar("ItemT", bound=Item)
 else:
-    # Only type checkers need the real ones, and theirs is most of an import's time.
+    # Importing typing is most of what importing the package would cost, and only type checkers
+    # need it: at run time `Generic[ItemT]` below is an item of this dict, plain `object`.
     Generic = {None: object}
-    Item = None
+    ItemT = None
 
     def overload(function):
         return function
@@ -52,7 +53,7 @@ def parse(
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool,
     default_event: str = "message",
-) -> list[AnyItem]: ...
+) -> list[Item]: ...
 
 
 def parse(
@@ -86,7 +87,7 @@ def iter_events(
 
 
 @overload
-def iter_events(chunks: Iterable[Buffer], parser: Parser[Item]) -> EventIterator[Item]: ...
+def iter_events(chunks: Iterable[Buffer], parser: Parser[ItemT]) -> EventIterator[ItemT]: ...
 
 
 def iter_events(chunks: Iterable[Buffer], parser: Any = None) -> EventIterator[Any]:
@@ -113,8 +114,8 @@ def aiter_events(
 
 @overload
 def aiter_events(
-    chunks: AsyncIterable[Buffer], parser: Parser[Item]
-) -> AsyncEventIterator[Item]: ...
+    chunks: AsyncIterable[Buffer], parser: Parser[ItemT]
+) -> AsyncEventIterator[ItemT]: ...
 
 
 def aiter_events(chunks: AsyncIterable[Buffer], parser: Any = None) -> AsyncEventIterator[Any]:
@@ -125,14 +126,14 @@ def aiter_events(chunks: AsyncIterable[Buffer], parser: Any = None) -> AsyncEven
     return AsyncEventIterator(chunks, Parser() if parser is None else parser)
 
 
-class EventIterator(Generic[Item]):
+class EventIterator(Closeable, Generic[ItemT]):
     """The iterator that `iter_events` returns."""
 
-    def __init__(self, chunks: Iterable[Buffer], parser: Parser[Item]) -> None:
+    def __init__(self, chunks: Iterable[Buffer], parser: Parser[ItemT]) -> None:
         self._source = chunks
         self._chunks: Iterator[Buffer] = iter(chunks)
         self._parser = parser
-        self._ready: Iterator[Item] = iter(())
+        self._ready: Iterator[ItemT] = iter(())
         # Raised once what was complete before it has been handed out.
         self._error: EventTooLarge | None = None
         self._closed = False
@@ -140,7 +141,7 @@ class EventIterator(Generic[Item]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Item:
+    def __next__(self) -> ItemT:
         while True:
             for event in self._ready:
                 return event
@@ -172,28 +173,17 @@ class EventIterator(Generic[Item]):
         self._closed = True
         self._ready = iter(())
         self._parser.reset()
-        _close_all(self._chunks, self._source)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        close_all(self._chunks, self._source)
 
 
-class AsyncEventIterator(Generic[Item]):
+class AsyncEventIterator(AsyncCloseable, Generic[ItemT]):
     """The asynchronous iterator that `aiter_events` returns."""
 
-    def __init__(self, chunks: AsyncIterable[Buffer], parser: Parser[Item]) -> None:
+    def __init__(self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT]) -> None:
         self._source = chunks
         self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
         self._parser = parser
-        self._ready: Iterator[Item] = iter(())
+        self._ready: Iterator[ItemT] = iter(())
         # Raised once what was complete before it has been handed out.
         self._error: EventTooLarge | None = None
         self._closed = False
@@ -201,7 +191,7 @@ class AsyncEventIterator(Generic[Item]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Item:
+    async def __anext__(self) -> ItemT:
         while True:
             for event in self._ready:
                 return event
@@ -233,21 +223,10 @@ class AsyncEventIterator(Generic[Item]):
         self._closed = True
         self._ready = iter(())
         self._parser.reset()
-        await _aclose_all(self._chunks, self._source)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
+        await aclose_all(self._chunks, self._source)
 
 
-def iter_json(events: Iterable[AnyItem], done: str | None = "[DONE]") -> JSONIterator:
+def iter_json(events: Iterable[Item], done: str | None = "[DONE]") -> JSONIterator:
     """Return an iterator over the decoded JSON of each event that has data.
 
     It ends before the event whose data, less white space around it, is
@@ -262,15 +241,15 @@ def iter_json(events: Iterable[AnyItem], done: str | None = "[DONE]") -> JSONIte
     return JSONIterator(events, done)
 
 
-def aiter_json(events: AsyncIterable[AnyItem], done: str | None = "[DONE]") -> AsyncJSONIterator:
+def aiter_json(events: AsyncIterable[Item], done: str | None = "[DONE]") -> AsyncJSONIterator:
     """Return an asynchronous iterator over decoded JSON; `iter_json` with `async`."""
     return AsyncJSONIterator(events, done)
 
 
-class JSONIterator:
+class JSONIterator(Closeable):
     """The iterator that `iter_json` returns."""
 
-    def __init__(self, events: Iterable[AnyItem], done: str | None) -> None:
+    def __init__(self, events: Iterable[Item], done: str | None) -> None:
         from json import loads  # not at import: the parser's users may not need it
 
         self._loads: Callable[[str], Any] = loads
@@ -301,24 +280,13 @@ class JSONIterator:
         """Close the events' iterator, where it can be closed."""
         if not self._closed:
             self._closed = True
-            _close_all(self._events, self._source)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+            close_all(self._events, self._source)
 
 
-class AsyncJSONIterator:
+class AsyncJSONIterator(AsyncCloseable):
     """The asynchronous iterator that `aiter_json` returns."""
 
-    def __init__(self, events: AsyncIterable[AnyItem], done: str | None) -> None:
+    def __init__(self, events: AsyncIterable[Item], done: str | None) -> None:
         from json import loads  # not at import: the parser's users may not need it
 
         self._loads: Callable[[str], Any] = loads
@@ -349,21 +317,10 @@ class AsyncJSONIterator:
         """Close the events' iterator, where it can be closed."""
         if not self._closed:
             self._closed = True
-            await _aclose_all(self._events, self._source)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
+            await aclose_all(self._events, self._source)
 
 
-def _data_of(item: AnyItem) -> str:
+def _data_of(item: Item) -> str:
     return "" if isinstance(item, Comment) else item.data
 
 
@@ -372,32 +329,3 @@ def _decode(data: str, loads: Callable[[str], Any]) -> Any:
         return loads(data)
     except (ValueError, RecursionError) as exc:
         raise EventDataError(data) from exc
-
-
-def _close_all(iterator: object, source: object) -> None:
-    """Close an iterator, and what it was made from if that is another object."""
-    try:
-        _call(iterator, "close")
-    finally:
-        if source is not iterator:
-            _call(source, "close")
-
-
-async def _aclose_all(iterator: object, source: object) -> None:
-    """Close as `_close_all`, awaiting what wants to be awaited."""
-    try:
-        await _acall(iterator)
-    finally:
-        if source is not iterator:
-            await _acall(source)
-
-
-def _call(owner: object, name: str) -> Any:
-    method = getattr(owner, name, None)
-    return None if method is None else method()
-
-
-async def _acall(owner: object) -> None:
-    result = _call(owner, "aclose" if hasattr(owner, "aclose") else "close")
-    if hasattr(result, "__await__"):
-        await result

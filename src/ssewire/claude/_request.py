@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from urllib.parse import urlencode, urlsplit
 
+from .._checks import wrong_type
 from .._headers import Headers
 from .._request import HTTPRequest, Timeouts, parse_url
-from ..errors import wrong_type
 from .errors import ConfigurationError
 from .message import Block, Message, Record
 

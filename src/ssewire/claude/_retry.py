@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import logging
 
+from .._checks import check_count, check_seconds, excerpt
 from .._request import HTTPRequest, Timeouts, parse_retry_after
-from ..errors import StreamTimeout, TransportError, excerpt, wrong_type
+from ..errors import StreamTimeout, TransportError
 from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 
 TYPE_CHECKING = False
@@ -123,15 +124,8 @@ def check_limits(max_retries: object, max_retry_delay: object) -> None:
     Raises:
         TypeError, ValueError: they are not a count, and not seconds.
     """
-    if not isinstance(max_retries, int) or isinstance(max_retries, bool):
-        raise wrong_type("max_retries", "an int", max_retries)
-    if max_retries < 0:
-        raise ValueError(f"max_retries must not be negative, not {max_retries}")
-    if not isinstance(max_retry_delay, (int, float)) or isinstance(max_retry_delay, bool):
-        raise wrong_type("max_retry_delay", "a number", max_retry_delay)
-    # Written so that NaN fails too.
-    if not 0 <= max_retry_delay < float("inf"):
-        raise ValueError(f"max_retry_delay must be finite and not negative, not {max_retry_delay}")
+    check_count("max_retries", max_retries)
+    check_seconds("max_retry_delay", max_retry_delay, zero=True)
 
 
 def _worth_a_retry(error: ClaudeError, headers: Headers | None) -> bool:

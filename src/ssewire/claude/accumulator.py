@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 
+from .._checks import not_bytes, wrong_type
 from .._limits import MAX_EVENT_SIZE
-from ..errors import EventTooLarge, StateError, not_bytes, wrong_type
+from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ._delta import DeltaDecoder

@@ -15,7 +15,8 @@ May import: ssewire.errors.
 
 from __future__ import annotations
 
-from ..errors import EventTooLarge, SSEWireError, excerpt
+from .._checks import excerpt
+from ..errors import EventTooLarge, SSEWireError
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:

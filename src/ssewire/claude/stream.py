@@ -14,9 +14,9 @@ from __future__ import annotations
 from _thread import get_ident
 from itertools import chain, islice
 
+from .._closing import aclose_all, close_all
 from .._limits import MAX_EVENT_SIZE
 from ..errors import ConnectionLost, StateError
-from ..stream import _aclose_all, _close_all
 from .accumulator import Accumulator
 from .continuation import continuation
 from .errors import (
@@ -591,7 +591,7 @@ class _BlockingReader(_Reader):
         if self._source_open:
             self._source_open = False
             if self._call is None:
-                _close_all(self._chunks, self._source)
+                close_all(self._chunks, self._source)
             elif self._accumulator.finished:
                 self._call.finish()
             else:
@@ -862,7 +862,7 @@ class _AsyncReader(_Reader):
         if self._source_open:
             self._source_open = False
             if self._call is None:
-                await _aclose_all(self._chunks, self._source)
+                await aclose_all(self._chunks, self._source)
             elif self._accumulator.finished:
                 await self._call.finish()
             else:

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
 
     from ..client import EventStream
     from ..errors import SSEWireError
-    from ..event import ServerSentEvent
+    from ..event import Item
 
-    Item = Union[ServerSentEvent, Comment]
     Source = Union[EventSource, EventStream]
 
 _EPILOG = """\
