@@ -10,9 +10,10 @@ PYTEST_ARGS ?=
 # Tests against programs and packages of others, and of what every interpreter does alike: run
 # once by `make test` and `make check`, and not again for each interpreter, so that the gate stays
 # below half an hour. `make test PYTHON=...` runs all on any.
-ONCE = test_benchmark_report test_browser test_conformance test_docs test_embedding test_real_http \
-  test_relay test_replay test_sdk_decoder claude/test_aio_client claude/test_cli_claude \
-  claude/test_client claude/test_real_clients
+ONCE = project/test_benchmark_report tools/test_browser project/test_conformance project/test_docs \
+  project/test_embedding clients/test_real_http tools/test_relay tools/test_replay \
+  parser/test_sdk_decoder claude/test_aio_client tools/test_cli_claude claude/test_client \
+  claude/test_real_clients
 NOT_AGAIN = $(foreach name,$(ONCE),--ignore=tests/$(name).py)
 
 BIN = $(VENV)/bin

@@ -3,7 +3,7 @@
 Writes docs/conformance.md: which rule, which case, how each fares; and the
 verdicts as JSON beside the benchmarks. Each case runs in many chunkings, and
 each parser in a process of its own with a time limit. `tests/corpus` holds the
-cases and says what their fields mean. May import: tests.chunkings.
+cases and says what their fields mean. May import: tests.kit.chunkings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.chunkings import chunkings
+from tests.kit.chunkings import chunkings
 
 from . import progress, report
 from .field import OURS, ROOT, Field, NoAnswer, ssewire_version
@@ -199,8 +199,8 @@ def _page(
         "not judged by it, and one that gives the ID of an event's own block only is used as "
         "its documentation says, remembering the last one. A case is failed whatever goes "
         "wrong in it: many of `retry` hold a block of a valid `retry` alone, which some make "
-        "an event of. Ours pass all cases, those of our own rules too: `tests/test_corpus.py` "
-        "runs them."
+        "an event of. Ours pass all cases, those of our own rules too: "
+        "`tests/parser/test_corpus.py` runs them."
     )
     rows = []
     for name in _ranked(failed):

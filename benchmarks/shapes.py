@@ -2,7 +2,7 @@
 
 The same name, count and seed give the same bytes on every Python, so that
 processes can each make their own. Each shape says which branch of a parser or
-which complexity trap it probes. Tested by tests/test_benchmark_shapes.py.
+which complexity trap it probes. Tested by tests/project/test_benchmark_shapes.py.
 May import: the standard library.
 """
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["ssewire", "tests.literal"]):
+with atheris.instrument_imports(include=["ssewire", "tests.kit.literal"]):
     from ssewire import _parser_cy, _parser_py
-    from tests.literal import history
+    from tests.kit.literal import history
 
-from tests.comparing import feed_and_compare
-from tests.streams import CHUNKS, IDS, LIMITS, TYPES, play, random_cut
+from tests.kit.comparing import feed_and_compare
+from tests.kit.streams import CHUNKS, IDS, LIMITS, TYPES, play, random_cut
 
 PARSERS: tuple[Any, ...] = (_parser_py.Parser, _parser_cy.Parser)
 # Tight limits and none; above the streams' own length they mean nothing.

@@ -29,7 +29,7 @@ check() { # name, allocator, pytest arguments
     local name=$1 allocator=$2
     shift 2
     # The interpreter does not free everything at its end, so leaks are not looked
-    # for here; tests/test_leaks.py does that.
+    # for here; tests/parser/test_leaks.py does that.
     LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
     ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 \
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -58,9 +58,9 @@ run() { # name, further flags, allocator, pytest arguments
 
 mkdir -p "$work"
 # What something costs says nothing where each access to memory is checked.
-tests=(tests/test_corpus.py tests/test_twins.py tests/claude/test_delta.py
+tests=(tests/parser/test_corpus.py tests/parser/test_twins.py tests/claude/test_delta.py
     -k "not is_absent and not cost_of")
-run sse2 -DSSEWIRE_NO_SPARE_EVENTS malloc "${tests[@]}" tests/test_threads.py tests/test_parser.py \
+run sse2 -DSSEWIRE_NO_SPARE_EVENTS malloc "${tests[@]}" tests/parser/test_threads.py tests/parser/test_parser.py \
     >"$work/sse2.log" 2>&1 &
 first=$!
 run portable -DSSEWIRE_NO_SSE2 debug "${tests[@]}" >"$work/portable.log" 2>&1 &

@@ -1,1 +1,1 @@
-"""The proof of ssewire. Helpers are imported as `tests.NAME`, from the repository's root."""
+"""The proof of ssewire. Helpers are imported as `tests.kit.NAME`, from the repository's root."""

@@ -1,7 +1,7 @@
 """What callers of both Claude clients see when servers do what servers do.
 
 One list drives the sync and the asyncio client. A scenario is a script for the
-server (see `tests.scripted`), settings of the client, and what comes of it:
+server (see `tests.kit.scripted`), settings of the client, and what comes of it:
 text or a typed error with its facts and its partial message, the pauses before
 retries, the number of requests. Each client's tests have an adapter that plays
 a scenario in each of the `WAYS` and gives an `Outcome`; `check` compares.
@@ -36,7 +36,7 @@ from ssewire.errors import (
     StreamTimeout,
 )
 from tests.claude import wire
-from tests.scripted import CHUNKED, LAST_CHUNK, Connection, Server, chunk, drip, head
+from tests.kit.scripted import CHUNKED, LAST_CHUNK, Connection, Server, chunk, drip, head
 
 # stream().text_stream; iterating stream(); create(stream=True); create().
 WAYS = ("text", "events", "raw", "whole")

@@ -25,8 +25,7 @@ from ssewire.claude import (
     ToolUseBlock,
     UnknownEvent,
 )
-
-from .wire import (
+from tests.claude.wire import (
     END,
     MESSAGE,
     STOP,

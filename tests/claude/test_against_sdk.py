@@ -24,8 +24,7 @@ from ssewire.claude import (
     StreamTruncated,
     ToolUseBlock,
 )
-
-from .wire import (
+from tests.claude.wire import (
     STOP,
     TEXT,
     TOOL,

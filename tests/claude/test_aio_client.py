@@ -33,7 +33,7 @@ from tests.claude.scenarios import (
     Outcome,
     Scenario,
 )
-from tests.scripted import LAST_CHUNK, Server, chunk
+from tests.kit.scripted import LAST_CHUNK, Server, chunk
 
 T = TypeVar("T")
 

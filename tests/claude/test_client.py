@@ -47,7 +47,7 @@ from tests.claude.scenarios import (
     refusal,
 )
 from tests.claude.scenarios import stream as stream_of
-from tests.scripted import LAST_CHUNK, Request, Server, chunk, head, trusting_context
+from tests.kit.scripted import LAST_CHUNK, Request, Server, chunk, head, trusting_context
 
 
 def make_client(server: Server, **options: Any) -> Claude:

@@ -34,7 +34,7 @@ from tests.claude.delta_campaign import (
     random_payloads,
 )
 from tests.conftest import chosen_key
-from tests.surface import surface
+from tests.kit.surface import surface
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -36,8 +36,7 @@ from ssewire.claude import (
     UnknownDelta,
     UnknownEvent,
 )
-
-from .wire import (
+from tests.claude.wire import (
     MESSAGE,
     TEXT,
     TOOL,

@@ -20,8 +20,8 @@ from ssewire.claude import (
 from ssewire.errors import StateError
 from tests.claude import wire
 from tests.claude.scenarios import ASKED, SSE
-from tests.scripted import Server, chunk
-from tests.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
+from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
+from tests.kit.scripted import Server, chunk
 
 PIECES = [letter * 3 for letter in "abcdefgh"]
 TEXT = "".join(PIECES)

@@ -30,8 +30,7 @@ from ssewire.claude import (
 from ssewire.claude import (
     message as module,
 )
-
-from .wire import (
+from tests.claude.wire import (
     MESSAGE,
     TEXT,
     TOOL,

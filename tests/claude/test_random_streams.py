@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssewire.claude import Accumulator, ClaudeError, ErrorEvent, MessageStream
-
-from .wire import delta, frame, message_start, partial, start, stop, text, wire
+from tests.claude.wire import delta, frame, message_start, partial, start, stop, text, wire
 
 texts = st.text(max_size=12)
 keys = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)

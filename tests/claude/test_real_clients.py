@@ -19,9 +19,9 @@ import pytest
 
 from ssewire.claude import AsyncClaude, Claude
 from ssewire.replay import serve_in_thread
-from tests import nodejs
+from tests.kit import nodejs
 
-PROGRAM = Path(__file__).resolve().parent.parent / "node" / "final_messages.mjs"
+PROGRAM = Path(__file__).resolve().parents[1] / "kit" / "node" / "final_messages.mjs"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
 ASKED: dict[str, Any] = {
     "model": "claude-sonnet-5-5",

@@ -9,9 +9,8 @@ import pytest
 
 from ssewire import Parser
 from ssewire.claude import Accumulator, MessageStream
-from tests.chunkings import chunkings
-
-from .wire import accumulate
+from tests.claude.wire import accumulate
+from tests.kit.chunkings import chunkings
 
 pytestmark = pytest.mark.usefixtures("implementation")
 

@@ -25,8 +25,7 @@ from ssewire.claude import (
     StreamTruncated,
     TextEvent,
 )
-
-from .wire import (
+from tests.claude.wire import (
     MESSAGE,
     STOP,
     TEXT,

@@ -1,0 +1,1 @@
+"""Tests of the blocking and the asyncio client against scripted and real servers."""

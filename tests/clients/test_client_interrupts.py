@@ -1,0 +1,326 @@
+"""What the exceptions of signal handlers, and handlers that close, do to the sync client."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import Any, Callable
+
+import pytest
+
+import ssewire
+from ssewire.client import EventSource, ReconnectPolicy, open_stream
+from ssewire.errors import ConnectionLost
+from tests.kit.scripted import (
+    CHUNKED,
+    LAST_CHUNK,
+    Request,
+    Server,
+    Steps,
+    chunk,
+    head,
+    trusting_context,
+)
+
+PACKAGE = ssewire.__file__.rpartition("__init__")[0]
+AT_ONCE = ReconnectPolicy(initial_delay=0.0)
+
+
+class Interrupted(Exception):
+    """What the handler raises; not a BaseException, which would be the easier case."""
+
+
+class InterruptAt:
+    """Raise Interrupted once, before the n-th line that the package runs within the block.
+
+    Finer than signals are, whose handlers run between some bytecodes only.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __enter__(self) -> InterruptAt:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, frame: Any, event: str, argument: object) -> Any:
+        if not self.left or not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        if event == "line":
+            self.left -= 1
+            if not self.left:
+                raise Interrupted
+        return self._trace
+
+
+def in_its_own_thread(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test that uses InterruptAt where it can leave nothing behind.
+
+    CPython forgets to drop the exception being handled where a trace function raises
+    in some last steps of `except`; what is raised later has it as its context.
+    """
+
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(test, *args, **kwargs).result()
+
+    return run
+
+
+def numbers(last: int, chunked: bool) -> Callable[[Request], Steps]:
+    """Return a script that sends events with IDs from the one asked for up to `last`."""
+
+    def script(request: Request) -> Steps:
+        first = int(request.last_event_id or 0) + 1
+        if first > last:
+            return [head(204)]
+        events = [b"id: %d\ndata: %d\n\n" % (number, number) for number in range(first, last + 1)]
+        if chunked:
+            # Two in one chunk, then each cut in its middle.
+            body = b"".join(events[2:])
+            return [
+                head(200, CHUNKED) + chunk(b"".join(events[:2])),
+                *(chunk(body[pos : pos + 9]) for pos in range(0, len(body), 9)),
+                LAST_CHUNK,
+            ]
+        return [head() + b"".join(events[:2]), *events[2:]]
+
+    return script
+
+
+def consume(events: Any) -> list[int]:
+    """Return the numbers of all events, going on after an interruption."""
+    seen: list[int] = []
+    while True:
+        try:
+            event = next(events, None)
+        except Interrupted:
+            continue
+        if event is None:
+            return seen
+        for one in event if isinstance(event, list) else [event]:
+            assert one.id == one.data, "two events in one"
+            seen.append(int(one.data))
+
+
+# A socket that an exception met as it was made is closed when it is collected.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+@pytest.mark.parametrize("chunked", [False, True])
+@in_its_own_thread
+def test_a_source_interrupted_before_any_line_loses_no_event_and_doubles_none(
+    chunked: bool, tls: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "ssewire")
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    with Server([numbers(5, chunked)], tls=tls) as server:
+        # Every line of a run would take long; the steps of different cases meet others.
+        for number in range(1, 20000, 5 if tls is None else 23):
+            source = EventSource(server.url, reconnect=AT_ONCE, proxy=None, **options)
+            with source, InterruptAt(number) as interrupt:
+                seen = consume(source)
+            assert seen == [1, 2, 3, 4, 5], number
+            if interrupt.left:
+                break
+        assert interrupt.left, "the range does not reach the end"
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("chunked", [False, True])
+@in_its_own_thread
+def test_a_stream_interrupted_before_any_line_of_a_read_is_whole_or_ends_with_connection_lost(
+    chunked: bool, batched: bool
+) -> None:
+    whole = 0
+    with Server([numbers(5, chunked)]) as server:
+        for number in range(1, 20000, 3):
+            seen: list[int] = []
+            stream = open_stream(server.url, proxy=None)
+            events = _Noting(stream.batches() if batched else stream, seen)
+            with stream, InterruptAt(number) as interrupt:
+                try:
+                    consume(events)
+                except ConnectionLost:
+                    assert seen == [1, 2, 3, 4, 5][: len(seen)], number
+                else:
+                    assert seen == [1, 2, 3, 4, 5], number
+                    whole += 1
+            if interrupt.left:
+                break
+        assert interrupt.left, "the range does not reach the end"
+    assert whole
+
+
+class _Noting:
+    """Pass events on, and note their numbers for when the end is an error."""
+
+    def __init__(self, stream: Any, seen: list[int]) -> None:
+        self._stream = stream
+        self._seen = seen
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        item = next(self._stream)
+        batch = item if isinstance(item, list) else [item]
+        self._seen += [int(event.data) for event in batch]
+        return item
+
+
+# --- signals
+
+
+needs_timers = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[..., None]]:
+    """Give a function that has a handler called after some seconds, and again every so many."""
+    old = signal.getsignal(signal.SIGALRM)
+
+    def start(
+        seconds: float, again: float = 0.0, handler: Callable[[], object] | None = None
+    ) -> None:
+        def handle(*_: object) -> None:
+            if handler is None:
+                raise Interrupted
+            handler()
+
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, seconds, again)
+
+    yield start
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, old)
+
+
+@needs_timers
+@pytest.mark.parametrize("kind", ["stream", "source"])
+def test_an_interrupted_wait_over_tls_goes_on_with_the_same_connection(
+    kind: str, alarm: Callable[..., None]
+) -> None:
+    go = threading.Event()
+
+    def script(request: Request) -> Iterator[bytes]:
+        yield head(200, CHUNKED)
+        yield chunk(b"data: a\n\n")
+        go.wait(5)
+        yield chunk(b"data: b\n\n") + LAST_CHUNK
+
+    with Server([script, [head(204)]], tls="127.0.0.1") as server:
+        open_it: Any = open_stream if kind == "stream" else EventSource
+        with open_it(server.url, tls=trusting_context(), proxy=None) as stream:
+            assert next(stream).data == "a"
+            alarm(0.05)
+            with pytest.raises(Interrupted):
+                next(stream)
+            go.set()
+            assert next(stream).data == "b"
+        assert server.connections == 1
+
+
+@needs_timers
+def test_a_handler_that_closes_while_the_socket_is_being_wrapped_ends_the_source(
+    alarm: Callable[..., None],
+) -> None:
+    class Context(ssl.SSLContext):
+        def wrap_socket(self, *args: Any, **options: Any) -> Any:
+            signal.raise_signal(signal.SIGALRM)
+            return super().wrap_socket(*args, **options)
+
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    with Server([[head(), "hold"]], tls="127.0.0.1") as server:
+        source = EventSource(server.url, tls=context, proxy=None)
+        alarm(3600, handler=source.close)
+        thread = threading.Timer(5, _fail_loudly)
+        thread.start()
+        assert list(source) == []
+        thread.cancel()
+        assert source.state == "closed"
+
+
+def _fail_loudly() -> None:
+    raise AssertionError("the source hangs")
+
+
+@needs_timers
+@pytest.mark.parametrize("kind", ["stream", "source"])
+def test_a_handler_that_closes_ends_a_blocked_iteration(
+    kind: str, alarm: Callable[..., None]
+) -> None:
+    open_it: Any = open_stream if kind == "stream" else EventSource
+    with Server([[head(), b"data: a\n\n", "hold"]]) as server:
+        stream = open_it(server.url, proxy=None)
+        alarm(0.05, handler=stream.close)
+        assert [event.data for event in stream] == ["a"]
+        assert server.wait_closed()
+
+
+@needs_timers
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+@pytest.mark.parametrize("kind", ["stream", "source"])
+def test_what_a_handler_raises_after_it_closed_comes_out(
+    kind: str, tls: str | None, alarm: Callable[..., None]
+) -> None:
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    open_it: Any = open_stream if kind == "stream" else EventSource
+
+    def close_and_raise() -> None:
+        stream.close()
+        raise Interrupted
+
+    with Server([[head(), b"data: a\n\n", "hold"]], tls=tls) as server:
+        stream = open_it(server.url, proxy=None, **options)
+        assert next(stream).data == "a"
+        alarm(0.05, handler=close_and_raise)
+        with pytest.raises(Interrupted):
+            next(stream)
+        assert list(stream) == []
+        assert server.wait_closed()
+
+
+@needs_timers
+def test_a_post_interrupted_while_it_waits_for_the_head_is_not_sent_again(
+    alarm: Callable[..., None],
+) -> None:
+    with Server([["hold"]]) as server:
+        with EventSource(server.url, method="POST", body=b"buy", proxy=None) as source:
+            alarm(0.1)
+            with pytest.raises(Interrupted):
+                next(source)
+            assert list(source) == []
+            assert source.state == "closed"
+        assert server.connections == 1
+
+
+@needs_timers
+def test_a_delay_longer_than_the_time_between_two_interruptions_is_waited_for_once(
+    alarm: Callable[..., None],
+) -> None:
+    policy = ReconnectPolicy(initial_delay=0.3, jitter=0)
+    with Server([[head(), b"data: a\n\n"]]) as server:
+        with EventSource(server.url, reconnect=policy, proxy=None) as source:
+            assert next(source).data == "a"
+            alarm(0.05, 0.05)
+            interruptions = 0
+            give_up = time.monotonic() + 5
+            while server.connections < 2 and time.monotonic() < give_up:
+                try:
+                    next(source)
+                except Interrupted:
+                    interruptions += 1
+        assert server.connections >= 2
+        assert interruptions >= 2

@@ -1,0 +1,1 @@
+"""Tests of HTTP without I/O: no socket is opened here."""

@@ -1,0 +1,1 @@
+"""Helpers of the tests in more than one room: none knows which room asks."""

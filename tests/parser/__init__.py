@@ -1,0 +1,1 @@
+"""Tests of the format: the parsers, the corpus, encoding, streams of events."""

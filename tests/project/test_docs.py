@@ -1,0 +1,110 @@
+"""Every program in README, docs and examples runs as it stands there and prints what it says.
+
+A program under `<!-- served: RECORDING... OPTION=VALUE... -->` finds the replay
+server at ANTHROPIC_BASE_URL, with those recordings of examples/recordings in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import ssewire
+from tests.kit import nodejs
+from tests.kit.serving import served
+
+ROOT = Path(__file__).resolve().parents[2]
+# Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
+PAGES = ["README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"]
+PROGRAM = re.compile(
+    r"(?:^<!-- served: (?P<served>[^\n]*) -->\n)?^```(?P<language>python|sh|js)\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+# `print(...)  # what it prints`, or in JavaScript `console.log(...); // what it prints`.
+EXPECTED = re.compile(
+    r"(?:print|console\.log)\(.*\);? +(?:#|//) ([^\n]+?)(?: \(.*\))?$", re.MULTILINE
+)
+
+
+class Program(NamedTuple):
+    name: str
+    language: str
+    text: str
+    # Arguments of `served`; None where no server is wanted.
+    served: str | None
+
+
+def programs() -> list[Program]:
+    found: list[Program] = []
+    for page in PAGES:
+        path = ROOT / page
+        if not path.exists():
+            continue
+        for match in PROGRAM.finditer(path.read_text("utf-8")):
+            number = 1 + sum(program.name.startswith(f"{page} ") for program in found)
+            found.append(
+                Program(f"{page} {number}", match["language"], match["text"], match["served"])
+            )
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        text = path.read_text("utf-8")
+        header = re.search(r"^# served: ([^\n]*)$", text, re.MULTILINE)
+        found.append(
+            Program(f"examples/{path.name}", "python", text, header[1] if header else None)
+        )
+    return found
+
+
+def expected_output(program: str) -> list[str]:
+    """What the comments after print calls say that it prints, in order."""
+    return [line for line in EXPECTED.findall(program) if not line.startswith(("nothing", "ends"))]
+
+
+def output(program: Program, tmp_path: Path) -> str:
+    """Run a program in a process of its own and return what it wrote to stdout."""
+    # The ssewire of the tests, wherever the program is started.
+    package = os.pathsep.join([str(Path(ssewire.__file__).resolve().parents[1]), *sys.path])
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": package}
+    # `python` is the one of the tests.
+    environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
+    with served(program.served, environment) as environment:
+        if program.language == "js":
+            return nodejs.output(program.text, environment)
+        if program.language == "sh":
+            command = ["bash", "-e", "-o", "pipefail", "-c", program.text]
+        else:
+            command = [sys.executable, "-W", "error::ResourceWarning", "-c", program.text]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8",
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "ResourceWarning" not in done.stderr
+    return done.stdout
+
+
+def test_the_pages_have_programs() -> None:
+    names = [program.name for program in programs()]
+    assert sum(name.startswith("README.md") for name in names) >= 12
+    assert sum(name.startswith("examples/") for name in names) >= 5
+
+
+@pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
+def test_a_program_of_the_documentation_runs_and_prints_what_it_says(
+    program: Program, tmp_path: Path
+) -> None:
+    if "match " in program.text and sys.version_info < (3, 10):
+        pytest.skip("the match statement came with Python 3.10")
+    if program.language == "sh" and shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    printed = output(program, tmp_path)
+    if program.served is not None:
+        assert printed.strip()
+    for line in expected_output(program.text):
+        assert line in printed

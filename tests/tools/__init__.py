@@ -1,0 +1,1 @@
+"""Tests of the command line, the replay server, serving, and the example relay."""
