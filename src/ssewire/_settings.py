@@ -1,6 +1,6 @@
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
-May import: _checks, errors, _request.
+May import: _checks, errors, _http.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import urllib.request
 from functools import lru_cache
 
 from ._checks import wrong_type
-from ._request import HTTPRequest, Redirects, choose_proxy
+from ._http.proxy import choose_proxy
+from ._http.redirects import Redirects
+from ._http.request import HTTPRequest
 from .errors import TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._request import Proxy
+    from ._http.proxy import Proxy
 
 log = logging.getLogger("ssewire")
 

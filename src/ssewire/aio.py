@@ -6,8 +6,8 @@ a task wakes up only for whole events. A consumer that stops reading stops the
 socket. Cancelling a task that opens or waits closes its socket. Objects
 belong to the loop they were opened in; from other threads use
 `loop.call_soon_threadsafe(stream.close)`.
-May import: errors, _checks, _closing, _headers, _limits, event, parser, _request,
-_settings, _http1, reconnect.
+May import: errors, _checks, _closing, _headers, _limits, event, parser, _http, _settings,
+reconnect.
 """
 
 from __future__ import annotations
@@ -26,24 +26,17 @@ from collections.abc import Awaitable
 from itertools import zip_longest
 from typing import Callable, Generic, TypeVar
 
-from . import _http1
 from ._checks import wrong_type
 from ._closing import AsyncCloseable
 from ._headers import Headers
+from ._http.content import INFLATE_STEP, make_inflater
+from ._http.heads import connect_head, request_head
+from ._http.reader import ResponseReader
+from ._http.redirects import MAX_REDIRECTS, Redirects
+from ._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream, parse_retry_after
+from ._http.request import HTTPRequest
+from ._http.timeouts import Deadlines, Timeouts
 from ._limits import MAX_EVENT_SIZE
-from ._request import (
-    ERROR_BODY,
-    ERROR_BODY_PATIENCE,
-    INFLATE_STEP,
-    MAX_REDIRECTS,
-    Deadlines,
-    HTTPRequest,
-    Redirects,
-    Timeouts,
-    is_event_stream,
-    make_inflater,
-    parse_retry_after,
-)
 from ._settings import (
     POOL_IDLE,
     POOL_SIZE,
@@ -86,7 +79,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._headers import HeaderSource
-    from ._request import Body, Proxy, ResponseHead
+    from ._http.heads import ResponseHead
+    from ._http.proxy import Proxy
+    from ._http.request import Body
     from .event import Item
 
     _KeptByLoop = MutableMapping[asyncio.AbstractEventLoop, dict[Hashable, list["_Kept"]]]
@@ -943,13 +938,13 @@ class _Connection(asyncio.BufferedProtocol):
         self,
         loop: asyncio.AbstractEventLoop,
         deadlines: Deadlines,
-        reader: _http1.ResponseReader,
+        reader: ResponseReader,
         tunnel: bool,
     ) -> None:
         self._loop = loop
         self.deadlines: Deadlines = deadlines
         # There from the start: an answer may come before the question is asked.
-        self.reader: _http1.ResponseReader = reader
+        self.reader: ResponseReader = reader
         self.received: list[Any] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
@@ -1118,7 +1113,7 @@ class _Connection(asyncio.BufferedProtocol):
             raise ConnectFailed(address, reason(exc)) from exc
 
     async def start_tls(
-        self, context: ssl.SSLContext, host: str, address: str, reader: _http1.ResponseReader
+        self, context: ssl.SSLContext, host: str, address: str, reader: ResponseReader
     ) -> None:
         """Put TLS on the connection, and have `reader` read what comes over it."""
         assert self._transport is not None
@@ -1161,7 +1156,7 @@ class _Connection(asyncio.BufferedProtocol):
     async def open_tunnel(self, current: HTTPRequest, proxy: Proxy) -> None:
         """Have the proxy connect to the request's server."""
         try:
-            head = await self.ask(_http1.connect_head(current, proxy))
+            head = await self.ask(connect_head(current, proxy))
         except (ConnectionLost, HTTPFormatError) as exc:
             raise ConnectFailed(proxy.address, str(exc)) from exc
         if not 200 <= head.status < 300:
@@ -1635,7 +1630,7 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
     transport = None if pool is None else await pool.soon(loop, key)
     secure = parts.scheme == "https"
     if transport is not None:
-        connection = _Connection(loop, deadlines, _http1.ResponseReader(current.method), False)
+        connection = _Connection(loop, deadlines, ResponseReader(current.method), False)
         connection.reuse(transport)
         try:
             return await _answer(connection, current, None if secure else proxy, pool, key)
@@ -1645,9 +1640,9 @@ async def _exchange(current: HTTPRequest, settings: Settings, deadlines: Deadlin
         # The server had closed it while it was idle, or just then (RFC 9112, 9.3.1). Once
         # only: another one that was kept may be no better.
         deadlines.start_connect(loop.time())
-    reader = first_reader = _http1.ResponseReader(current.method)
+    reader = first_reader = ResponseReader(current.method)
     if secure:
-        first_reader = _http1.ResponseReader("CONNECT", tunnel=True)
+        first_reader = ResponseReader("CONNECT", tunnel=True)
         if proxy is None:
             first_reader.error = HTTPFormatError("bytes before the TLS handshake")
     connection = _Connection(loop, deadlines, first_reader, secure and proxy is not None)
@@ -1680,10 +1675,10 @@ async def _answer(
     loop = asyncio.get_running_loop()
     try:
         connection.deadlines.start_head(loop.time())
-        request_head = _http1.request_head(current, proxy, keep_alive=pool is not None)
+        asked = request_head(current, proxy, keep_alive=pool is not None)
         if pool is not None:
             connection.keep_for(pool, key)
-        head = await connection.ask(request_head + (current.body or b""))
+        head = await connection.ask(asked + (current.body or b""))
         connection.begin_body(current.timeouts)
         body = _Body(connection, head.headers)
         response = HTTPResponse(head.status, head.headers, body, url=current.url, close=body.close)

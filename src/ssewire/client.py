@@ -5,8 +5,8 @@ socket is closed only by the thread that uses it, or while none does: the
 others shut it down, which wakes the reader. All waiting stands under the
 deadlines of `Timeouts`. Framing, checks and the rules of reconnection are
 sans-I/O and shared with `ssewire.aio`.
-May import: errors, _checks, _closing, _headers, _limits, event, parser, _request,
-_settings, _http1, reconnect.
+May import: errors, _checks, _closing, _headers, _limits, event, parser, _http, _settings,
+reconnect.
 """
 
 from __future__ import annotations
@@ -22,22 +22,17 @@ import time
 from threading import get_ident
 from typing import Callable
 
-from . import _http1
 from ._checks import wrong_type
 from ._closing import Closeable
 from ._headers import Headers
+from ._http.content import make_inflater
+from ._http.heads import connect_head, request_head
+from ._http.reader import ResponseReader
+from ._http.redirects import MAX_REDIRECTS, Redirects
+from ._http.refusal import ERROR_BODY, is_event_stream, parse_retry_after
+from ._http.request import HTTPRequest
+from ._http.timeouts import Deadlines, Timeouts
 from ._limits import MAX_EVENT_SIZE
-from ._request import (
-    ERROR_BODY,
-    MAX_REDIRECTS,
-    Deadlines,
-    HTTPRequest,
-    Redirects,
-    Timeouts,
-    is_event_stream,
-    make_inflater,
-    parse_retry_after,
-)
 from ._settings import (
     POOL_IDLE,
     POOL_SIZE,
@@ -72,7 +67,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._headers import HeaderSource
-    from ._request import Body, Proxy
+    from ._http.proxy import Proxy
+    from ._http.request import Body
     from .event import Item
 
 __all__ = [
@@ -972,8 +968,8 @@ class _Wire:
 
     def open_tunnel(self, current: HTTPRequest, proxy: Proxy) -> None:
         """Have the proxy connect to the request's server."""
-        self.send(_http1.connect_head(current, proxy))
-        reader = _http1.ResponseReader("CONNECT", tunnel=True)
+        self.send(connect_head(current, proxy))
+        reader = ResponseReader("CONNECT", tunnel=True)
         while reader.head is None and reader.error is None:
             data = self.receive()
             if data:
@@ -993,7 +989,7 @@ class _Wire:
         if reader.leftover:
             raise HTTPFormatError("the proxy sent bytes before the tunnel was used")
 
-    def end(self, reader: _http1.ResponseReader) -> None:
+    def end(self, reader: ResponseReader) -> None:
         """End the exchange: leave the connection to the pool, or close it."""
         if self._pool is not None and self.key is not None:
             current = self.handle.release()
@@ -1001,7 +997,7 @@ class _Wire:
                 self._pool.give(self.key, current, reader)
         self.handle.drop()
 
-    def send(self, request: bytes, reader: _http1.ResponseReader | None = None) -> list[bytes]:
+    def send(self, request: bytes, reader: ResponseReader | None = None) -> list[bytes]:
         """Send all of it, or until the reader has an answer; return what it has of the body.
 
         Looks for an answer only where sending has to wait.
@@ -1070,7 +1066,7 @@ def _is_ours(exc: BaseException) -> bool:
 class _Body:
     """The decoded bytes of a response, one piece per read."""
 
-    def __init__(self, wire: _Wire, reader: _http1.ResponseReader, first: list[bytes]) -> None:
+    def __init__(self, wire: _Wire, reader: ResponseReader, first: list[bytes]) -> None:
         assert reader.head is not None
         self._wire = wire
         self._reader = reader
@@ -1233,7 +1229,7 @@ def _exchange(current: HTTPRequest, settings: Settings, wire: _Wire) -> HTTPResp
     kept = None if pool is None else pool.take(key)
     if kept is not None:
         wire.handle.adopt(kept)
-        reader = _http1.ResponseReader(current.method)
+        reader = ResponseReader(current.method)
         try:
             return _answer(current, None if secure else proxy, wire, reader, key)
         except ConnectionLost:
@@ -1255,19 +1251,19 @@ def _exchange(current: HTTPRequest, settings: Settings, wire: _Wire) -> HTTPResp
         # Certificates know no dot at the end of a name (RFC 6066, 3).
         wire.start_tls(settings.tls_context(), parts.host.rstrip("."), parts.address)
         proxy = None
-    return _answer(current, proxy, wire, _http1.ResponseReader(current.method), key)
+    return _answer(current, proxy, wire, ResponseReader(current.method), key)
 
 
 def _answer(
     current: HTTPRequest,
     proxy: Proxy | None,
     wire: _Wire,
-    reader: _http1.ResponseReader,
+    reader: ResponseReader,
     key: Hashable,
 ) -> HTTPResponse:
     """Send a request on a connection that is made, and return what is answered."""
     wire.deadlines.start_head(time.monotonic())
-    head = _http1.request_head(current, proxy, keep_alive=wire.pooled)
+    head = request_head(current, proxy, keep_alive=wire.pooled)
     lost: ConnectionLost | None = None
     pieces: list[bytes] = []
     try:
@@ -1336,7 +1332,7 @@ class Pool:
                 return idle.socket
             idle.socket.close()
 
-    def give(self, key: Hashable, new: socket.socket, reader: _http1.ResponseReader) -> None:
+    def give(self, key: Hashable, new: socket.socket, reader: ResponseReader) -> None:
         """Keep a connection, or close it if it cannot be used or there are enough.
 
         The rest of its response may still come: that is looked at by `take`.
@@ -1388,7 +1384,7 @@ class _Kept:
 
     __slots__ = ("reader", "socket", "until")
 
-    def __init__(self, kept: socket.socket, reader: _http1.ResponseReader) -> None:
+    def __init__(self, kept: socket.socket, reader: ResponseReader) -> None:
         self.socket = kept
         self.reader = reader
         self.until: float = time.monotonic() + POOL_IDLE

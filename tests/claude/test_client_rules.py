@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ssewire._headers import Headers
-from ssewire._request import HTTPRequest, Timeouts
+from ssewire._http.request import HTTPRequest
+from ssewire._http.timeouts import Timeouts
 from ssewire.claude import (
     AuthenticationError,
     BillingError,

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 from ssewire import aio
-from ssewire._request import HTTPRequest, Timeouts
+from ssewire._http.request import HTTPRequest
+from ssewire._http.timeouts import Timeouts
 from ssewire._settings import POOL_SIZE, Settings
 from ssewire.errors import ConnectionLost
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context

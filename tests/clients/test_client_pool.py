@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ssewire import client as blocking
-from ssewire._request import HTTPRequest, Timeouts
+from ssewire._http.request import HTTPRequest
+from ssewire._http.timeouts import Timeouts
 from ssewire._settings import POOL_SIZE, Settings
 from ssewire.errors import ConnectionLost, HTTPFormatError, StreamTimeout
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context

@@ -17,21 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssewire._headers import Headers
-from ssewire._request import (
-    INFLATE_STEP,
-    Deadlines,
-    HTTPRequest,
-    Inflater,
-    Proxy,
-    Redirects,
-    Timeouts,
-    choose_proxy,
-    is_event_stream,
-    make_inflater,
-    parse_proxy,
-    parse_retry_after,
-    parse_url,
-)
+from ssewire._http.content import INFLATE_STEP, Inflater, make_inflater
+from ssewire._http.proxy import Proxy, choose_proxy, parse_proxy
+from ssewire._http.redirects import Redirects
+from ssewire._http.refusal import is_event_stream, parse_retry_after
+from ssewire._http.request import HTTPRequest
+from ssewire._http.timeouts import Deadlines, Timeouts
+from ssewire._http.url import parse_url
 from ssewire.errors import ContentDecodingError, RedirectError
 
 # --- URLs

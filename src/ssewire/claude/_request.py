@@ -2,7 +2,7 @@
 
 All that makes no sense is refused here, before anything is connected to, and
 no text that leaves this module holds a key. The environment is passed in.
-May import: ipaddress, json, math, warnings, urllib.parse, ssewire._headers, ssewire._request,
+May import: ipaddress, json, math, warnings, urllib.parse, ssewire._headers, ssewire._http,
 ssewire.errors, claude.errors, claude.message.
 """
 
@@ -18,7 +18,9 @@ from urllib.parse import urlencode, urlsplit
 
 from .._checks import wrong_type
 from .._headers import Headers
-from .._request import HTTPRequest, Timeouts, parse_url
+from .._http.request import HTTPRequest
+from .._http.timeouts import Timeouts
+from .._http.url import parse_url
 from .errors import ConfigurationError
 from .message import Block, Message, Record
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeAlias
 
-    from .._request import URL
+    from .._http.url import URL
 
     # What `messages` may hold.
     MessageParam: TypeAlias = Union[Mapping[str, Any], Message]

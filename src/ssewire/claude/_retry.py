@@ -2,7 +2,7 @@
 
 Sans-I/O, shared by both clients: time and chance are passed in. Retries end
 where a message has begun, which the caller knows. The rules are those of the
-official SDKs. May import: json, logging, ssewire._headers, ssewire._request,
+official SDKs. May import: json, logging, ssewire._headers, ssewire._http,
 ssewire.errors, claude.errors.
 """
 
@@ -12,7 +12,9 @@ import json
 import logging
 
 from .._checks import check_count, check_seconds, excerpt
-from .._request import HTTPRequest, Timeouts, parse_retry_after
+from .._http.refusal import parse_retry_after
+from .._http.request import HTTPRequest
+from .._http.timeouts import Timeouts
 from ..errors import StreamTimeout, TransportError
 from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from .._http.redirects import MAX_REDIRECTS
+from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
-from .._request import MAX_REDIRECTS, HTTPRequest
 from .._settings import Settings, plain_callable
 from ..client import Pool, _Body, _ClosedByOther, _Handle, _request
 from ..errors import SSEWireError, StateError
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._headers import Headers
-    from .._request import Timeouts
+    from .._http.timeouts import Timeouts
     from ..client import HTTPResponse, Transport
     from ._request import MessageParam
     from .message import Message

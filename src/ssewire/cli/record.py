@@ -23,7 +23,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from .._request import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream
+from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream
 from ..client import request
 from ..errors import ContentTypeError, SSEWireError, StatusError
 from ._output import CommandError, Interrupts, file_errors, refuse_special

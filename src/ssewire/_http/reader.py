@@ -1,10 +1,7 @@
-"""HTTP/1.1 on the wire, without I/O: request heads out, response heads and bodies in.
+"""One response read off the wire, without I/O: bytes in, the pieces of its body out.
 
-`ResponseReader` takes the bytes of one connection in any pieces. What can be
-read in two ways (folded lines, lengths that differ, a length together with
-chunks) is refused, because two readers that disagree about where a body ends
-can be played against each other. Every byte is looked at a bounded number of
-times. May import: errors, _headers, _request.
+`ResponseReader` takes the bytes of one connection in any pieces. Every byte
+is looked at a bounded number of times. May import: _checks, errors, heads.
 """
 
 from __future__ import annotations
@@ -12,119 +9,26 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ._checks import not_bytes
-from ._headers import Headers
-from ._request import ResponseHead
-from .errors import ConnectionLost, HTTPFormatError, TransportError
+from .._checks import not_bytes
+from ..errors import ConnectionLost, HTTPFormatError, TransportError
+from .heads import BLANKS, MAX_HEAD, MAX_HEADERS, body_framing, parse_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal, Union
-
     from typing_extensions import Buffer
 
-    from ._request import HTTPRequest, Proxy
-
-    # How a body's end is known; a number is its Content-Length.
-    Framing = Union[int, Literal["none", "chunked", "close"]]
-
-# Status line, header fields and interim responses together; also a body's
-# trailers. Servers send up to 16 KiB, large cookies included.
-MAX_HEAD = 64 * 1024
-
-# As many header fields as http.client takes, so that both clients refuse the same.
-MAX_HEADERS = 100
+    from .heads import Framing, ResponseHead
 
 # A chunk's size line with its extensions, which nobody uses for anything long.
 MAX_CHUNK_LINE = 4096
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([0-9]{3})(?: ([^\r\n\0]*))?")
-_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?")
+
 _LF = 10
-# What may stand around a value; str.strip() alone takes much else.
-_BLANKS = " \t"
 
 # Size lines up to this length, line end included, take the short way: eight digits
 # and no extension to speak of.
 _USUAL_SIZE_LINE = 10
-
-
-def request_head(
-    request: HTTPRequest, proxy: Proxy | None = None, *, keep_alive: bool = False
-) -> bytes:
-    """Return the head of a request; through a proxy (without CONNECT) if one is given.
-
-    Args:
-        keep_alive: do not ask the server to close the connection after the response.
-    """
-    fields = request.wire_headers()
-    parts = request.parts
-    target = parts.target
-    if proxy is None:
-        # Within a tunnel too: what is for the proxy is not for the server.
-        fields = [field for field in fields if field[0].lower() != b"proxy-authorization"]
-    else:
-        target = f"http://{parts.authority}{target}"
-        fields += _authorization(fields, proxy)
-    if not keep_alive and "connection" not in request.headers:
-        # One request per connection, so no server need keep it for another.
-        fields.append((b"Connection", b"close"))
-    return _head(f"{request.method} {target} HTTP/1.1", fields)
-
-
-def connect_head(request: HTTPRequest, proxy: Proxy) -> bytes:
-    """Return the head that asks a proxy for a tunnel to the request's server."""
-    address = request.parts.address
-    fields = [(b"Host", address.encode("ascii"))]
-    given = request.wire_headers()
-    fields += [field for field in given if field[0].lower() == b"proxy-authorization"]
-    fields += _authorization(given, proxy)
-    return _head(f"CONNECT {address} HTTP/1.1", fields)
-
-
-def _authorization(fields: list[tuple[bytes, bytes]], proxy: Proxy) -> list[tuple[bytes, bytes]]:
-    """Return the field with the credentials of a proxy's URL, unless the caller gave others."""
-    if proxy.authorization is None or any(
-        name.lower() == b"proxy-authorization" for name, _ in fields
-    ):
-        return []
-    return [(b"Proxy-Authorization", proxy.authorization.encode("ascii"))]
-
-
-def _head(first_line: str, fields: list[tuple[bytes, bytes]]) -> bytes:
-    lines = [first_line.encode("ascii")]
-    lines += [name + b": " + value for name, value in fields]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
-
-
-def body_framing(method: str, status: int, headers: Headers) -> Framing:
-    """Return how the end of a response's body is known.
-
-    Raises:
-        HTTPFormatError: it could be read in more than one way, or in none.
-    """
-    codings = headers.get_all("Transfer-Encoding")
-    lengths = headers.get_all("Content-Length")
-    if codings:
-        if lengths:
-            raise HTTPFormatError("both Content-Length and Transfer-Encoding")
-        if [coding.strip(_BLANKS).lower() for coding in codings] != ["chunked"]:
-            raise HTTPFormatError("a Transfer-Encoding other than chunked")
-    length: int | None = None
-    if lengths:
-        values = {value.strip(_BLANKS) for field in lengths for value in field.split(",")}
-        digits = values.pop()
-        # Nineteen digits hold any file; int() takes signs and underscores too.
-        if values or not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
-            raise HTTPFormatError("a Content-Length that is not one number")
-        length = int(digits)
-    if method == "HEAD" or status in (204, 304) or status < 200:
-        return "none"
-    if codings:
-        return "chunked"
-    return "close" if length is None else length
-
 
 # Shared by all readers that have their head; nobody adds to it.
 _NO_LINES: list[bytes] = []
@@ -195,7 +99,7 @@ class ResponseReader:
             # Somebody on the way speaks HTTP/1.0 and may not have understood (RFC 9112, 6.1).
             return False
         options = ",".join(self.head.headers.get_all("Connection")).lower()
-        tokens = [token.strip(_BLANKS) for token in options.split(",")]
+        tokens = [token.strip(BLANKS) for token in options.split(",")]
         return "close" not in tokens and (self.head.version >= 11 or "keep-alive" in tokens)
 
     @property
@@ -394,47 +298,3 @@ def _usual_size(line: bytes) -> int:
     """Return the size that a chunk's size line gives; 0 if that is none, or needs a closer look."""
     match = _CHUNK_SIZE.fullmatch(line)
     return 0 if match is None else int(match[1], 16)
-
-
-# Names of header fields are few, and so are the values that say nothing of their own: not
-# each open stream need hold them (benchmarks/claude_clients.py). Longer names are not usual.
-_USUAL_NAME = 40
-_USUAL_VALUES = {
-    value.encode(): value
-    for value in (
-        *("text/event-stream", "text/event-stream; charset=utf-8", "no-cache", "chunked"),
-        *("keep-alive", "close", "OK"),
-    )
-}
-
-
-@lru_cache(256)
-def _usual_name(name: bytes) -> str:
-    return name.decode("ascii")
-
-
-def parse_head(lines: list[bytes]) -> ResponseHead:
-    """Return the head that consists of these lines, given without their ends.
-
-    Raises:
-        HTTPFormatError: it is not one of an HTTP/1 response, or has folded fields.
-    """
-    match = _STATUS_LINE.fullmatch(lines[0]) if lines else None
-    if match is None or match[2] < b"100":
-        raise HTTPFormatError("the response does not begin with an HTTP/1 status line")
-    fields: list[tuple[str, str]] = []
-    for line in lines[1:]:
-        field = _FIELD.fullmatch(line)
-        if field is None:
-            folded = line[:1] in (b" ", b"\t")
-            raise HTTPFormatError("a folded header field" if folded else "a malformed header field")
-        # Latin-1, as http.client reads it: it keeps every byte.
-        raw = field[2].rstrip(b" \t")
-        value = _USUAL_VALUES.get(raw) or raw.decode("latin-1")
-        name = field[1]
-        fields.append(
-            (_usual_name(name) if len(name) <= _USUAL_NAME else name.decode("ascii"), value)
-        )
-    raw = match[3] or b""
-    reason = _USUAL_VALUES.get(raw) or raw.decode("latin-1")
-    return ResponseHead(int(match[2]), reason, 11 if match[1] != b"0" else 10, Headers(fields))

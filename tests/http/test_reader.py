@@ -11,16 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssewire._http1 import (
-    MAX_CHUNK_LINE,
-    MAX_HEAD,
-    MAX_HEADERS,
-    ResponseReader,
-    body_framing,
-    connect_head,
-    request_head,
-)
-from ssewire._request import Headers, HTTPRequest, Proxy, parse_proxy
+from ssewire._headers import Headers
+from ssewire._http.heads import MAX_HEAD, MAX_HEADERS, body_framing, connect_head, request_head
+from ssewire._http.proxy import Proxy, parse_proxy
+from ssewire._http.reader import MAX_CHUNK_LINE, ResponseReader
+from ssewire._http.request import HTTPRequest
 from ssewire.errors import ConnectionLost, HTTPFormatError
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

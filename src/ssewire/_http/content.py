@@ -1,0 +1,121 @@
+"""The content of a body: what undoes its Content-Encoding, in steps of bounded size.
+
+May import: _headers, errors.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from ..errors import ContentDecodingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .._headers import Headers
+
+# Bytes that inflating gives out at a time. A bomb of 1:1000 thus costs no more
+# memory than a plain body; its reader may stop whenever it has enough.
+INFLATE_STEP = 64 * 1024
+
+# Compressed bytes given to zlib at a time: it copies what it has not used at
+# every step, which would be quadratic for a large piece that inflates a lot.
+_DEFLATED_STEP = 16 * 1024
+
+
+def make_inflater(headers: Headers) -> Inflater | None:
+    """Return what undoes the Content-Encoding of a body; None where there is nothing to undo.
+
+    Raises:
+        ContentDecodingError: an encoding other than gzip and deflate.
+    """
+    encoding = ", ".join(headers.get_all("Content-Encoding")).strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    return Inflater(encoding)
+
+
+class Inflater:
+    """Undo gzip or deflate (zlib or raw) of a body that comes in pieces.
+
+    Args:
+        encoding: "gzip", "x-gzip" or "deflate".
+
+    Raises:
+        ContentDecodingError: another encoding.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        if encoding not in ("gzip", "x-gzip", "deflate"):
+            raise ContentDecodingError(encoding, "not supported", False)
+        self._encoding = encoding
+        self._gzip = encoding != "deflate"
+        # The current zlib stream; None before the first byte of one is complete enough to tell.
+        self._stream: Any = None
+        # Bytes that came before it could be told what they begin.
+        self._undecided = b""
+        # A gzip member has ended: another may follow, anything else is ignored as browsers do.
+        self._between = False
+        self._ended = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Generate what `data` inflates to, in pieces of at most 64 KiB.
+
+        Exhaust it before the next `feed`.
+
+        Raises (while iterating):
+            ContentDecodingError: the data is damaged; zlib's error is the cause.
+        """
+        for start in range(0, len(data), _DEFLATED_STEP):
+            rest = data[start : start + _DEFLATED_STEP]
+            full = False
+            # A full piece may mean that zlib still holds output, its input all taken.
+            while (rest or full) and not self._ended:
+                if self._stream is None:
+                    rest = self._begin(rest)
+                    full = False
+                    continue
+                try:
+                    piece = self._stream.decompress(rest, INFLATE_STEP)
+                except zlib.error as exc:
+                    raise ContentDecodingError(self._encoding, "the body is damaged") from exc
+                full = len(piece) == INFLATE_STEP
+                rest = self._stream.unconsumed_tail
+                if self._stream.eof:
+                    rest = self._stream.unused_data
+                    full = False
+                    self._stream = None
+                    self._between = True
+                    self._ended = not self._gzip
+                if piece:
+                    yield piece
+
+    def close(self) -> None:
+        """Note the end of the body.
+
+        Raises:
+            ContentDecodingError: it ends in the middle. A body of no bytes at all is none.
+        """
+        if self._stream is not None or (self._undecided and not self._between):
+            raise ContentDecodingError(self._encoding, "the body is cut short")
+
+    def _begin(self, data: bytes) -> bytes:
+        """Start a zlib stream once its first two bytes are there; return what it is to get."""
+        data = self._undecided + data
+        if len(data) < 2:
+            self._undecided = data
+            return b""
+        self._undecided = b""
+        if self._gzip:
+            if self._between and data[:2] != b"\x1f\x8b":
+                self._ended = True
+                return b""
+            self._stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        else:
+            # RFC 9110 means zlib by "deflate"; some servers send the bare format.
+            is_zlib = data[0] & 15 == 8 and (data[0] * 256 + data[1]) % 31 == 0
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+        self._between = False
+        return data

@@ -1,0 +1,141 @@
+"""A request, checked and complete, before any socket is opened.
+
+Arguments that make no sense raise TypeError or ValueError here. No text holds
+the value of a header: it may be a key. May import: _checks, _headers,
+_version, timeouts, url.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .._checks import excerpt, wrong_type
+from .._headers import Headers
+from .._version import __version__
+from .timeouts import Timeouts
+from .url import URL, parse_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from typing import Union
+
+    from .._headers import HeaderSource
+
+    # The bytes of a request's or response's body.
+    Body = Union[bytes, bytearray, memoryview]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+# Sent unless the caller sends others. The first two are what the standard and
+# the field's contract tests ask for; compression would hold small events back.
+_DEFAULT_HEADERS = (
+    ("Accept", "text/event-stream"),
+    ("Cache-Control", "no-cache"),
+    ("Accept-Encoding", "identity"),
+    ("User-Agent", f"ssewire/{__version__}"),
+)
+
+# What says how long the body is, and over what, is for the client to say.
+_OURS = frozenset(("content-length", "transfer-encoding"))
+
+
+class HTTPRequest:
+    """One request, checked and complete; what a `Transport` is to carry. Immutable by convention.
+
+    `url` is as given, `parts` the same taken apart; `headers` holds the
+    defaults too, but no Host (unless given) and no Content-Length; `body` is bytes or None.
+
+    Raises:
+        TypeError: an argument of the wrong type; a str body.
+        ValueError: a URL, method or header that cannot be sent.
+    """
+
+    __slots__ = ("body", "headers", "method", "parts", "timeouts", "url")
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: HeaderSource | None = None,
+        body: Body | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.parts: URL = parse_url(url)
+        self.url: str = url
+        if not isinstance(method, str):
+            raise wrong_type("method", "a str", method)
+        self.method: str = method.upper()
+        if not _TOKEN.fullmatch(method) or self.method == "CONNECT":
+            raise ValueError(f"not a method that can be sent: {excerpt(method)}")
+        self.headers: Headers = _with_defaults(Headers(headers))
+        if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
+            hint = "; encode it first, as in text.encode()" if isinstance(body, str) else ""
+            raise TypeError(f"body must be bytes or None, not {type(body).__name__}{hint}")
+        self.body: bytes | None = None if body is None else bytes(body)
+        if timeouts is None:
+            timeouts = Timeouts()
+        elif not isinstance(timeouts, Timeouts):
+            raise wrong_type("timeouts", "a Timeouts object", timeouts)
+        self.timeouts: Timeouts = timeouts
+
+    def wire_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the header fields as they go out, Host and Content-Length included."""
+        fields = [] if "Host" in self.headers else [("Host", self.parts.authority)]
+        fields += self.headers.multi_items()
+        if self.body is not None:
+            fields.append(("Content-Length", str(len(self.body))))
+        elif self.method in ("POST", "PUT", "PATCH"):
+            # Without it some servers wait for a body or answer 411.
+            fields.append(("Content-Length", "0"))
+        return [(name.encode("ascii"), _encode_value(value)) for name, value in fields]
+
+    def with_last_event_id(self, last_event_id: str) -> HTTPRequest:
+        """Return this request with that Last-Event-ID, or without one where it is ""."""
+        fields = without(self.headers, ("last-event-id",))
+        if last_event_id:
+            fields.append(("Last-Event-ID", last_event_id))
+        return self._replaced(headers=Headers(fields))
+
+    def _replaced(
+        self, *, url: str | None = None, method: str | None = None, headers: Headers, **body: None
+    ) -> HTTPRequest:
+        return HTTPRequest(
+            self.url if url is None else url,
+            method=self.method if method is None else method,
+            headers=headers,
+            body=body.get("body", self.body),
+            timeouts=self.timeouts,
+        )
+
+    def __repr__(self) -> str:
+        return f"<HTTPRequest {self.method} {self.parts.scheme}://{self.parts.authority}>"
+
+
+def _with_defaults(headers: Headers) -> Headers:
+    for name, value in headers.multi_items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"not a valid header name: {excerpt(name)}")
+        # Never the value in a text: it may be a key.
+        if any(char in value for char in "\r\n\0"):
+            raise ValueError(f"header {name} must not contain CR, LF or NUL")
+        try:
+            _encode_value(value)
+        except UnicodeEncodeError:
+            raise ValueError(f"header {name} is not encodable as UTF-8") from None
+        if name.lower() in _OURS:
+            raise ValueError(f"header {name} is set by the client and cannot be given")
+    missing = [(name, value) for name, value in _DEFAULT_HEADERS if name not in headers]
+    return Headers(missing + headers.multi_items()) if missing else headers
+
+
+def _encode_value(value: str) -> bytes:
+    # The standard's encoding of Last-Event-ID; other bytes that the caller
+    # gave as bytes came in by surrogateescape.
+    return value.encode("utf-8", "surrogateescape")
+
+
+def without(headers: Headers, names: Container[str]) -> list[tuple[str, str]]:
+    """Return the fields but for those of these names, given in lower case."""
+    return [(name, value) for name, value in headers.multi_items() if name.lower() not in names]

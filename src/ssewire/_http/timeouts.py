@@ -1,0 +1,156 @@
+"""How long to wait for what, and when that is over. Clock-free: each call is told the time.
+
+May import: _checks, errors, refusal.
+"""
+
+from __future__ import annotations
+
+from .._checks import check_seconds
+from ..errors import StreamTimeout
+from .refusal import ERROR_BODY_PATIENCE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Timeouts:
+    """How long to wait for what, in seconds; None waits for ever. Immutable.
+
+    Args:
+        connect: name lookup, TCP, TLS and a proxy's CONNECT together.
+        head: until the response head is there.
+        idle: without any byte of the body.
+        stall: without an event; comments do not count.
+        total: the whole exchange, from connecting to the end of the body.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: zero, negative or not finite.
+    """
+
+    __slots__ = ("connect", "head", "idle", "stall", "total")
+
+    connect: float | None
+    head: float | None
+    idle: float | None
+    stall: float | None
+    total: float | None
+
+    def __init__(
+        self,
+        # Three lost SYN packets (1 + 2 + 4 s) still fit. The others depend on
+        # the service: a quiet stream is a good stream.
+        connect: float | None = 10.0,
+        head: float | None = None,
+        idle: float | None = None,
+        stall: float | None = None,
+        total: float | None = None,
+    ) -> None:
+        values = (connect, head, idle, stall, total)
+        for name, value in zip(self.__slots__, values):
+            if value is not None:
+                value = check_seconds(f"timeout {name}", value, expected="a number or None")
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Timeouts is read-only: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"Timeouts is read-only: cannot delete {name!r}")
+
+    def _fields(self) -> tuple[float | None, ...]:
+        return self.connect, self.head, self.idle, self.stall, self.total
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Timeouts):
+            return NotImplemented
+        return self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        return (
+            f"Timeouts(connect={self.connect!r}, head={self.head!r}, idle={self.idle!r}, "
+            f"stall={self.stall!r}, total={self.total!r})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Timeouts, self._fields()
+
+
+class Deadlines:
+    """When which timeout of an exchange runs out. Clock-free: each call is told the time.
+
+    The phases are connect, head and body; a redirect goes back to connect.
+    Idle and stall run only while somebody waits for the peer, so that a
+    consumer that takes its time cannot time out a good stream.
+
+    Args:
+        now: seconds on any clock that only goes forward.
+    """
+
+    __slots__ = ("_timeouts", "idle", "running", "stall")
+
+    def __init__(self, timeouts: Timeouts, now: float) -> None:
+        self._timeouts = timeouts
+        # Kind -> time; only those that are running.
+        self.running: dict[str, float] = {}
+        # Seconds. Public like `running`: a read needs no clock where there are none.
+        self.idle: float | None = timeouts.idle
+        self.stall: float | None = timeouts.stall
+        self._set("total", now)
+        self._set("connect", now)
+
+    def _set(self, kind: str, now: float) -> None:
+        seconds = getattr(self._timeouts, kind)
+        if seconds is not None:
+            self.running[kind] = now + seconds
+
+    def start_connect(self, now: float) -> None:
+        """Begin to connect (again, for a redirect)."""
+        self.running.pop("head", None)
+        self._set("connect", now)
+
+    def start_head(self, now: float) -> None:
+        """Begin to send the request and to wait for the response head."""
+        self.running.pop("connect", None)
+        self._set("head", now)
+
+    def start_body(self) -> None:
+        """Note that the response head is there; only `total` runs until somebody waits."""
+        self.running.pop("head", None)
+
+    def start_idle(self, now: float) -> None:
+        """Begin to wait for bytes, or go on after some came."""
+        if self.idle is not None:
+            self.running["idle"] = now + self.idle
+
+    def start_stall(self, now: float) -> None:
+        """Begin to wait for an event."""
+        if self.stall is not None:
+            self.running["stall"] = now + self.stall
+
+    def start_error_body(self, now: float) -> None:
+        """Begin to read the body of a refused response."""
+        self.running["total"] = min(
+            now + ERROR_BODY_PATIENCE, self.running.get("total", float("inf"))
+        )
+
+    def stop_waiting(self) -> None:
+        """Note that nobody waits: an event is in the consumer's hands."""
+        self.running.pop("idle", None)
+        self.running.pop("stall", None)
+
+    def earliest(self) -> float | None:
+        """Return when the next one runs out; None if none is running."""
+        return min(self.running.values()) if self.running else None
+
+    def expired(self, now: float) -> StreamTimeout | None:
+        """Return the error for the first that has run out by now."""
+        due = [(at, kind) for kind, at in self.running.items() if at <= now]
+        if not due:
+            return None
+        kind = min(due)[1]
+        return StreamTimeout(kind, getattr(self._timeouts, kind) or ERROR_BODY_PATIENCE)
