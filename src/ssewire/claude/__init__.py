@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from ._record import JSONObject
 from .accumulator import Accumulator
+from .blocks import (
+    AdvisorToolResultBlock,
+    BashCodeExecutionToolResultBlock,
+    CodeExecutionToolResultBlock,
+    CompactionBlock,
+    ContainerUploadBlock,
+    ContentBlock,
+    FallbackBlock,
+    MCPToolListingBlock,
+    MCPToolResultBlock,
+    MCPToolUseBlock,
+    RedactedThinkingBlock,
+    ServerToolUseBlock,
+    TextBlock,
+    TextEditorCodeExecutionToolResultBlock,
+    ThinkingBlock,
+    ToolSearchToolResultBlock,
+    ToolUseBlock,
+    UnknownBlock,
+    WebFetchToolResultBlock,
+    WebSearchToolResultBlock,
+)
 from .continuation import continuation
 from .errors import (
     APIError,
@@ -53,31 +76,7 @@ from .events import (
     UnknownDelta,
     UnknownEvent,
 )
-from .message import (
-    AdvisorToolResultBlock,
-    BashCodeExecutionToolResultBlock,
-    CodeExecutionToolResultBlock,
-    CompactionBlock,
-    ContainerUploadBlock,
-    ContentBlock,
-    FallbackBlock,
-    JSONObject,
-    MCPToolListingBlock,
-    MCPToolResultBlock,
-    MCPToolUseBlock,
-    Message,
-    RedactedThinkingBlock,
-    ServerToolUseBlock,
-    TextBlock,
-    TextEditorCodeExecutionToolResultBlock,
-    ThinkingBlock,
-    ToolSearchToolResultBlock,
-    ToolUseBlock,
-    UnknownBlock,
-    Usage,
-    WebFetchToolResultBlock,
-    WebSearchToolResultBlock,
-)
+from .message import Message, Usage
 from .partial_json import PartialJSON
 from .stream import (
     AsyncMessageStream,

@@ -21,8 +21,10 @@ from .._headers import Headers
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from .._http.url import parse_url
+from ._record import Record
+from .blocks import Block
 from .errors import ConfigurationError
-from .message import Block, Message, Record
+from .message import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

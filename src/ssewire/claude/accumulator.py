@@ -16,6 +16,15 @@ from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ._delta import DeltaDecoder
+from ._record import ShapeError, copy_json, want, want_or
+from .blocks import (
+    CompactionBlock,
+    FallbackBlock,
+    TextBlock,
+    ThinkingBlock,
+    UnknownBlock,
+    make_block,
+)
 from .errors import MalformedEvent, OversizedEvent, StreamTruncated, api_error
 from .events import (
     ContentBlockDeltaEvent,
@@ -28,19 +37,7 @@ from .events import (
     PingEvent,
     UnknownEvent,
 )
-from .message import (
-    CompactionBlock,
-    FallbackBlock,
-    Message,
-    ShapeError,
-    TextBlock,
-    ThinkingBlock,
-    UnknownBlock,
-    copy_json,
-    make_block,
-    want,
-    want_or,
-)
+from .message import Message
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -48,9 +45,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from .blocks import ContentBlock
     from .errors import ClaudeError
     from .events import ClaudeEvent
-    from .message import ContentBlock
 
 # White space that may stand before a body that is not a stream; more than
 # this and it is taken for a stream, whose parser holds no blank lines.

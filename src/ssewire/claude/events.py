@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 
 from ..event import ServerSentEvent
-from .message import JSONObject, Message, Record, Usage, _view, make_block
+from ._record import JSONObject, Record, _view
+from .blocks import make_block
+from .message import Message, Usage
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeAlias
 
-    from .message import ContentBlock
+    from .blocks import ContentBlock
 
 
 class Event:

@@ -17,7 +17,9 @@ from itertools import chain, islice
 from .._closing import aclose_all, close_all
 from .._limits import MAX_EVENT_SIZE
 from ..errors import ConnectionLost, StateError
+from ._text import has_surrogates, is_high_surrogate, join_surrogates
 from .accumulator import Accumulator
+from .blocks import TextBlock
 from .continuation import continuation
 from .errors import (
     ClaudeError,
@@ -37,7 +39,6 @@ from .events import (
     PingEvent,
     TextEvent,
 )
-from .message import TextBlock, has_surrogates, is_high_surrogate, join_surrogates
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ if TYPE_CHECKING:
 
     from .._headers import Headers
     from ..event import ServerSentEvent
+    from ._text import GrowingText
     from .events import ClaudeEvent, StreamEvent
-    from .message import GrowingText, Message
+    from .message import Message
 
 # Texts handed out ahead of a look at whether another thread has closed a client's stream.
 _MAX_OPEN_RUN = 16

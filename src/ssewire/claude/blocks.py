@@ -1,0 +1,468 @@
+"""The content blocks of a message: one class for each type on the wire.
+
+They grow by deltas, and finish when their stop comes or the message ends.
+May import: _record, _text, partial_json.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ._record import JSONObject, Record, want, want_or
+from ._text import GrowingText
+from .partial_json import MISSING, PartialJSON
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from typing import Any, Callable, ClassVar, Literal, Union
+
+    from typing_extensions import TypeAlias
+
+
+class Block(Record):
+    """Base of the content blocks; `type` is the block's type on the wire."""
+
+    __slots__ = ()
+    # The delta type that makes this block grow, through `_add`.
+    _grows_by: ClassVar[str] = ""
+
+    def _add(self, piece: str) -> None:
+        raise NotImplementedError
+
+    def _finish(self, stopped: bool) -> None:
+        """React to the block's end; not `stopped`: it was cut, or its stop was left out."""
+
+    def _param(self) -> dict[str, Any] | None:
+        """Return what to send back for this block, or None for nothing."""
+        return self.to_dict()
+
+
+class _TextOf(Block):
+    """A block with one text that grows, under the key `_computed` names."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        key = self._computed[0]
+        self._text = GrowingText(want_or("", data.get(key), key))
+        data[key] = ""
+        self._data = data
+
+    def _add(self, piece: str) -> None:
+        self._text.add(piece)
+
+
+class TextBlock(_TextOf):
+    """Text of the answer; `text` is joined when it is read."""
+
+    __slots__ = ()
+    _computed = ("text",)
+    _nullable = ("citations",)
+    _grows_by = "text_delta"
+
+    type: Literal["text"]
+    citations: list[JSONObject] | None
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        super().__init__(data)
+        want_or([], data.get("citations"), "citations")
+
+    @property
+    def text(self) -> str:
+        return self._text.get()
+
+    def _cite(self, citation: Any) -> None:
+        citations = self._data.get("citations")
+        if citations is None:
+            citations = self._data["citations"] = []
+        citations.append(citation)
+
+    def _param(self) -> dict[str, Any] | None:
+        # The API refuses empty text blocks.
+        return self.to_dict() if self.text else None
+
+
+class ThinkingBlock(_TextOf):
+    """The model's reasoning, or "" where it is not shown, and its signature."""
+
+    __slots__ = ()
+    _computed = ("thinking",)
+    _strings = ("signature",)
+    _grows_by = "thinking_delta"
+
+    type: Literal["thinking"]
+    signature: str
+
+    @property
+    def thinking(self) -> str:
+        return self._text.get()
+
+    def _param(self) -> dict[str, Any] | None:
+        # The API refuses thinking that it has not signed.
+        return self.to_dict() if self.signature else None
+
+
+class RedactedThinkingBlock(Block):
+    """Reasoning that only the API can read; send it back as it is."""
+
+    __slots__ = ()
+    _strings = ("data",)
+
+    type: Literal["redacted_thinking"]
+    data: str
+
+
+class _ToolBlock(Block):
+    """A block whose input is JSON in fragments.
+
+    While it comes, `input` is what can be told of it so far: a live value.
+    At the block's end the whole is parsed strictly, once. A document that
+    then is not JSON leaves the partial value and sets `input_error`.
+    """
+
+    __slots__ = ("_complete", "_error", "_input", "_json", "_mode", "_parser", "_settled")
+    _computed = ("input",)
+    _nullable: ClassVar[tuple[str, ...]] = ("caller",)
+    _strings: ClassVar[tuple[str, ...]] = (
+        "id",
+        "name",
+    )
+    _grows_by = "input_json_delta"
+
+    id: str
+    name: str
+    caller: JSONObject | None
+
+    def __init__(self, data: dict[str, Any], mode: str = "A") -> None:
+        start = data.get("input")
+        if start is None or start == "":
+            start = {}
+        data["input"] = None  # keeps the key's place; the value is worked out
+        self._data = data
+        # The start's value; the result once `_settled`.
+        self._input = start
+        self._settled = False
+        self._json = GrowingText()
+        self._mode = mode
+        # Made when the input is first looked at, then fed by `_add`.
+        self._parser: PartialJSON | None = None
+        self._complete = False
+        self._error: ValueError | None = None
+
+    @property
+    def input(self) -> Any:
+        if self._settled:
+            return self._input
+        value = self._partial()
+        return self._input if value is MISSING else value
+
+    @property
+    def raw_json(self) -> str:
+        """The fragments as they came, joined."""
+        return self._json.get()
+
+    @property
+    def input_error(self) -> ValueError | None:
+        """Why the finished input is not JSON; None while it comes, and if it is."""
+        return self._error
+
+    @property
+    def input_complete(self) -> bool:
+        """Whether `input` is the whole one: only then run the tool."""
+        return self._complete
+
+    def _partial(self) -> Any:
+        parser = self._parser
+        if parser is None:
+            raw = self._json.get()
+            if not raw:
+                return MISSING
+            self._parser = parser = PartialJSON(self._mode)
+            parser.feed(raw)
+        return parser.value
+
+    def _add(self, piece: str) -> None:
+        self._json.add(piece)
+        if self._parser is not None:
+            self._parser.feed(piece)
+        if self._settled and piece:
+            # A fragment after the block's end: the message's end decides anew.
+            self._settled = self._complete = False
+            self._error = None
+
+    def _finish(self, stopped: bool) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        raw = self._json.get()
+        if not raw:
+            # The start's value is the whole input; {} alone is but a placeholder.
+            self._complete = stopped or bool(self._input)
+            return
+        try:
+            value = json.loads(raw)
+        except ValueError as exc:
+            error = exc
+        except RecursionError as exc:
+            error = ValueError("the tool input is nested too deeply")
+            error.__cause__ = exc
+        else:
+            self._input = value
+            self._complete = True
+            self._parser = None
+            return
+        value = self._partial()
+        if value is not MISSING:
+            self._input = value
+        self._error = error
+        self._parser = None
+
+    def _frozen(self) -> Record:
+        data = self.to_dict()
+        value = data["input"]
+        frozen = type(self)(data, self._mode)
+        frozen._input = value
+        frozen._json = GrowingText(self.raw_json)
+        frozen._complete = self._complete
+        frozen._error = self._error
+        frozen._settled = True
+        return frozen
+
+    def _param(self) -> dict[str, Any] | None:
+        data = self.to_dict()
+        if not isinstance(data["input"], dict):
+            data["input"] = {}
+        return data
+
+
+class ToolUseBlock(_ToolBlock):
+    """A call of one of the caller's tools: `input` is for it if `input_complete`."""
+
+    __slots__ = ()
+    _nullable = (
+        "caller",
+        "toolset_name",
+    )
+    _strings = (
+        "id",
+        "name",
+    )
+
+    type: Literal["tool_use"]
+    toolset_name: str | None
+
+
+class ServerToolUseBlock(_ToolBlock):
+    """A call of a tool that the API runs itself."""
+
+    __slots__ = ()
+
+    type: Literal["server_tool_use"]
+
+
+class MCPToolUseBlock(_ToolBlock):
+    """A call of a tool on an MCP server, run by the API."""
+
+    __slots__ = ()
+    _nullable = ("caller",)
+    _strings = (
+        "id",
+        "name",
+        "server_name",
+    )
+
+    type: Literal["mcp_tool_use"]
+    server_name: str
+
+
+class _ResultBlock(Block):
+    """The result of a call that the API ran: complete at its start."""
+
+    __slots__ = ()
+    _nullable = (
+        "content",
+        "caller",
+    )
+    _strings = ("tool_use_id",)
+
+    tool_use_id: str
+    content: Any
+    caller: JSONObject | None
+
+
+class WebSearchToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["web_search_tool_result"]
+
+
+class WebFetchToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["web_fetch_tool_result"]
+
+
+class CodeExecutionToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["code_execution_tool_result"]
+
+
+class BashCodeExecutionToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["bash_code_execution_tool_result"]
+
+
+class TextEditorCodeExecutionToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["text_editor_code_execution_tool_result"]
+
+
+class ToolSearchToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["tool_search_tool_result"]
+
+
+class AdvisorToolResultBlock(_ResultBlock):
+    __slots__ = ()
+
+    type: Literal["advisor_tool_result"]
+
+
+class MCPToolResultBlock(_ResultBlock):
+    __slots__ = ()
+    _nullable = (
+        "content",
+        "caller",
+    )
+    _strings = ("tool_use_id",)
+
+    type: Literal["mcp_tool_result"]
+
+    @property
+    def is_error(self) -> bool:
+        return bool(self._data.get("is_error"))
+
+
+class MCPToolListingBlock(Block):
+    """The tools of an MCP server; send it back as it is."""
+
+    __slots__ = ()
+    _nullable = ("tools",)
+    _strings = ("mcp_server_name",)
+
+    type: Literal["mcp_tool_listing"]
+    mcp_server_name: str
+    tools: list[JSONObject] | None
+
+
+class ContainerUploadBlock(Block):
+    """A file that code left in the container."""
+
+    __slots__ = ()
+    _strings = ("file_id",)
+
+    type: Literal["container_upload"]
+    file_id: str
+
+
+class CompactionBlock(Block):
+    """A summary that replaces all before it; null `content`: compaction failed."""
+
+    __slots__ = ()
+    _nullable = (
+        "content",
+        "encrypted_content",
+    )
+
+    type: Literal["compaction"]
+    content: str | None
+    encrypted_content: str | None
+
+
+class FallbackBlock(Block):
+    """Another model went on from here; `block["from"]` is the one that stopped."""
+
+    __slots__ = ()
+    _nullable = (
+        "to",
+        "trigger",
+    )
+
+    type: Literal["fallback"]
+    to: JSONObject | None
+    trigger: JSONObject | None
+
+
+class UnknownBlock(Block):
+    """A block of a type that this version does not know, verbatim as it came at its start.
+
+    At run time `type` is the wire's name, such as "connector_text".
+    """
+
+    __slots__ = ()
+
+    type: Literal["unknown"]
+
+
+if TYPE_CHECKING:
+    ContentBlock: TypeAlias = Union[
+        TextBlock,
+        ThinkingBlock,
+        RedactedThinkingBlock,
+        ToolUseBlock,
+        ServerToolUseBlock,
+        MCPToolUseBlock,
+        WebSearchToolResultBlock,
+        WebFetchToolResultBlock,
+        CodeExecutionToolResultBlock,
+        BashCodeExecutionToolResultBlock,
+        TextEditorCodeExecutionToolResultBlock,
+        ToolSearchToolResultBlock,
+        AdvisorToolResultBlock,
+        MCPToolResultBlock,
+        MCPToolListingBlock,
+        ContainerUploadBlock,
+        CompactionBlock,
+        FallbackBlock,
+        UnknownBlock,
+    ]
+else:
+    ContentBlock = Block  # what `isinstance` wants; checkers see the union
+
+_BLOCKS: dict[str, Callable[..., ContentBlock]] = {
+    "text": TextBlock,
+    "thinking": ThinkingBlock,
+    "redacted_thinking": RedactedThinkingBlock,
+    "tool_use": ToolUseBlock,
+    "server_tool_use": ServerToolUseBlock,
+    "mcp_tool_use": MCPToolUseBlock,
+    "web_search_tool_result": WebSearchToolResultBlock,
+    "web_fetch_tool_result": WebFetchToolResultBlock,
+    "code_execution_tool_result": CodeExecutionToolResultBlock,
+    "bash_code_execution_tool_result": BashCodeExecutionToolResultBlock,
+    "text_editor_code_execution_tool_result": TextEditorCodeExecutionToolResultBlock,
+    "tool_search_tool_result": ToolSearchToolResultBlock,
+    "advisor_tool_result": AdvisorToolResultBlock,
+    "mcp_tool_result": MCPToolResultBlock,
+    "mcp_tool_listing": MCPToolListingBlock,
+    "container_upload": ContainerUploadBlock,
+    "compaction": CompactionBlock,
+    "fallback": FallbackBlock,
+}
+
+_TOOLS = (ToolUseBlock, ServerToolUseBlock, MCPToolUseBlock)
+
+
+def make_block(data: Any, mode: str = "A") -> ContentBlock:
+    """Return the block for a `content_block` as it came, taking it over.
+
+    Raises:
+        ShapeError: it is not an object with a type, or its text is not text.
+    """
+    kind = want(str, want(dict, data, "content_block").get("type"), "content_block.type")
+    cls = _BLOCKS.get(kind, UnknownBlock)
+    return cls(data, mode) if cls in _TOOLS else cls(data)
