@@ -1,6 +1,6 @@
 """Ask Claude with asyncio: the twin of `claude.client`, the same names with Async before them.
 
-Settings and the body of a request are in `_request`, the rules of asking
+Settings and the body of a request are in `_options`, the rules of asking
 again in `_retry`, reading in `stream`: here is what is awaited. Cancelling a
 task that opens or reads a stream closes its connection. One client serves
 any number of streams at once; its connections belong to the loop they were
@@ -23,7 +23,7 @@ from .._limits import MAX_EVENT_SIZE
 from .._settings import Settings
 from ..aio import HTTPResponse, Pool, _Body, _Child, _error_body, _Interrupted, _request
 from ..errors import SSEWireError, StateError
-from ._request import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
+from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
 from ._retry import (
     MAX_ERROR_BODY,
     MAX_RETRIES,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .._headers import Headers
     from .._http.timeouts import Timeouts
     from ..aio import Transport
-    from ._request import MessageParam
+    from ._request_body import MessageParam
     from .message import Message
 
 __all__ = ["AsyncClaude", "AsyncMessageStreamManager", "AsyncMessages"]

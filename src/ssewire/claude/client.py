@@ -1,6 +1,6 @@
 """Ask Claude with blocking sockets: streams, raw events, whole messages.
 
-Settings and the body of a request are in `_request`, the rules of asking
+Settings and the body of a request are in `_options`, the rules of asking
 again in `_retry`, reading in `stream`: here is what waits. A message is always
 streamed, so that no answer is too long for a connection. One client may be
 used by many threads; each stream by one, but for `close`.
@@ -23,7 +23,7 @@ from .._limits import MAX_EVENT_SIZE
 from .._settings import Settings, plain_callable
 from ..client import Pool, _Body, _ClosedByOther, _Handle, _request
 from ..errors import SSEWireError, StateError
-from ._request import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
+from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
 from ._retry import (
     MAX_ERROR_BODY,
     MAX_RETRIES,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .._headers import Headers
     from .._http.timeouts import Timeouts
     from ..client import HTTPResponse, Transport
-    from ._request import MessageParam
+    from ._request_body import MessageParam
     from .message import Message
 
 __all__ = ["Claude", "MessageStreamManager", "Messages"]
