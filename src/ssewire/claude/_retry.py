@@ -16,6 +16,7 @@ from .._http.refusal import parse_retry_after
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from ..errors import StreamTimeout, TransportError
+from ._json import NOT_JSON
 from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 
 TYPE_CHECKING = False
@@ -175,7 +176,7 @@ def response_error(status: int, headers: Headers, body: bytes) -> APIError:
     decoded: Any = text
     try:
         decoded = json.loads(text)
-    except (ValueError, RecursionError):
+    except NOT_JSON:
         pass  # HTML of a proxy: the text is all there is.
     error = api_error(decoded, status)
     error.headers = headers

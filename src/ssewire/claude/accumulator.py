@@ -16,6 +16,7 @@ from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ._delta import DeltaDecoder
+from ._json import DELTA_KEYS, NOT_JSON, read_object
 from ._record import ShapeError, copy_json, want, want_or
 from .blocks import (
     CompactionBlock,
@@ -61,14 +62,6 @@ _IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
     "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
     "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
     "compaction_delta": {"type": "compaction", "content": None},
-}
-
-# Type of a delta that is one string -> the key that holds it.
-_STRING_DELTAS = {
-    "text_delta": "text",
-    "input_json_delta": "partial_json",
-    "thinking_delta": "thinking",
-    "signature_delta": "signature",
 }
 
 
@@ -270,21 +263,18 @@ class Accumulator:
         # Ends the current line, then the event. Relays leave out the last blank
         # line; what the standard would drop is an event if its JSON is whole.
         events = self._parser.feed(b"\n\n")
-        return [event for event in events if _is_object(event.data)]
+        return [event for event in events if read_object(event.data) is not None]
 
     def _whole_body(self, text: str) -> list[ServerSentEvent]:
         """Return the wire events of a body that is not a stream."""
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            body = None
-        if isinstance(body, dict) and body.get("type") == "message":
+        body = read_object(text)
+        if body is not None and body.get("type") == "message":
             start = json.dumps({"type": "message_start", "message": body})
             return [
                 ServerSentEvent(start, "message_start"),
                 ServerSentEvent('{"type":"message_stop"}', "message_stop"),
             ]
-        if isinstance(body, dict) and not _is_error(body):
+        if body is not None and not _is_error(body):
             self._fatal = MalformedEvent(text)
             self._fatal.__cause__ = ShapeError("the body is neither a message nor an error")
             return []
@@ -313,7 +303,7 @@ class Accumulator:
         cause: Exception | None = None
         try:
             raw = json.loads(data)
-        except (ValueError, RecursionError) as exc:
+        except NOT_JSON as exc:
             cause = exc
         kind = None
         if isinstance(raw, dict):
@@ -377,7 +367,7 @@ class Accumulator:
         kind = want(str, delta.get("type"), "delta.type")
         text = ""
         block: ContentBlock | None = None
-        key = _STRING_DELTAS.get(kind)
+        key = DELTA_KEYS.get(kind)
         if key is not None:
             text = want_or("", delta.get(key), f"delta.{key}")
             block = self._grow(index, kind, text)
@@ -617,10 +607,3 @@ def _is_error(raw: dict[str, Any]) -> bool:
     if isinstance(raw.get("type"), str):
         return bool(raw["type"] == "error")
     return isinstance(raw.get("error"), (dict, str))
-
-
-def _is_object(data: str) -> bool:
-    try:
-        return isinstance(json.loads(data), dict)
-    except (ValueError, RecursionError):
-        return False

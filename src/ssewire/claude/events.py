@@ -3,7 +3,7 @@
 An event keeps the wire's event and decodes it when asked: most readers look
 at a delta's text and no further. What an event says about its block or
 message (`snapshot`, `content_block`, `message`) is read from the live one.
-May import: json, ssewire.event, message.
+May import: _json, _record, blocks, event, message.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 
 from ..event import ServerSentEvent
+from ._json import DELTA_KEYS, read_object
 from ._record import JSONObject, Record, _view
 from .blocks import make_block
 from .message import Message, Usage
@@ -41,7 +42,8 @@ class Event:
         try:
             return self._raw
         except AttributeError:
-            self._raw: dict[str, Any] = _decode(self._sse.data)
+            # Pings and errors need not be JSON.
+            self._raw: dict[str, Any] = read_object(self._sse.data) or {}
             return self._raw
 
     def to_sse(self) -> ServerSentEvent:
@@ -61,14 +63,6 @@ class Event:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sse.data!r})"
-
-
-def _decode(data: str) -> dict[str, Any]:
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError):  # pings and errors need not be JSON
-        raw = None
-    return raw if isinstance(raw, dict) else {}
 
 
 class TextDelta(Record):
@@ -157,14 +151,6 @@ _DELTAS = {
     "compaction_delta": CompactionDelta,
 }
 
-# Type of a delta that is one string -> the key that holds it.
-_DELTA_KEYS = {
-    "text_delta": "text",
-    "input_json_delta": "partial_json",
-    "thinking_delta": "thinking",
-    "signature_delta": "signature",
-}
-
 
 class MessageStartEvent(Event):
     """The message's frame; `message` is as it was sent, not the one that grows."""
@@ -174,7 +160,7 @@ class MessageStartEvent(Event):
 
     @property
     def message(self) -> Message:
-        return Message(_decode(self._sse.data)["message"])
+        return Message(json.loads(self._sse.data)["message"])
 
 
 class ContentBlockStartEvent(Event):
@@ -190,7 +176,7 @@ class ContentBlockStartEvent(Event):
 
     @property
     def content_block(self) -> ContentBlock:
-        return make_block(_decode(self._sse.data)["content_block"])
+        return make_block(json.loads(self._sse.data)["content_block"])
 
 
 class ContentBlockDeltaEvent(Event):
@@ -218,7 +204,7 @@ class ContentBlockDeltaEvent(Event):
             data = self._raw["delta"]
         except AttributeError:
             # Read without json: nothing but the one string is in it.
-            data = {"type": self._kind, _DELTA_KEYS[self._kind]: self._text}
+            data = {"type": self._kind, DELTA_KEYS[self._kind]: self._text}
         cls: Any = _DELTAS.get(data["type"], UnknownDelta)
         return cls(data)  # type: ignore[no-any-return]
 
