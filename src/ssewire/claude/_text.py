@@ -16,21 +16,37 @@ if TYPE_CHECKING:
 _MAX_PIECES = 512
 
 
+class TextRun:
+    """Pieces on their way to a reader: those that it has passed belong to the text.
+
+    The reader walks a list iterator, with no Python code for each piece; how far it has
+    come, the iterator itself tells.
+    """
+
+    __slots__ = ("added", "pieces", "walker")
+
+    def __init__(self, pieces: list[str]) -> None:
+        self.pieces = pieces
+        self.walker: Iterator[str] = iter(pieces)
+        # How many of them were added to the text.
+        self.added = 0
+
+    def passed(self) -> int:
+        """Return how many pieces the reader has taken."""
+        return len(self.pieces) - self.walker.__length_hint__()  # type: ignore[attr-defined, no-any-return]
+
+
 class GrowingText:
     """A text that deltas are added to: linear in time, little more than the text in memory."""
 
-    __slots__ = ("_chunks", "_joined", "_passed", "_pieces", "_run", "_walker")
+    __slots__ = ("_chunks", "_joined", "_pieces", "_run")
 
     def __init__(self, text: str = "") -> None:
         # The text is _joined, then _chunks, then _pieces, then what was handed out of _run.
         self._joined = text
         self._chunks: list[str] | None = None
         self._pieces: list[str] = []
-        # Pieces on their way to a reader of `text_stream`, and the list iterator that it
-        # walks: those it has passed belong to the text; `_passed` of them were added.
-        self._run: list[str] | None = None
-        self._walker: Iterator[str] | None = None
-        self._passed = 0
+        self._run: TextRun | None = None
 
     def add(self, piece: str) -> None:
         """Append a piece; amortised cost: its own length."""
@@ -50,33 +66,31 @@ class GrowingText:
         self._chunks = chunks
         self._pieces = []
 
-    def start_run(self, run: list[str]) -> Iterator[str]:
-        """Return an iterator over `run`; a piece is part of the text once it was handed out."""
-        walker = iter(run)
-        self._passed = 0
-        self._walker = walker
-        self._run = run
-        return walker
+    def start_run(self, pieces: list[str]) -> Iterator[str]:
+        """Return an iterator over `pieces`; one is part of the text once it was handed out."""
+        run = self._run = TextRun(pieces)
+        return run.walker
 
     def end_run(self) -> int:
-        """Return how many pieces of the run were handed out; the others are taken back."""
+        """End the run; return how many of its pieces were handed out. The others are no more."""
         self._follow_run()
         run = self._run
-        self._run = self._walker = None
-        if run is not None:
-            # Ends the iterator, wherever its reader may have put it.
-            run.clear()
-        return self._passed
+        self._run = None
+        if run is None:
+            return 0
+        # Ends the iterator, wherever its reader may have put it.
+        run.pieces.clear()
+        return run.added
 
     def _follow_run(self) -> None:
+        """Add what was handed out of the run since the last look."""
         run = self._run
         if run is None:
             return
-        # A list iterator says how many items are left, which costs its reader nothing.
-        passed = len(run) - self._walker.__length_hint__()  # type: ignore[union-attr]
-        if passed > self._passed:
-            piece = "".join(run[self._passed : passed])
-            self._pieces, self._passed = [*self._pieces, piece], passed
+        passed = run.passed()
+        if passed > run.added:
+            piece = "".join(run.pieces[run.added : passed])
+            self._pieces, run.added = [*self._pieces, piece], passed
             if len(self._pieces) > _MAX_PIECES:
                 self._fold()
 
