@@ -390,7 +390,7 @@ class Accumulator:
         """Add a delta that is one string; return the block that it went to."""
         block = self._block(index)
         if block is not None and block._grows_by == kind:
-            block._add(text)
+            block._growing.add(text)
             return block
         if kind == "signature_delta":
             block = self._target(index, kind, ThinkingBlock)
@@ -401,7 +401,7 @@ class Accumulator:
         if implied is None:
             self._warn("a delta that does not fit its block is ignored")
         else:
-            implied._add(text)
+            implied._growing.add(text)
         return implied
 
     def _target(self, index: int, kind: str, cls: type[ContentBlock]) -> ContentBlock | None:

@@ -1,16 +1,14 @@
 """The content blocks of a message: one class for each type on the wire.
 
 They grow by deltas, and finish when their stop comes or the message ends.
-May import: _record, _text, partial_json.
+May import: _record, _text, tool_input.
 """
 
 from __future__ import annotations
 
-import json
-
 from ._record import JSONObject, Record, want, want_or
 from ._text import GrowingText
-from .partial_json import MISSING, PartialJSON
+from .tool_input import ToolInput
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -23,11 +21,9 @@ class Block(Record):
     """Base of the content blocks; `type` is the block's type on the wire."""
 
     __slots__ = ()
-    # The delta type that makes this block grow, through `_add`.
+    # The delta type that makes this block grow, and what the delta's string is added to.
     _grows_by: ClassVar[str] = ""
-
-    def _add(self, piece: str) -> None:
-        raise NotImplementedError
+    _growing: Any
 
     def _finish(self, stopped: bool) -> None:
         """React to the block's end; not `stopped`: it was cut, or its stop was left out."""
@@ -40,16 +36,14 @@ class Block(Record):
 class _TextOf(Block):
     """A block with one text that grows, under the key `_computed` names."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_growing",)
+    _growing: GrowingText
 
     def __init__(self, data: dict[str, Any]) -> None:
         key = self._computed[0]
-        self._text = GrowingText(want_or("", data.get(key), key))
+        self._growing = GrowingText(want_or("", data.get(key), key))
         data[key] = ""
         self._data = data
-
-    def _add(self, piece: str) -> None:
-        self._text.add(piece)
 
 
 class TextBlock(_TextOf):
@@ -69,7 +63,7 @@ class TextBlock(_TextOf):
 
     @property
     def text(self) -> str:
-        return self._text.get()
+        return self._growing.get()
 
     def _cite(self, citation: Any) -> None:
         citations = self._data.get("citations")
@@ -95,7 +89,7 @@ class ThinkingBlock(_TextOf):
 
     @property
     def thinking(self) -> str:
-        return self._text.get()
+        return self._growing.get()
 
     def _param(self) -> dict[str, Any] | None:
         # The API refuses thinking that it has not signed.
@@ -113,14 +107,10 @@ class RedactedThinkingBlock(Block):
 
 
 class _ToolBlock(Block):
-    """A block whose input is JSON in fragments.
+    """A block whose input is JSON in fragments, of which a ToolInput makes the value."""
 
-    While it comes, `input` is what can be told of it so far: a live value.
-    At the block's end the whole is parsed strictly, once. A document that
-    then is not JSON leaves the partial value and sets `input_error`.
-    """
-
-    __slots__ = ("_complete", "_error", "_input", "_json", "_mode", "_parser", "_settled")
+    __slots__ = ("_growing",)
+    _growing: ToolInput
     _computed = ("input",)
     _nullable: ClassVar[tuple[str, ...]] = ("caller",)
     _strings: ClassVar[tuple[str, ...]] = (
@@ -139,93 +129,40 @@ class _ToolBlock(Block):
             start = {}
         data["input"] = None  # keeps the key's place; the value is worked out
         self._data = data
-        # The start's value; the result once `_settled`.
-        self._input = start
-        self._settled = False
-        self._json = GrowingText()
-        self._mode = mode
-        # Made when the input is first looked at, then fed by `_add`.
-        self._parser: PartialJSON | None = None
-        self._complete = False
-        self._error: ValueError | None = None
+        self._growing = ToolInput(start, mode)
 
     @property
     def input(self) -> Any:
-        if self._settled:
-            return self._input
-        value = self._partial()
-        return self._input if value is MISSING else value
+        """The input as JSON has it: while it comes, what can be told so far, live.
+
+        Parsed strictly at the block's end; one that is not JSON then stays the partial value.
+        """
+        return self._growing.value
 
     @property
     def raw_json(self) -> str:
         """The fragments as they came, joined."""
-        return self._json.get()
+        return self._growing.raw
 
     @property
     def input_error(self) -> ValueError | None:
         """Why the finished input is not JSON; None while it comes, and if it is."""
-        return self._error
+        return self._growing.error
 
     @property
     def input_complete(self) -> bool:
         """Whether `input` is the whole one: only then run the tool."""
-        return self._complete
-
-    def _partial(self) -> Any:
-        parser = self._parser
-        if parser is None:
-            raw = self._json.get()
-            if not raw:
-                return MISSING
-            self._parser = parser = PartialJSON(self._mode)
-            parser.feed(raw)
-        return parser.value
-
-    def _add(self, piece: str) -> None:
-        self._json.add(piece)
-        if self._parser is not None:
-            self._parser.feed(piece)
-        if self._settled and piece:
-            # A fragment after the block's end: the message's end decides anew.
-            self._settled = self._complete = False
-            self._error = None
+        return self._growing.complete
 
     def _finish(self, stopped: bool) -> None:
-        if self._settled:
-            return
-        self._settled = True
-        raw = self._json.get()
-        if not raw:
-            # The start's value is the whole input; {} alone is but a placeholder.
-            self._complete = stopped or bool(self._input)
-            return
-        try:
-            value = json.loads(raw)
-        except ValueError as exc:
-            error = exc
-        except RecursionError as exc:
-            error = ValueError("the tool input is nested too deeply")
-            error.__cause__ = exc
-        else:
-            self._input = value
-            self._complete = True
-            self._parser = None
-            return
-        value = self._partial()
-        if value is not MISSING:
-            self._input = value
-        self._error = error
-        self._parser = None
+        self._growing.finish(stopped)
 
     def _frozen(self) -> Record:
         data = self.to_dict()
-        value = data["input"]
-        frozen = type(self)(data, self._mode)
-        frozen._input = value
-        frozen._json = GrowingText(self.raw_json)
-        frozen._complete = self._complete
-        frozen._error = self._error
-        frozen._settled = True
+        frozen = type(self).__new__(type(self))
+        frozen._growing = self._growing.frozen(data["input"])
+        data["input"] = None
+        frozen._data = data
         return frozen
 
     def _param(self) -> dict[str, Any] | None:

@@ -355,7 +355,7 @@ class _Reader:
                 position = self._position
                 if self._running is not None or position >= len(batch):
                     continue
-                text: GrowingText = block._text
+                text: GrowingText = block._growing
                 for piece in run(batch[position : position + _MAX_RUN], 0, index, kind):
                     sse = batch[position]
                     position += 1
@@ -444,8 +444,8 @@ class _Reader:
         if not texts or has_surrogates("".join(texts)):
             return None
         self._runner = get_ident()
-        walker = block._text.start_run(texts)
-        self._running = block._text
+        walker = block._growing.start_run(texts)
+        self._running = block._growing
         return walker
 
     def _whole_pairs(self, text: str) -> Iterator[str]:
