@@ -77,7 +77,6 @@ from .events import (
     UnknownEvent,
 )
 from .message import Message, Usage
-from .partial_json import PartialJSON
 from .stream import (
     AsyncMessageStream,
     AsyncRawMessageStream,
@@ -92,6 +91,7 @@ TYPE_CHECKING = False  # importing typing costs more than the rest of the packag
 if TYPE_CHECKING:
     from .aio import AsyncClaude
     from .client import Claude
+    from .partial_json import PartialJSON
 
 __all__ = [
     "APIError",
@@ -180,7 +180,8 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        # Sockets, TLS and threads are not for those who have the bytes already.
+        # Sockets, TLS and threads are not for those who have the bytes already; the patterns
+        # of JSON in parts are not for those whose streams have no tool inputs.
         if name == "Claude":
             from .client import Claude
 
@@ -189,4 +190,8 @@ if not TYPE_CHECKING:
             from .aio import AsyncClaude
 
             return AsyncClaude
+        if name == "PartialJSON":
+            from .partial_json import PartialJSON
+
+            return PartialJSON
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
