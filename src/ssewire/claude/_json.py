@@ -1,4 +1,4 @@
-"""The peer's JSON: what holds the text of a delta, and reading what may be anything.
+"""The peer's JSON: which key holds a delta's text, reading what may be anything, common words.
 
 May import: nothing.
 """
@@ -30,3 +30,33 @@ def read_object(text: str) -> dict[str, Any] | None:
     except NOT_JSON:
         return None
     return value if isinstance(value, dict) else None
+
+
+# What all messages say alike: keys and values of a message, of its usage, of its blocks.
+_COMMON = {
+    word: word
+    for word in (
+        *("id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"),
+        *("stop_details", "container", "context_management", "diagnostics", "message"),
+        *("assistant", "input_tokens", "output_tokens", "cache_creation_input_tokens"),
+        *("cache_read_input_tokens", "cache_creation", "service_tier", "inference_geo", "standard"),
+        *("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "server_tool_use"),
+        *("text", "thinking", "signature", "tool_use", "name", "input", "caller", "direct"),
+    )
+}
+
+
+def shared(data: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return an object, and those in it, with the one copy there is of what all messages say.
+
+    Their own would be a third of what a message holds at its start
+    (benchmarks/claude_clients.py).
+    """
+    words = {}
+    for key, value in data.items():
+        if type(value) is str:
+            value = _COMMON.get(value, value)
+        elif type(value) is dict and depth > 1:
+            value = shared(value, depth - 1)
+        words[_COMMON.get(key, key)] = value
+    return words

@@ -49,12 +49,12 @@ def copy_json(value: Any) -> Any:
     return top[0]
 
 
-def _view(value: Any) -> Any:
+def view(value: Any) -> Any:
     """Return JSON with attribute access where it has keys."""
     if type(value) is dict:
         return JSONObject(value)
     if type(value) is list:
-        return [_view(item) for item in value]
+        return [view(item) for item in value]
     return value
 
 
@@ -81,7 +81,7 @@ class Record:
             # Python asks for names with an underscore, such as those of pickle.
             if name[:1] != "_":
                 if name in self._data:
-                    return _view(self._data[name])
+                    return view(self._data[name])
                 if name in self._nullable:
                     return None
                 if name in self._strings:
@@ -139,6 +139,10 @@ class Record:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.to_dict()!r})"
+
+    def _set(self, key: str, value: Any) -> None:
+        """Change the value of a key; only the accumulator does."""
+        self._data[key] = value
 
     def _frozen(self) -> Record:
         """Return a copy that the accumulator does not know and so never changes."""

@@ -3,21 +3,23 @@
 One event in, at most one event out, and the message changed by it. Content
 never raises: an error is an event, after which nothing is taken any more.
 Deviations of relays are tolerated, each where it is handled, and logged once.
-May import: json, ssewire.event, ssewire.parser, ssewire.errors, claude's values.
+May import: _checks, _delta, _json, _limits, _record, _sniff, blocks, errors, event,
+events, message, parser.
 """
 
 from __future__ import annotations
 
 import json
 
-from .._checks import not_bytes, wrong_type
+from .._checks import wrong_type
 from .._limits import MAX_EVENT_SIZE
 from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ._delta import DeltaDecoder
-from ._json import DELTA_KEYS, NOT_JSON, read_object
+from ._json import DELTA_KEYS, NOT_JSON, read_object, shared
 from ._record import ShapeError, copy_json, want, want_or
+from ._sniff import Sniffer, document_events, is_error
 from .blocks import (
     CompactionBlock,
     FallbackBlock,
@@ -46,13 +48,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._text import GrowingText
     from .blocks import ContentBlock
     from .errors import ClaudeError
     from .events import ClaudeEvent
-
-# White space that may stand before a body that is not a stream; more than
-# this and it is taken for a stream, whose parser holds no blank lines.
-_MAX_LEADING_SPACE = 4096
 
 # Deltas for a block that never began make one, if their type says of what kind.
 _IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
@@ -77,20 +76,18 @@ class Accumulator:
     __slots__ = (
         "__weakref__",
         "_blocks",
-        "_body",
         "_closed",
         "_decoder",
         "_ended",
         "_error",
         "_fatal",
         "_finished",
-        "_head",
         "_last_index",
-        "_max_body",
         "_message",
         "_mode",
         "_parser",
         "_request_id",
+        "_sniffer",
         "_unterminated",
         "_warned",
     )
@@ -103,7 +100,6 @@ class Accumulator:
         request_id: str | None = None,
     ) -> None:
         self._parser = Parser(max_event_size=max_event_size)
-        self._max_body = max_event_size
         self._mode = "B" if partial_strings else "A"
         self._request_id = request_id
         self._decoder = DeltaDecoder()
@@ -121,10 +117,8 @@ class Accumulator:
         self._error: ClaudeError | None = None
         # What is wrong with the input itself; it is reported after the events before it.
         self._fatal: MalformedEvent | None = None
-        # Until the first byte tells what the body is, the white space before it.
-        self._head: bytes | None = b""
-        # A body that is no stream but JSON or HTML, as far as it came.
-        self._body: bytearray | None = None
+        # None once the body is known to be a stream.
+        self._sniffer: Sniffer | None = Sniffer(max_event_size)
         # Of what has been warned; None for nothing, as nearly always.
         self._warned: set[str] | None = None
 
@@ -159,14 +153,7 @@ class Accumulator:
             StateError: the accumulator is closed.
         """
         self._check_open()
-        events: list[ClaudeEvent] = []
-        for sse in self._receive(data):
-            event = self._step(sse)
-            if event is not None:
-                events.append(event)
-        if self._fatal is not None and not self._ended:
-            events.append(self._fail_fatal())
-        return events
+        return self._steps(self._receive(data))
 
     def feed_event(self, event: ServerSentEvent) -> list[ClaudeEvent]:
         """Return the event that the stream's next wire event makes; comments make none.
@@ -190,33 +177,37 @@ class Accumulator:
         body that was JSON in place of a stream is taken now. Then `error` is
         a StreamTruncated, unless the message is complete.
         """
-        events: list[ClaudeEvent] = []
-        if not self._closed:
-            self._closed = True
-            for sse in self._end():
-                event = self._step(sse)
-                if event is not None:
-                    events.append(event)
-            if self._fatal is not None and not self._ended:
-                events.append(self._fail_fatal())
-            self._end_of_stream()
+        if self._closed:
+            return []
+        self._closed = True
+        events = self._steps(self._end())
+        self._end_of_stream()
         return events
 
     def _check_open(self) -> None:
         if self._closed:
             raise StateError("the accumulator is closed")
 
-    # What MessageStream uses: bytes to wire events first, then one step for each
-    # event when it is handed out.
+    def _steps(self, wire_events: list[ServerSentEvent]) -> list[ClaudeEvent]:
+        """Take wire events, and what was wrong with the input after them."""
+        events: list[ClaudeEvent] = []
+        for sse in wire_events:
+            event = self._step(sse)
+            if event is not None:
+                events.append(event)
+        if self._fatal is not None and not self._ended:
+            events.append(self._fail_fatal())
+        return events
+
+    # What the streams use: bytes to wire events first (`_receive`, `_end`), then one step
+    # for each event when it is handed out, or texts ahead of it; `_settle` when none is left.
 
     def _receive(self, data: Buffer) -> list[ServerSentEvent]:
         """Return the wire events that `data` completes, changing nothing else."""
         if self._ended:
             return []
-        if self._head is not None or self._body is not None:
-            data = self._sniff(data)
-            if self._body is not None:
-                return []
+        if self._sniffer is not None:
+            return self._sniff(data)
         try:
             return self._parser.feed(data)
         except EventTooLarge as exc:
@@ -224,40 +215,30 @@ class Accumulator:
             self._fatal.__cause__ = exc
             return exc.events
 
-    def _sniff(self, data: Buffer) -> bytes:
-        """Find out if the body is a stream; return what is for the parser of it.
-
-        A server that fails, and a relay that does not stream, send JSON or
-        HTML. No line of a stream begins with { or <.
-        """
+    def _sniff(self, data: Buffer) -> list[ServerSentEvent]:
+        """Take bytes while it is not known that they are a stream's."""
+        assert self._sniffer is not None
         try:
-            piece = memoryview(data).tobytes()
-        except TypeError:
-            raise not_bytes(data) from None
-        if self._body is None:
-            assert self._head is not None
-            head = self._head + piece
-            start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-            if not start and len(head) < _MAX_LEADING_SPACE:
-                self._head = head
-                return b""
-            self._head = None
-            if start not in (b"{", b"<"):
-                return head
-            self._body = bytearray()
-            piece = head
-        self._body += piece
-        if self._max_body is not None and len(self._body) > self._max_body:
-            self._body.clear()
-            self._fatal = OversizedEvent(self._max_body)
-        return b""
+            beginning = self._sniffer.feed(data)
+        except MalformedEvent as exc:
+            self._fatal = exc
+            return []
+        if beginning is None:
+            return []
+        self._sniffer = None
+        return self._receive(beginning)
 
     def _end(self) -> list[ServerSentEvent]:
         """End the input; return the wire events that it completes."""
         if self._ended:
             return []
-        if self._body is not None:
-            return self._whole_body(self._body.decode("utf-8-sig", "replace"))
+        document = None if self._sniffer is None else self._sniffer.document()
+        if document is not None:
+            try:
+                return document_events(document)
+            except MalformedEvent as exc:
+                self._fatal = exc
+                return []
         if not self._parser.pending:
             return []
         # Ends the current line, then the event. Relays leave out the last blank
@@ -265,20 +246,36 @@ class Accumulator:
         events = self._parser.feed(b"\n\n")
         return [event for event in events if read_object(event.data) is not None]
 
-    def _whole_body(self, text: str) -> list[ServerSentEvent]:
-        """Return the wire events of a body that is not a stream."""
-        body = read_object(text)
-        if body is not None and body.get("type") == "message":
-            start = json.dumps({"type": "message_start", "message": body})
-            return [
-                ServerSentEvent(start, "message_start"),
-                ServerSentEvent('{"type":"message_stop"}', "message_stop"),
-            ]
-        if body is not None and not _is_error(body):
-            self._fatal = MalformedEvent(text)
-            self._fatal.__cause__ = ShapeError("the body is neither a message nor an error")
-            return []
-        return [ServerSentEvent(text)]
+    def _settle(self, exhausted: bool) -> ClaudeError | None:
+        """Return why there is no more, when all that came was taken; None if more may come.
+
+        Args:
+            exhausted: whether the input has ended.
+        """
+        if self._fatal is not None:
+            self._fail_fatal()
+        elif exhausted:
+            self.close()
+        return self._error
+
+    def _texts_of(
+        self, index: int, batch: list[ServerSentEvent], position: int, most: int
+    ) -> list[str]:
+        """Return what the next wire events, `most` at most, add to a block's text; change nothing.
+
+        They end before the first that is anything else.
+        """
+        return self._decoder.run(batch[position : position + most], 0, index, "text_delta")
+
+    def _texts_ahead(
+        self, batch: list[ServerSentEvent], position: int, most: int
+    ) -> tuple[GrowingText, list[str]] | None:
+        """Return the text of the block that began last, and `_texts_of` that block if any."""
+        block = self._block(self._last_index)
+        if type(block) is not TextBlock:
+            return None
+        texts = self._texts_of(self._last_index, batch, position, most)
+        return (block._growing, texts) if texts else None
 
     def _step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
         """Change the message as `sse` says and return its event; None if it is to be skipped."""
@@ -309,7 +306,7 @@ class Accumulator:
         if isinstance(raw, dict):
             kind = raw.get("type")
             if not isinstance(kind, str):
-                kind = "error" if _is_error(raw) else name
+                kind = "error" if is_error(raw) else name
         if kind == "error" or name == "error":
             return self._fail(sse, api_error(data if raw is None else raw, in_band=True))
         if kind is None:
@@ -328,7 +325,7 @@ class Accumulator:
         return PingEvent(sse)
 
     def _on_message_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        message = Message(_shared(want(dict, raw.get("message"), "message"), 3), self._mode)
+        message = Message(shared(want(dict, raw.get("message"), "message"), 3), self._mode)
         if self._message is not None:
             self._warn("a second message_start is ignored")
         else:
@@ -339,7 +336,7 @@ class Accumulator:
     def _on_block_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         index = _index(raw)
         block = make_block(
-            _shared(want(dict, raw.get("content_block"), "content_block"), 1), self._mode
+            shared(want(dict, raw.get("content_block"), "content_block"), 1), self._mode
         )
         message = self._message
         if message is None:
@@ -358,7 +355,7 @@ class Accumulator:
             target = block.get("to")
             model = target.get("model") if isinstance(target, dict) else None
             if isinstance(model, str):
-                message._data["model"] = model
+                message._set("model", model)
         return ContentBlockStartEvent(sse, index, block)
 
     def _on_block_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
@@ -381,7 +378,7 @@ class Accumulator:
             if block is not None:
                 for name in ("content", "encrypted_content"):
                     if name in delta:
-                        block._data[name] = copy_json(delta[name])
+                        block._set(name, copy_json(delta[name]))
         event = ContentBlockDeltaEvent(sse, index, block, kind, text)
         event._raw = raw
         return event
@@ -395,7 +392,7 @@ class Accumulator:
         if kind == "signature_delta":
             block = self._target(index, kind, ThinkingBlock)
             if block is not None:
-                block._data["signature"] = text
+                block._set("signature", text)
             return block
         implied = self._implied(index, kind) if block is None else None
         if implied is None:
@@ -454,21 +451,21 @@ class Accumulator:
         delta = want_or({}, raw.pop("delta", None), "delta")
         usage = want_or({}, raw.pop("usage", None), "usage")
         raw.pop("type", None)
-        if self._message is None:
+        message = self._message
+        if message is None:
             self._warn("events before message_start are ignored")
             return MessageDeltaEvent(sse)
-        data = self._message._data
         for key, value in delta.items():
             # null is news for what says why the message stopped, else it is no value.
-            if value is not None or key not in data or key.startswith("stop_"):
-                _assign(data, key, value)
+            if value is not None or key not in message or key.startswith("stop_"):
+                message._set(key, value)
         for key, value in raw.items():
             if value is not None:
-                _assign(data, key, value)
+                message._set(key, value)
         # Totals for the whole message: they replace what was there, and are never added.
         for key, value in usage.items():
             if value is not None:
-                self._message.usage._data[key] = value
+                message.usage._set(key, value)
         return MessageDeltaEvent(sse)
 
     def _on_message_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
@@ -492,7 +489,7 @@ class Accumulator:
         """React to the body's end, or to [DONE], which some send for message_stop."""
         if self._ended:
             return
-        if self._message is not None and self._message._data.get("stop_reason") is not None:
+        if self._message is not None and self._message.stop_reason is not None:
             self._unterminated = True
             self._finish()
         else:
@@ -554,36 +551,6 @@ _HANDLERS: dict[str, Callable[[Accumulator, ServerSentEvent, Any], ClaudeEvent]]
 }
 
 
-# What all messages say alike: keys and values of a message, of its usage, of its blocks.
-_COMMON = {
-    word: word
-    for word in (
-        *("id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"),
-        *("stop_details", "container", "context_management", "diagnostics", "message"),
-        *("assistant", "input_tokens", "output_tokens", "cache_creation_input_tokens"),
-        *("cache_read_input_tokens", "cache_creation", "service_tier", "inference_geo", "standard"),
-        *("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "server_tool_use"),
-        *("text", "thinking", "signature", "tool_use", "name", "input", "caller", "direct"),
-    )
-}
-
-
-def _shared(data: dict[str, Any], depth: int) -> dict[str, Any]:
-    """Return an object, and those in it, with the one copy there is of what all messages say.
-
-    Their own would be a third of what a message holds at its start
-    (benchmarks/claude_clients.py).
-    """
-    shared = {}
-    for key, value in data.items():
-        if type(value) is str:
-            value = _COMMON.get(value, value)
-        elif type(value) is dict and depth > 1:
-            value = _shared(value, depth - 1)
-        shared[_COMMON.get(key, key)] = value
-    return shared
-
-
 def _index(raw: Any) -> int:
     """Return the index of an event's block.
 
@@ -594,16 +561,3 @@ def _index(raw: Any) -> int:
     if type(index) is not int or index < 0:
         raise ShapeError("index must be an int of 0 or more")
     return index
-
-
-def _assign(data: dict[str, Any], key: str, value: Any) -> None:
-    # The message keeps these two apart; no server sends them in a message_delta.
-    if key not in ("content", "usage"):
-        data[key] = value
-
-
-def _is_error(raw: dict[str, Any]) -> bool:
-    """Say whether JSON is an error, though perhaps without the type that says so."""
-    if isinstance(raw.get("type"), str):
-        return bool(raw["type"] == "error")
-    return isinstance(raw.get("error"), (dict, str))

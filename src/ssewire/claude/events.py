@@ -12,7 +12,7 @@ import json
 
 from ..event import ServerSentEvent
 from ._json import DELTA_KEYS, read_object
-from ._record import JSONObject, Record, _view
+from ._record import JSONObject, Record, view
 from .blocks import make_block
 from .message import Message, Usage
 
@@ -55,7 +55,7 @@ class Event:
         def __getattr__(self, name: str) -> Any:
             # Python asks for names with an underscore, such as those of pickle.
             if name[:1] != "_" and name in self.raw:
-                return _view(self.raw[name])
+                return view(self.raw[name])
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __getitem__(self, key: str) -> Any:

@@ -186,6 +186,11 @@ class Message(Record):
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key] if key in self._computed else self._data[key]
 
+    def _set(self, key: str, value: Any) -> None:
+        # The message keeps these two apart; no server sends them in a message_delta.
+        if key not in ("content", "usage"):
+            self._data[key] = value
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that a call without streaming would have returned: a deep copy.
 

@@ -264,11 +264,7 @@ class _Reader:
         if self._closed:
             return True
         if self._error is None and not self._accumulator.finished:
-            if self._accumulator._fatal is not None:
-                self._accumulator._fail_fatal()
-            elif self._exhausted:
-                self._accumulator.close()
-            self._error = self._accumulator.error
+            self._error = self._accumulator._settle(self._exhausted)
             if type(self._error) is StreamTruncated and self._said:
                 self._no_stream(self._said.decode("utf-8", "replace"))
         if self._error is not None:
@@ -321,7 +317,7 @@ class _Reader:
         All that must outlast a `yield` is kept on self, for another reader
         may go on in between.
         """
-        run = self._accumulator._decoder.run
+        texts_of = self._accumulator._texts_of
         new = object.__new__
         try:
             while self._at_hand():
@@ -356,7 +352,7 @@ class _Reader:
                 if self._running is not None or position >= len(batch):
                     continue
                 text: GrowingText = block._growing
-                for piece in run(batch[position : position + _MAX_RUN], 0, index, kind):
+                for piece in texts_of(index, batch, position, _MAX_RUN):
                     sse = batch[position]
                     position += 1
                     self._position = position
@@ -433,19 +429,15 @@ class _Reader:
         They are handed out without a step for each: the iterator itself tells
         how far its reader has come.
         """
-        index = self._accumulator._last_index
-        block = self._accumulator._block(index)
-        if type(block) is not TextBlock:
-            return None
         # Another thread's `close` ends what comes after these.
         most = _MAX_RUN if self._call is None else _MAX_OPEN_RUN
-        ahead = self._batch[self._position : self._position + most]
-        texts = self._accumulator._decoder.run(ahead, 0, index, "text_delta")
-        if not texts or has_surrogates("".join(texts)):
+        found = self._accumulator._texts_ahead(self._batch, self._position, most)
+        if found is None or has_surrogates("".join(found[1])):
             return None
         self._runner = get_ident()
-        walker = block._growing.start_run(texts)
-        self._running = block._growing
+        text, pieces = found
+        walker = text.start_run(pieces)
+        self._running = text
         return walker
 
     def _whole_pairs(self, text: str) -> Iterator[str]:
