@@ -21,10 +21,35 @@ from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
 
     from .._headers import Headers
     from .errors import ClaudeError
+
+    class Attempt(Protocol):
+        """What a stream calls of the request whose body it reads; `Any`: awaited with asyncio."""
+
+        # The body of the attempt that is under way.
+        chunks: Any
+        # Starts the clock for `stall` anew; None where there is no such timeout.
+        watch: Callable[[], object] | None
+
+        def again(self, error: ClaudeError) -> Any:
+            """Return the head of another response, a StreamResponse; None where there is none.
+
+            Raises:
+                ClaudeError: the later attempts failed too.
+            """
+
+        def begun(self) -> None:
+            """Note that the message has begun: there will be no more attempts."""
+
+        def finish(self) -> Any:
+            """Leave the connection to further requests: the message is complete."""
+
+        def close(self) -> Any:
+            """End it, also while something waits for it. Idempotent."""
+
 
 # As the official SDKs: three requests at most.
 MAX_RETRIES = 2

@@ -340,7 +340,8 @@ class _Call:
         if client._closed:
             raise StateError("the client is closed")
         self._client = client
-        self._retries = Retries(
+        # None once the message has begun; it holds the request.
+        self._retries: Retries | None = Retries(
             client.max_retries, client.max_retry_delay, client._random, request, time.monotonic()
         )
         self._closing = threading.Event()
@@ -382,6 +383,10 @@ class _Call:
         except _ClosedByOther:
             return None
 
+    def begun(self) -> None:
+        """Note that the message has begun: there will be no more attempts."""
+        self._retries = None
+
     def finish(self) -> None:
         """Leave the connection to further requests: the message is complete."""
         if isinstance(self.chunks, _Body):
@@ -398,6 +403,7 @@ class _Call:
         self._handle = handle = _Handle()
         if self._closing.is_set():
             raise _ClosedByOther
+        assert self._retries is not None
         request = self._retries.request(time.monotonic())
         try:
             response = _request(request, self._client._settings, handle)
@@ -424,6 +430,7 @@ class _Call:
 
         `close` ends the wait; the attempt then finds that out.
         """
+        assert self._retries is not None
         delay = self._retries.next_delay(error, headers, time.monotonic(), time.time())
         if delay is None:
             return False

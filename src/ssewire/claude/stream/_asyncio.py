@@ -5,27 +5,24 @@ May import: _closing, _limits, errors; claude's errors; _reader.
 
 from __future__ import annotations
 
-from ..._closing import aclose_all
+from ..._closing import AsyncCloseable, aclose_all
 from ..._limits import MAX_EVENT_SIZE
 from ...errors import StateError
 from ..errors import ClaudeError
-from ._reader import _Reader
+from ._reader import ASK_AGAIN, FAIL, NO_EVENTS, STEP, WAIT, Reader
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterator
-    from types import TracebackType
-    from typing import Any
 
     from typing_extensions import Buffer, Self
 
     from ..events import ClaudeEvent, StreamEvent
     from ..message import Message
+    from ._reader import StreamResponse
 
-_NO_EVENTS: Iterator[Any] = iter(())
 
-
-class _AsyncReader(_Reader):
+class _AsyncReader(Reader, AsyncCloseable):
     """A reader over an asynchronous iterable of bytes, which it owns."""
 
     __slots__ = ()
@@ -54,35 +51,18 @@ class _AsyncReader(_Reader):
         self._derived = None
         await self._close_source()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     async def _refill(self) -> bool:
         """Get more bytes, as MessageStream does."""
-        self._mend()
-        if self._at_hand():
+        plan = self._plan()
+        if plan == STEP:
             return True
-        try:
-            if self._at_end():
-                await self._close_source()
-                return False
-        except ClaudeError as error:
-            if self._may_ask_again():
-                return await self._ask_again(error)
+        if plan == ASK_AGAIN:
+            return await self._ask_again()
+        if plan != WAIT:
             await self._close_source()
-            raise
-        if self._watch is not None and self._progress:
-            self._progress = False
-            self._watch()
-        self._let_go()
+            if plan == FAIL:
+                raise self._failure()
+            return False
         try:
             chunk = await self._chunks.__anext__()
         except StopAsyncIteration:
@@ -109,9 +89,12 @@ class _AsyncReader(_Reader):
             self._closed = True
             await self._close_source()
 
-    async def _ask_again(self, error: ClaudeError) -> bool:
+    async def _ask_again(self) -> bool:
+        """Have the body of another attempt instead of the one that failed; as `_refill`."""
+        assert self._call is not None
+        error = self._failure()
         try:
-            response = await self._call.again(error)
+            response: StreamResponse | None = await self._call.again(error)
         except ClaudeError as exc:
             self._error = exc
             await self._close_source()
@@ -143,23 +126,7 @@ class _AsyncReader(_Reader):
 class AsyncMessageStream(_AsyncReader):
     """MessageStream over an asynchronous iterable of bytes; the methods are awaited."""
 
-    __slots__ = ("_stepper",)
-
-    def __init__(
-        self,
-        chunks: AsyncIterable[Buffer],
-        *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
-        partial_strings: bool = False,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(
-            chunks,
-            max_event_size=max_event_size,
-            partial_strings=partial_strings,
-            request_id=request_id,
-        )
-        self._stepper: Iterator[StreamEvent] = _NO_EVENTS
+    __slots__ = ()
 
     def __aiter__(self) -> Self:
         return self
@@ -169,7 +136,7 @@ class AsyncMessageStream(_AsyncReader):
             for event in self._stepper:
                 return event
             # Not the generator that has ended, of which a stream that waits has no use.
-            self._stepper = _NO_EVENTS
+            self._stepper = NO_EVENTS
             if not await self._refill():
                 raise StopAsyncIteration
             self._stepper = self._events()

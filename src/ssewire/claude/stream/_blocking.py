@@ -9,23 +9,23 @@ from __future__ import annotations
 from _thread import get_ident
 from itertools import chain, islice
 
-from ..._closing import close_all
+from ..._closing import Closeable, close_all
 from ..._limits import MAX_EVENT_SIZE
 from ..errors import ClaudeError
-from ._reader import _Reader
+from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from typing_extensions import Buffer, Self
 
     from ..events import ClaudeEvent, StreamEvent
     from ..message import Message
+    from ._reader import StreamResponse
 
 
-class _BlockingReader(_Reader):
+class _BlockingReader(Reader, Closeable):
     """A reader over an iterable of bytes, which it owns."""
 
     __slots__ = ("_inbox",)
@@ -58,17 +58,6 @@ class _BlockingReader(_Reader):
         finally:
             self._close_source()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _refill(self) -> bool:
         """Get more bytes; False at the end. Bytes may make no event.
 
@@ -76,21 +65,16 @@ class _BlockingReader(_Reader):
             ClaudeError: the stream failed.
             TypeError: a chunk is not bytes-like.
         """
-        self._mend()
-        if self._at_hand():
+        plan = self._plan()
+        if plan == STEP:
             return True
-        try:
-            if self._at_end():
-                self._close_source()
-                return False
-        except ClaudeError as error:
-            if self._may_ask_again():
-                return self._ask_again(error)
+        if plan == ASK_AGAIN:
+            return self._ask_again()
+        if plan != WAIT:
             self._close_source()
-            raise
-        if self._watch is not None and self._progress:
-            self._progress = False
-            self._watch()
+            if plan == FAIL:
+                raise self._failure()
+            return False
         inbox = self._inbox
         try:
             if not inbox:
@@ -117,10 +101,12 @@ class _BlockingReader(_Reader):
             raise
         return True
 
-    def _ask_again(self, error: ClaudeError) -> bool:
+    def _ask_again(self) -> bool:
         """Have the body of another attempt instead of the one that failed; as `_refill`."""
+        assert self._call is not None
+        error = self._failure()
         try:
-            response = self._call.again(error)
+            response: StreamResponse | None = self._call.again(error)
         except ClaudeError as exc:
             self._error = exc
             self._close_source()
@@ -163,23 +149,7 @@ class MessageStream(_BlockingReader):
         ClaudeError: the stream failed; again at every later attempt to read on.
     """
 
-    __slots__ = ("_stepper",)
-
-    def __init__(
-        self,
-        chunks: Iterable[Buffer],
-        *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
-        partial_strings: bool = False,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(
-            chunks,
-            max_event_size=max_event_size,
-            partial_strings=partial_strings,
-            request_id=request_id,
-        )
-        self._stepper: Iterator[StreamEvent] = iter(())
+    __slots__ = ()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         # Not a generator around `_events`: that costs each event once more.

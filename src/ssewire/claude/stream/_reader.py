@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from ..._headers import Headers
     from ...event import ServerSentEvent
+    from .._retry import Attempt
     from .._text import GrowingText
     from ..events import StreamEvent
     from ..message import Message
@@ -60,8 +61,13 @@ _MAX_RUN = 256
 # if it was none: a relay's sentence about what went wrong.
 _MAX_SAID = 1024
 
-# Shared by all streams that wait; nobody adds to it.
+# Shared by all streams that wait; nobody adds to them.
 _NOTHING: list[ServerSentEvent] = []
+NO_EVENTS: Iterator[Any] = iter(())
+
+
+# What a reader does next.
+STEP, WAIT, ASK_AGAIN, FAIL, END = range(5)
 
 
 class StreamResponse:
@@ -78,7 +84,7 @@ class StreamResponse:
         return f"<StreamResponse {self.status}>"
 
 
-class _Reader:
+class Reader:
     """What all streams share: everything but waiting for bytes."""
 
     # Half the memory of a stream that waits (benchmarks/claude_clients.py).
@@ -104,6 +110,7 @@ class _Reader:
         "_said",
         "_source",
         "_source_open",
+        "_stepper",
         "_torn",
         "_watch",
     )
@@ -116,12 +123,14 @@ class _Reader:
         self._request_id = request_id
         self._response: StreamResponse | None = None
         # What makes the requests, where that is known: gives another body for one
-        # that failed before the message began. Its methods are those of client._Call.
-        self._call: Any = None
+        # that failed before the message began.
+        self._call: Attempt | None = None
         # Starts the clock for `stall` anew, where there is one.
         self._watch: Callable[[], object] | None = None
         # Something other than a ping has come since that clock was started.
         self._progress = True
+        # What `next` walks: the events at hand.
+        self._stepper: Iterator[StreamEvent] = NO_EVENTS
         # Never set back: perhaps by another thread.
         self._closed = False
         self._begin()
@@ -154,7 +163,7 @@ class _Reader:
         self._source_open = True
         self._error: ClaudeError | None = None
 
-    def _attach(self, call: Any, response: StreamResponse) -> None:
+    def _attach(self, call: Attempt, response: StreamResponse) -> None:
         """Read the body that `call` has, whose head is `response`."""
         self._request_id = response.headers.get("request-id") or self._request_id
         self._begin()
@@ -232,15 +241,6 @@ class _Reader:
         self._batch = batch
         self._position = 0
 
-    def _let_go(self) -> None:
-        """Drop what a stream that waits does not need: events handed out, the request once begun.
-
-        A quarter of its memory (benchmarks/claude_clients.py).
-        """
-        self._take(_NOTHING)
-        if self._call is not None and self._accumulator.message is not None:
-            self._call.begun()
-
     def _receive(self, chunk: Buffer) -> None:
         """Take the next bytes of the body."""
         batch = self._batch = self._accumulator._receive(chunk)
@@ -255,24 +255,43 @@ class _Reader:
         self._end_run()
         return self._derived is not None or self._position < len(self._batch)
 
-    def _at_end(self) -> bool:
-        """Say whether there is nothing more to read, when nothing is at hand.
+    def _plan(self) -> int:
+        """Return what a reader does next that wants more: STEP, WAIT, ASK_AGAIN, FAIL or END.
 
-        Raises:
-            ClaudeError: that is because the stream failed.
+        Before a WAIT all is dropped that a stream which waits does not need. Of an
+        asynchronous one it is a quarter of the memory (benchmarks/claude_clients.py).
         """
+        self._mend()
+        if self._at_hand():
+            return STEP
         if self._closed:
-            return True
-        if self._error is None and not self._accumulator.finished:
-            self._error = self._accumulator._settle(self._exhausted)
+            return END
+        accumulator = self._accumulator
+        if self._error is None and not accumulator.finished:
+            self._error = accumulator._settle(self._exhausted)
             if type(self._error) is StreamTruncated and self._said:
                 self._no_stream(self._said.decode("utf-8", "replace"))
         if self._error is not None:
-            # Closed: another attempt has failed, of which this is not the response.
+            # Not open: another attempt has failed, of which this is not the response.
             if self._error.status is None and self._response is not None and self._source_open:
                 self._error.status = self._response.status
-            raise self._error
-        return self._accumulator.finished
+            return ASK_AGAIN if self._may_ask_again() else FAIL
+        if accumulator.finished:
+            return END
+        if self._watch is not None and self._progress:
+            self._progress = False
+            self._watch()
+        # Events handed out, and the request once there is no more need to send it again.
+        self._batch = _NOTHING
+        self._position = 0
+        if self._call is not None and accumulator.message is not None:
+            self._call.begun()
+        return WAIT
+
+    def _failure(self) -> ClaudeError:
+        """Return why the stream failed, for it to be raised."""
+        assert self._error is not None
+        return self._error
 
     def _no_stream(self, said: str) -> None:
         """React to a body in which no event was, and which did not say that it was a stream."""
