@@ -125,9 +125,7 @@ class ClientOptions:
             fields.set(name, value)
         fields.update("default_headers", default_headers)
         self._fields = fields
-        if not isinstance(timeouts, NotGiven) and not isinstance(timeout, NotGiven):
-            raise TypeError("timeout is another name of timeouts: give one of them")
-        given = timeout if isinstance(timeouts, NotGiven) else timeouts
+        given = given_timeouts(timeouts, timeout)
         self.timeouts: Timeouts = (
             DEFAULT_TIMEOUTS if isinstance(given, NotGiven) else _timeouts(given)
         )
@@ -151,8 +149,8 @@ class ClientOptions:
     def build(self, params: dict[str, Any]) -> HTTPRequest:
         """Return the request for `messages.stream(**params)`.
 
-        To be called by the function that the user calls, for the warning to
-        name the user's line.
+        To be called by what the function that the user calls calls, for the
+        warning to name the user's line.
 
         Raises:
             ConfigurationError: there is no credential.
@@ -186,12 +184,27 @@ class ClientOptions:
             warnings.warn(
                 f"the key is sent to {self.origin} without encryption; use https",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return request
 
     def __repr__(self) -> str:
         return f"<ClientOptions {self.origin}>"
+
+
+def given_timeouts(
+    timeouts: Timeouts | float | NotGiven | None, timeout: Timeouts | float | NotGiven | None
+) -> Timeouts | float | NotGiven | None:
+    """Return what was given under either name.
+
+    Raises:
+        TypeError: both were given.
+    """
+    if isinstance(timeouts, NotGiven):
+        return timeout
+    if not isinstance(timeout, NotGiven):
+        raise TypeError("timeout is another name of timeouts: give one of them")
+    return timeouts
 
 
 class _Fields:
