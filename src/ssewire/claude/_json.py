@@ -23,6 +23,18 @@ DELTA_KEYS = {
 NOT_JSON = (ValueError, RecursionError)
 
 
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"  # there is one only, in copies and pickles too
+
+
+# No value, where None is one.
+MISSING: Any = _Missing()
+
+
 def read_object(text: str) -> dict[str, Any] | None:
     """Return the object that a text is as JSON; None if it is something else."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 
 # Pieces are joined when so many have come: a short str takes four times the
@@ -25,15 +26,16 @@ class TextRun:
 
     __slots__ = ("added", "pieces", "walker")
 
-    def __init__(self, pieces: list[str]) -> None:
-        self.pieces = pieces
-        self.walker: Iterator[str] = iter(pieces)
-        # How many of them were added to the text.
+    def __init__(self) -> None:
+        # None while there is no run.
+        self.pieces: list[str] | None = None
+        self.walker: Any = None
+        # How many of the pieces were added to the text.
         self.added = 0
 
     def passed(self) -> int:
         """Return how many pieces the reader has taken."""
-        return len(self.pieces) - self.walker.__length_hint__()  # type: ignore[attr-defined, no-any-return]
+        return 0 if self.pieces is None else len(self.pieces) - self.walker.__length_hint__()
 
 
 class GrowingText:
@@ -46,6 +48,7 @@ class GrowingText:
         self._joined = text
         self._chunks: list[str] | None = None
         self._pieces: list[str] = []
+        # Kept from run to run: a quick reader begins one for each packet.
         self._run: TextRun | None = None
 
     def add(self, piece: str) -> None:
@@ -68,24 +71,32 @@ class GrowingText:
 
     def start_run(self, pieces: list[str]) -> Iterator[str]:
         """Return an iterator over `pieces`; one is part of the text once it was handed out."""
-        run = self._run = TextRun(pieces)
-        return run.walker
+        run = self._run
+        if run is None:
+            run = self._run = TextRun()
+        walker = iter(pieces)
+        run.added = 0
+        run.walker = walker
+        run.pieces = pieces
+        return walker
 
     def end_run(self) -> int:
         """End the run; return how many of its pieces were handed out. The others are no more."""
         self._follow_run()
         run = self._run
-        self._run = None
         if run is None:
             return 0
-        # Ends the iterator, wherever its reader may have put it.
-        run.pieces.clear()
+        pieces = run.pieces
+        run.pieces = run.walker = None
+        if pieces is not None:
+            # Ends the iterator, wherever its reader may have put it.
+            pieces.clear()
         return run.added
 
     def _follow_run(self) -> None:
         """Add what was handed out of the run since the last look."""
         run = self._run
-        if run is None:
+        if run is None or run.pieces is None:
             return
         passed = run.passed()
         if passed > run.added:

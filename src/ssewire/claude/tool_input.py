@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from ._json import NOT_JSON
+from ._json import MISSING, NOT_JSON
 from ._text import GrowingText
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -44,7 +44,13 @@ class ToolInput:
     @property
     def value(self) -> Any:
         """The value as far as it can be told, live until the end."""
-        return self._value if self._settled else self._told()
+        parser = self._parser
+        if parser is None:
+            parser = self._start_parser()
+            if parser is None:
+                return self._value
+        value = parser.value
+        return self._value if value is MISSING else value
 
     @property
     def raw(self) -> str:
@@ -68,18 +74,18 @@ class ToolInput:
         """
         if self._settled:
             return
-        self._settled = True
         raw = self._fragments.get()
         if not raw:
             # The start's value is the whole input; {} alone is but a placeholder.
             self.complete = stopped or bool(self._value)
-            return
-        try:
-            self._value = json.loads(raw)
-            self.complete = True
-        except NOT_JSON as exc:
-            self._value = self._told()
-            self.error = _as_value_error(exc)
+        else:
+            try:
+                self._value = json.loads(raw)
+                self.complete = True
+            except NOT_JSON as exc:
+                self._value = self.value
+                self.error = _as_value_error(exc)
+        self._settled = True
         self._parser = None
 
     def frozen(self, value: Any) -> ToolInput:
@@ -91,21 +97,18 @@ class ToolInput:
         frozen.error = self.error
         return frozen
 
-    def _told(self) -> Any:
-        """Return what the fragments tell so far; the start's value while they tell nothing."""
-        # Few streams have tool inputs that somebody looks at, and compiling its patterns
-        # takes a fifth of the time that importing this package does (-X importtime).
-        from .partial_json import MISSING, PartialJSON
+    def _start_parser(self) -> PartialJSON | None:
+        """Return what tells the value from now on; None where no fragment is to be parsed."""
+        raw = "" if self._settled else self._fragments.get()
+        if not raw:
+            return None
+        # Few streams have tool inputs that somebody looks at before their end, and compiling its
+        # patterns takes a fifth of the time that importing this package does (-X importtime).
+        from .partial_json import PartialJSON
 
-        parser = self._parser
-        if parser is None:
-            raw = self._fragments.get()
-            if not raw:
-                return self._value
-            self._parser = parser = PartialJSON(self._mode)
-            parser.feed(raw)
-        value = parser.value
-        return self._value if value is MISSING else value
+        parser = self._parser = PartialJSON(self._mode)
+        parser.feed(raw)
+        return parser
 
 
 def _as_value_error(exc: Exception) -> ValueError:

@@ -202,7 +202,8 @@ class RawMessageStream(_BlockingReader):
 
     def __next__(self) -> ClaudeEvent:
         while True:
-            self._mend()
+            if self._torn:
+                self._mend()
             try:
                 while self._at_hand():
                     event: ClaudeEvent | None = self._step()
@@ -258,7 +259,8 @@ class _TextRuns:
     def __next__(self) -> Iterator[str]:
         stream = self._stream
         while True:
-            stream._mend()
+            if stream._torn:
+                stream._mend()
             try:
                 texts = stream._texts()
                 if texts is not None:

@@ -226,16 +226,15 @@ class Reader:
                 raise
 
     def _mend(self) -> None:
-        """Fail, once an exception left a change halfway: which events were lost is not known."""
-        if self._torn:
-            self._torn = False
-            self._running = self._derived = None
-            self._take([])
-            if self._error is None and not self._accumulator.finished:
-                lost = ConnectionLost("an exception interrupted the reading")
-                # What the caller did is no reason to ask again.
-                lost.retryable = False
-                self._interrupted(lost)
+        """Fail, since an exception left a change halfway: which events were lost is not known."""
+        self._torn = False
+        self._running = self._derived = None
+        self._take([])
+        if self._error is None and not self._accumulator.finished:
+            lost = ConnectionLost("an exception interrupted the reading")
+            # What the caller did is no reason to ask again.
+            lost.retryable = False
+            self._interrupted(lost)
 
     def _take(self, batch: list[ServerSentEvent]) -> None:
         self._batch = batch
@@ -252,7 +251,8 @@ class Reader:
 
     def _at_hand(self) -> bool:
         """Say whether there is anything to hand out without more bytes."""
-        self._end_run()
+        if self._running is not None:
+            self._end_run()
         return self._derived is not None or self._position < len(self._batch)
 
     def _plan(self) -> int:
@@ -261,7 +261,8 @@ class Reader:
         Before a WAIT all is dropped that a stream which waits does not need. Of an
         asynchronous one it is a quarter of the memory (benchmarks/claude_clients.py).
         """
-        self._mend()
+        if self._torn:
+            self._mend()
         if self._at_hand():
             return STEP
         if self._closed:
@@ -408,7 +409,8 @@ class Reader:
         Without `_end_run` before the next use of the batch, the iterator's
         pieces would be handed out twice.
         """
-        self._end_run()
+        if self._running is not None:
+            self._end_run()
         derived = self._derived
         if derived is not None:
             self._derived = None
