@@ -22,8 +22,6 @@ from .errors import TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    # Named here for the annotations of those that must not know of I/O.
-    from ssl import SSLContext as SSLContext
     from typing import Any
 
     from ._http.proxy import Proxy

@@ -32,18 +32,19 @@ if TYPE_CHECKING:
 
     from .._headers import Headers
     from .._http.timeouts import Timeouts
-    from .._settings import Settings, SSLContext
     from ._request_body import MessageParam
     from .errors import ClaudeError
 
-# What carries requests instead of our own sockets: a callable, of the client's way to wait.
+# What is no business of this level: the callable that carries requests instead of our own
+# sockets, of the client's way to wait, and what the module ssl has for TLS.
 TransportT = TypeVar("TransportT")
+SSLContextT = TypeVar("SSLContextT")
 StreamT = TypeVar(
     "StreamT", MessageStream, RawMessageStream, AsyncMessageStream, AsyncRawMessageStream
 )
 
 
-class ClientBase(Generic[TransportT]):
+class ClientBase(Generic[TransportT, SSLContextT]):
     """Settings and requests of a client; the classes below it wait and move bytes."""
 
     # How to pause before a retry; None waits until the time is up or the stream is closed.
@@ -66,7 +67,7 @@ class ClientBase(Generic[TransportT]):
         timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
         timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
         transport: TransportT | None = None,
-        tls: SSLContext | None = None,
+        tls: SSLContextT | None = None,
         proxy: str | None = "env",
         max_event_size: int | None = MAX_EVENT_SIZE,
         partial_strings: bool = False,
@@ -128,8 +129,8 @@ class ClientBase(Generic[TransportT]):
         raise NotImplementedError
 
     def _make_settings(
-        self, tls: SSLContext | None, proxy: str | None, transport: TransportT | None
-    ) -> Settings:
+        self, tls: SSLContextT | None, proxy: str | None, transport: TransportT | None
+    ) -> Any:
         """Return how requests are carried: by `transport`, or by connections that are kept.
 
         Raises:
@@ -219,7 +220,7 @@ class CallBase:
 
     __slots__ = ("_client", "_response", "_retries", "chunks", "watch")
 
-    def __init__(self, client: ClientBase[Any], request: HTTPRequest, now: float) -> None:
+    def __init__(self, client: ClientBase[Any, Any], request: HTTPRequest, now: float) -> None:
         self._client = client
         # None once the message has begun; it holds the request.
         self._retries: Retries | None = client._start(request, now)

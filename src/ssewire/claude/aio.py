@@ -43,7 +43,7 @@ __all__ = ["AsyncClaude", "AsyncMessageStreamManager", "AsyncMessages"]
 StreamT = TypeVar("StreamT", AsyncMessageStream, AsyncRawMessageStream)
 
 
-class AsyncClaude(ClientBase["Transport"]):
+class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
     """A client of the Messages API; an asynchronous context manager that closes its connections.
 
     Takes and raises what `Claude` does; `transport` is an asynchronous one.
@@ -92,14 +92,14 @@ class AsyncClaude(ClientBase["Transport"]):
 
 
 class AsyncBeta:
-    """`client.beta.messages`: the same as `client.messages`, which knows betas too."""
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
     def __init__(self, messages: AsyncMessages) -> None:
         self.messages: AsyncMessages = messages
 
 
 class AsyncMessages:
-    """`client.messages`; takes what `Messages` does."""
+    """What `client.messages` is; takes what `Messages` does."""
 
     def __init__(self, client: AsyncClaude) -> None:
         self._client = client

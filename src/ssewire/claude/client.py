@@ -42,7 +42,7 @@ __all__ = ["Claude", "MessageStreamManager", "Messages"]
 StreamT = TypeVar("StreamT", MessageStream, RawMessageStream)
 
 
-class Claude(ClientBase["Transport"], Closeable):
+class Claude(ClientBase["Transport", "ssl.SSLContext"], Closeable):
     """A client of the Messages API; a context manager that closes its idle connections.
 
     `client.messages.stream(...)` and `client.messages.create(...)` ask.
@@ -79,14 +79,14 @@ class Claude(ClientBase["Transport"], Closeable):
 
 
 class Beta:
-    """`client.beta.messages`: the same as `client.messages`, which knows betas too."""
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
     def __init__(self, messages: Messages) -> None:
         self.messages: Messages = messages
 
 
 class Messages:
-    """`client.messages`.
+    """What `client.messages` is: it asks for messages.
 
     All keywords go to the API as they are, but for these:
 
