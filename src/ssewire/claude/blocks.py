@@ -34,7 +34,7 @@ class Block(Record):
 
 
 class _TextOf(Block):
-    """A block with one text that grows, under the key `_computed` names."""
+    """Base of blocks with one text that grows, under the key that `_computed` names."""
 
     __slots__ = ("_growing",)
     _growing: GrowingText
@@ -63,6 +63,7 @@ class TextBlock(_TextOf):
 
     @property
     def text(self) -> str:
+        """The text so far; each use costs what was added since the last one."""
         return self._growing.get()
 
     def _cite(self, citation: Any) -> None:
@@ -89,6 +90,7 @@ class ThinkingBlock(_TextOf):
 
     @property
     def thinking(self) -> str:
+        """The reasoning so far; each use costs what was added since the last one."""
         return self._growing.get()
 
     def _param(self) -> dict[str, Any] | None:
@@ -107,7 +109,7 @@ class RedactedThinkingBlock(Block):
 
 
 class _ToolBlock(Block):
-    """A block whose input is JSON in fragments, of which a ToolInput makes the value."""
+    """Base of blocks whose input is JSON in fragments, of which a ToolInput makes the value."""
 
     __slots__ = ("_growing",)
     _growing: ToolInput
@@ -180,10 +182,6 @@ class ToolUseBlock(_ToolBlock):
         "caller",
         "toolset_name",
     )
-    _strings = (
-        "id",
-        "name",
-    )
 
     type: Literal["tool_use"]
     toolset_name: str | None
@@ -201,7 +199,6 @@ class MCPToolUseBlock(_ToolBlock):
     """A call of a tool on an MCP server, run by the API."""
 
     __slots__ = ()
-    _nullable = ("caller",)
     _strings = (
         "id",
         "name",
@@ -213,7 +210,7 @@ class MCPToolUseBlock(_ToolBlock):
 
 
 class _ResultBlock(Block):
-    """The result of a call that the API ran: complete at its start."""
+    """Base of the results of calls that the API ran: complete at their start."""
 
     __slots__ = ()
     _nullable = (
@@ -228,59 +225,71 @@ class _ResultBlock(Block):
 
 
 class WebSearchToolResultBlock(_ResultBlock):
+    """What the web search found, or its error; the texts of pages are for the API only."""
+
     __slots__ = ()
 
     type: Literal["web_search_tool_result"]
 
 
 class WebFetchToolResultBlock(_ResultBlock):
+    """The page or document that the web fetch got, or its error."""
+
     __slots__ = ()
 
     type: Literal["web_fetch_tool_result"]
 
 
 class CodeExecutionToolResultBlock(_ResultBlock):
+    """Output and return code of a program that the API ran, or the error."""
+
     __slots__ = ()
 
     type: Literal["code_execution_tool_result"]
 
 
 class BashCodeExecutionToolResultBlock(_ResultBlock):
+    """Output and return code of a shell command that the API ran, or the error."""
+
     __slots__ = ()
 
     type: Literal["bash_code_execution_tool_result"]
 
 
 class TextEditorCodeExecutionToolResultBlock(_ResultBlock):
+    """What viewing or editing a file in the container gave, or the error."""
+
     __slots__ = ()
 
     type: Literal["text_editor_code_execution_tool_result"]
 
 
 class ToolSearchToolResultBlock(_ResultBlock):
+    """References to the tools that a search among them found, or the error."""
+
     __slots__ = ()
 
     type: Literal["tool_search_tool_result"]
 
 
 class AdvisorToolResultBlock(_ResultBlock):
+    """What the advising model said, perhaps readable by the API only, or the error."""
+
     __slots__ = ()
 
     type: Literal["advisor_tool_result"]
 
 
 class MCPToolResultBlock(_ResultBlock):
+    """What a tool on an MCP server gave: a str, or a list of text blocks."""
+
     __slots__ = ()
-    _nullable = (
-        "content",
-        "caller",
-    )
-    _strings = ("tool_use_id",)
 
     type: Literal["mcp_tool_result"]
 
     @property
     def is_error(self) -> bool:
+        """Whether the tool failed; `content` then says why."""
         return bool(self._data.get("is_error"))
 
 

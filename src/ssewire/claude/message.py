@@ -115,10 +115,12 @@ class Usage(Record):
 
     @property
     def input_tokens(self) -> int:
+        """Tokens of the request that came from no cache."""
         return _int_or_0(self._data.get("input_tokens"))
 
     @property
     def output_tokens(self) -> int:
+        """Tokens of the answer so far, thinking included."""
         return _int_or_0(self._data.get("output_tokens"))
 
 
