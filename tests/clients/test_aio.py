@@ -33,6 +33,8 @@ from ssewire.aio import (
     open_stream,
     request,
 )
+from ssewire.aio._connection import _BACKLOG, Connection
+from ssewire.aio._dial import _NEXT_ADDRESS
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -439,13 +441,13 @@ def test_closing_with_events_left_keeps_the_id_of_the_last_one_handed_out(kind: 
 def counting_reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Return a list that grows by what each read brings."""
     reads: list[bytes] = []
-    updated = aio._Connection.buffer_updated
+    updated = Connection.buffer_updated
 
     def counting(self: Any, nbytes: int) -> None:
         reads.append(bytes(self._view[:nbytes]))
         updated(self, nbytes)
 
-    monkeypatch.setattr(aio._Connection, "buffer_updated", counting)
+    monkeypatch.setattr(Connection, "buffer_updated", counting)
     return reads
 
 
@@ -1459,5 +1461,5 @@ def test_the_documentation_names_the_statuses_and_limits_of_the_code() -> None:
     text = DOCUMENTATION.read_text(encoding="utf-8")
     numbers = {int(number) for number in re.findall(r"\b\d{3}\b", text)} | set(range(520, 525))
     assert set(RETRY_STATUSES) <= numbers
-    assert aio._BACKLOG + READ_SIZE == 128 * 1024
-    assert aio._NEXT_ADDRESS == 0.25
+    assert _BACKLOG + READ_SIZE == 128 * 1024
+    assert _NEXT_ADDRESS == 0.25

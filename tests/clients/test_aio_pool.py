@@ -16,6 +16,7 @@ from ssewire import aio
 from ssewire._http.request import HTTPRequest
 from ssewire._http.timeouts import Timeouts
 from ssewire._settings import POOL_SIZE, Settings
+from ssewire.aio._exchange import respond
 from ssewire.errors import ConnectionLost
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
 
@@ -43,7 +44,7 @@ class Client:
     async def open(self, body: bytes | None = None, **timeouts: float) -> aio.HTTPResponse:
         method = "GET" if body is None else "POST"
         request = HTTPRequest(self._url, method=method, body=body, timeouts=Timeouts(**timeouts))
-        return await aio._request(request, self._settings)
+        return await respond(request, self._settings)
 
     async def ask(self, body: bytes | None = None) -> bytes:
         async with await self.open(body) as response:
@@ -181,7 +182,7 @@ def test_a_timeout_closes_a_kept_connection_and_is_not_asked_again() -> None:
 
 
 def test_a_connection_idle_for_too_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "POOL_IDLE", 0.0)
+    monkeypatch.setattr(aio._pool, "POOL_IDLE", 0.0)
     assert asked([FOR_EVER], 2).connections == 2
 
 

@@ -31,6 +31,7 @@ from ssewire.client import (
     open_stream,
     request,
 )
+from ssewire.client._connection import Wire
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -512,14 +513,14 @@ def test_an_event_is_handed_out_by_the_read_that_brought_its_last_byte(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reads = []
-    receive = client._Wire.receive
+    receive = Wire.receive
 
     def counting(self: Any) -> bytes:
         data = receive(self)
         reads.append(data)
         return data
 
-    monkeypatch.setattr(client._Wire, "receive", counting)
+    monkeypatch.setattr(Wire, "receive", counting)
     go = threading.Semaphore(0)
 
     def script(request: Request) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ from ssewire import client as blocking
 from ssewire._http.request import HTTPRequest
 from ssewire._http.timeouts import Timeouts
 from ssewire._settings import POOL_SIZE, Settings
+from ssewire.client._connection import Handle
+from ssewire.client._exchange import respond
 from ssewire.errors import ConnectionLost, HTTPFormatError, StreamTimeout
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
 
@@ -33,7 +35,7 @@ class Client:
     def open(self, body: bytes | None = None, **timeouts: float) -> blocking.HTTPResponse:
         method = "GET" if body is None else "POST"
         request = HTTPRequest(self._url, method=method, body=body, timeouts=Timeouts(**timeouts))
-        return blocking._request(request, self._settings, blocking._Handle())
+        return respond(request, self._settings, Handle())
 
     def ask(self, body: bytes | None = None) -> bytes:
         with self.open(body) as response:
@@ -289,7 +291,7 @@ def test_a_timeout_closes_a_kept_connection_and_is_not_asked_again() -> None:
 
 
 def test_a_connection_idle_for_too_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "POOL_IDLE", 0.0)
+    monkeypatch.setattr(blocking._pool, "POOL_IDLE", 0.0)
     assert asked([FOR_EVER], 2).connections == 2
 
 

@@ -147,6 +147,25 @@ class Deadlines:
         """Return when the next one runs out; None if none is running."""
         return min(self.running.values()) if self.running else None
 
+    def remaining(self, now: float) -> float | None:
+        """Return the seconds until the next one runs out; None if none is running.
+
+        Raises:
+            StreamTimeout: it has.
+        """
+        earliest = self.earliest()
+        if earliest is None:
+            return None
+        if earliest > now:
+            return earliest - now
+        raise self.timed_out(now)
+
+    def timed_out(self, now: float) -> StreamTimeout:
+        """Return the error for the first to run out, which by somebody else's clock it has."""
+        error = self.expired(max(now, min(self.running.values())))
+        assert error is not None
+        return error
+
     def expired(self, now: float) -> StreamTimeout | None:
         """Return the error for the first that has run out by now."""
         due = [(at, kind) for kind, at in self.running.items() if at <= now]

@@ -21,7 +21,10 @@ from .._http.redirects import MAX_REDIRECTS
 from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
 from .._settings import Settings
-from ..aio import HTTPResponse, Pool, _Body, _Child, _error_body, _Interrupted, _request
+from ..aio import HTTPResponse, Pool
+from ..aio._body import ResponseBody, error_body
+from ..aio._exchange import respond
+from ..aio._tasks import Child, Interrupted
 from ..errors import SSEWireError, StateError
 from ._request import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
 from ._retry import (
@@ -297,7 +300,7 @@ class AsyncMessageStreamManager:
 
 
 # Of all calls that make no more attempts; it never runs.
-_NO_CHILD = _Child()
+_NO_CHILD = Child()
 
 
 class _Call:
@@ -315,7 +318,7 @@ class _Call:
         )
         self._closing = False
         # The attempt, or the pause before it.
-        self._child = _Child()
+        self._child = Child()
         self._response: HTTPResponse | None = None
         self.chunks: Any = None
         # Starts the clock for `stall` anew; None where there is no such timeout.
@@ -326,7 +329,7 @@ class _Call:
 
         Raises:
             ClaudeError: of the last attempt.
-            _Interrupted: `close` was called meanwhile.
+            Interrupted: `close` was called meanwhile.
         """
         while True:
             try:
@@ -351,7 +354,7 @@ class _Call:
             return None
         try:
             return await self.open()
-        except _Interrupted:
+        except Interrupted:
             return None
 
     def begun(self) -> None:
@@ -362,7 +365,7 @@ class _Call:
     async def finish(self) -> None:
         """Leave the connection to further requests: the message is complete."""
         self._closing = True
-        if isinstance(self.chunks, _Body):
+        if isinstance(self.chunks, ResponseBody):
             self.chunks.finish()
         else:
             await self.close()
@@ -376,12 +379,12 @@ class _Call:
 
     async def _attempt(self) -> StreamResponse:
         if self._closing:
-            raise _Interrupted
+            raise Interrupted
         assert self._retries is not None
         request = self._retries.request(_now())
         try:
             response = await self._child.run(
-                _request(request, self._client._settings), discard=HTTPResponse.close
+                respond(request, self._client._settings), discard=HTTPResponse.close
             )
         except StateError:
             raise
@@ -390,7 +393,7 @@ class _Call:
         self._response = response
         if not 200 <= response.status < 300:
             try:
-                body = await _error_body(response, MAX_ERROR_BODY)
+                body = await error_body(response, MAX_ERROR_BODY)
             finally:
                 await response.close()
             raise response_error(response.status, response.headers, body)
@@ -412,7 +415,7 @@ class _Call:
         else:
             try:
                 await self._child.run(asyncio.sleep(delay))
-            except _Interrupted:
+            except Interrupted:
                 return False
         return not self._closing
 
@@ -425,7 +428,7 @@ async def _open(cls: type[_Stream], call: _Call, client: AsyncClaude) -> _Stream
     """Send the request and return the stream of its response."""
     try:
         response = await call.open()
-    except _Interrupted:
+    except Interrupted:
         raise StreamClosed from None
     stream = cls(call.chunks, **client._stream_options)
     stream._attach(call, response)

@@ -21,7 +21,10 @@ from .._http.redirects import MAX_REDIRECTS
 from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
 from .._settings import Settings, plain_callable
-from ..client import Pool, _Body, _ClosedByOther, _Handle, _request
+from ..client import Pool
+from ..client._body import ResponseBody
+from ..client._connection import Handle, Interrupted
+from ..client._exchange import respond
 from ..errors import SSEWireError, StateError
 from ._request import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
 from ._retry import (
@@ -345,7 +348,7 @@ class _Call:
         )
         self._closing = threading.Event()
         # Of the current attempt; `close` aborts it.
-        self._handle = _Handle()
+        self._handle = Handle()
         self._response: HTTPResponse | None = None
         self.chunks: Iterator[Any] = iter(())
         # Starts the clock for `stall` anew; None where there is no such timeout.
@@ -356,7 +359,7 @@ class _Call:
 
         Raises:
             ClaudeError: of the last attempt.
-            _ClosedByOther: `close` was called in another thread.
+            Interrupted: `close` was called in another thread.
         """
         while True:
             try:
@@ -379,12 +382,12 @@ class _Call:
         response.close()
         try:
             return self.open() if self._pause(error, response.headers) else None
-        except _ClosedByOther:
+        except Interrupted:
             return None
 
     def finish(self) -> None:
         """Leave the connection to further requests: the message is complete."""
-        if isinstance(self.chunks, _Body):
+        if isinstance(self.chunks, ResponseBody):
             self.chunks.finish()
         self.close()
 
@@ -395,12 +398,12 @@ class _Call:
         self._handle.abort()
 
     def _attempt(self) -> StreamResponse:
-        self._handle = handle = _Handle()
+        self._handle = handle = Handle()
         if self._closing.is_set():
-            raise _ClosedByOther
+            raise Interrupted
         request = self._retries.request(time.monotonic())
         try:
-            response = _request(request, self._client._settings, handle)
+            response = respond(request, self._client._settings, handle)
         except SSEWireError as exc:
             raise transport_error(exc) from exc
         self._response = response
@@ -410,7 +413,7 @@ class _Call:
             finally:
                 response.close()
             if self._closing.is_set():
-                raise _ClosedByOther
+                raise Interrupted
             raise response_error(response.status, response.headers, body)
         deadlines = response._deadlines
         self.chunks = response.chunks
@@ -453,7 +456,7 @@ def _open(cls: type[_Stream], call: _Call, client: Claude) -> _Stream:
     """Send the request and return the stream of its response."""
     try:
         response = call.open()
-    except _ClosedByOther:
+    except Interrupted:
         raise StreamClosed from None
     stream = cls(call.chunks, **client._stream_options)
     stream._attach(call, response)
