@@ -341,13 +341,6 @@ async def step(stream: Any) -> Any:
     return await stream.__anext__()
 
 
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def addresses(*ports: int) -> Any:
     """Return what getaddrinfo gives for a host with these ports of 127.0.0.1 as its addresses."""
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]

@@ -45,6 +45,8 @@ from tests.clients.both import Asyncio, addresses, collect, descriptors, needs_p
 from tests.clients.scenarios import SCENARIOS, SILENCE, event, soak_script
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, Server, chunk, head, trusting_context
 
+pytestmark = pytest.mark.sockets
+
 ASYNCIO = Asyncio()
 run = ASYNCIO.run
 

@@ -14,6 +14,8 @@ import pytest
 from tests.clients.both import Asyncio
 from tests.kit.scripted import Server, head
 
+pytestmark = pytest.mark.sockets
+
 ANSWER = [head(200, "Content-Length: 2"), b"ok"]
 FOR_EVER: list[Any] = [*ANSWER, "request"] * 3 + ANSWER
 

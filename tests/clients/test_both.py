@@ -32,7 +32,6 @@ from tests.clients.both import (
     addresses,
     collect,
     descriptors,
-    free_port,
     needs_proc,
     read,
     silent_address,
@@ -58,6 +57,8 @@ from tests.kit.scripted import (
     head,
     trusting_context,
 )
+
+pytestmark = pytest.mark.sockets
 
 KINDS = ("stream", "source")
 
@@ -235,10 +236,12 @@ def test_the_public_names_are_those_of_the_design(both: Both) -> None:
 # --- connecting
 
 
-def test_a_refused_connection_is_connect_failed_with_the_os_error(both: Both) -> None:
+def test_a_refused_connection_is_connect_failed_with_the_os_error(
+    both: Both, deaf_port: int
+) -> None:
     async def main() -> None:
         with pytest.raises(ConnectFailed) as caught:
-            await both.open_stream(f"http://127.0.0.1:{free_port()}/", proxy=None)
+            await both.open_stream(f"http://127.0.0.1:{deaf_port}/", proxy=None)
         assert isinstance(caught.value.__cause__, ConnectionRefusedError)
         assert caught.value.retryable
 
@@ -258,7 +261,7 @@ def test_an_unknown_host_is_connect_failed(both: Both, host: str) -> None:
 
 
 def test_the_next_address_is_tried_where_one_refuses(
-    both: Both, monkeypatch: pytest.MonkeyPatch
+    both: Both, deaf_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main(url: str) -> int:
         async with both.request(url, proxy=None) as response:
@@ -266,7 +269,7 @@ def test_the_next_address_is_tried_where_one_refuses(
             return status
 
     with Server([[head(200, "Content-Length: 0")]]) as server:
-        found = addresses(free_port(), server.port)
+        found = addresses(deaf_port, server.port)
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
         assert both.run(main("http://h/")) == 200
         assert server.wait_closed()
@@ -1021,13 +1024,13 @@ def test_https_goes_through_a_tunnel_that_sees_no_secrets(
         assert server.requests[0].headers["authorization"] == "secret"
 
 
-def test_no_proxy_is_obeyed(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_obeyed(both: Both, deaf_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main(url: str) -> int:
         async with both.request(url) as response:
             status: int = response.status
             return status
 
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{deaf_port}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with Server([[head(204)]]) as server:
         assert both.run(main(server.url)) == 204

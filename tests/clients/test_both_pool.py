@@ -12,6 +12,8 @@ from ssewire.errors import ConnectionLost, HTTPFormatError, StreamTimeout
 from tests.clients.both import Both
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
 
+pytestmark = pytest.mark.sockets
+
 ANSWER = [head(200, "Content-Length: 2"), b"ok"]
 FOR_EVER: list[Any] = [*ANSWER, "request"] * 30 + ANSWER
 

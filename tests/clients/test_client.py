@@ -22,6 +22,8 @@ from ssewire.errors import ConnectFailed, ConnectionLost
 from tests.clients.scenarios import ABC
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, Server, chunk, head, trusting_context
 
+pytestmark = pytest.mark.sockets
+
 
 async def coroutine_function(*args: object) -> None:
     raise AssertionError("never awaited")

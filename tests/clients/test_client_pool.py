@@ -17,6 +17,8 @@ from ssewire._settings import Settings
 from ssewire.errors import ConnectionLost
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
 
+pytestmark = pytest.mark.sockets
+
 ANSWER = [head(200, "Content-Length: 2"), b"ok"]
 FOR_EVER: list[Any] = [*ANSWER, "request"] * 30 + ANSWER
 
