@@ -35,6 +35,8 @@ from tests.claude.scenarios import (
 )
 from tests.kit.scripted import LAST_CHUNK, Server, chunk
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 T = TypeVar("T")
 
 HEL = {**wire.TEXT, "text": "Hel"}

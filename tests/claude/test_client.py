@@ -49,6 +49,8 @@ from tests.claude.scenarios import (
 from tests.claude.scenarios import stream as stream_of
 from tests.kit.scripted import LAST_CHUNK, Request, Server, chunk, head, trusting_context
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 
 def make_client(server: Server, **options: Any) -> Claude:
     options = {"base_url": server.url, "api_key": "sk-test", "proxy": None, **options}

@@ -45,6 +45,8 @@ from ssewire.replay import (
     split_events,
 )
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
 HELLO = EXAMPLES / "hello.sse"
 HELLO_BYTES = HELLO.read_bytes()
