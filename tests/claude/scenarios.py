@@ -126,7 +126,7 @@ class Scenario:
         self.requests = len(self.slept) + 1 if requests is None else requests
 
     def server(self) -> Server:
-        return Server(self.script)
+        return Server(self.script, says_close=True)
 
     def check(self, outcome: Outcome, server: Server, way: str) -> None:
         """Fail unless the caller saw what this scenario says."""

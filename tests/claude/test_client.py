@@ -27,7 +27,7 @@ from ssewire.claude import (
 from ssewire.claude.aio import AsyncClaude
 from ssewire.claude.client import Claude
 from ssewire.client import HTTPRequest, HTTPResponse, Timeouts
-from ssewire.errors import ConnectFailed, StateError, TransportError
+from ssewire.errors import ConnectFailed, ConnectionLost, StateError, TransportError
 from tests.claude import wire
 from tests.claude.scenarios import (
     ASKED,
@@ -443,13 +443,21 @@ def test_a_last_chunk_that_comes_after_the_message_does_not_cost_the_connection(
         assert server.connections == 1
 
 
-def test_a_connection_that_went_stale_is_replaced_without_a_retry() -> None:
+def test_asking_again_after_a_kept_connection_ended_is_one_of_the_retries() -> None:
+    # The server reads the second request, and only then closes.
     with Server([kept(GOOD, []), GOOD]) as server:
-        with make_client(server, max_retries=0) as client:
+        with make_client(server, max_retries=1) as client:
             for _ in range(2):
                 assert client.messages.create(**ASKED).content[0].text == TEXT
         assert server.connections == 2
         assert len(server.requests) == 3
+    with Server([kept(GOOD, []), GOOD]) as server:
+        with make_client(server, max_retries=0) as client:
+            assert client.messages.create(**ASKED).content[0].text == TEXT
+            with pytest.raises(StreamInterrupted) as caught:
+                client.messages.create(**ASKED)
+            assert isinstance(caught.value.__cause__, ConnectionLost)
+        assert len(server.requests) == 2
 
 
 def test_a_stream_left_early_closes_its_connection() -> None:

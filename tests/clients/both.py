@@ -185,7 +185,7 @@ class Blocking:
 
     def never_idle(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let no kept connection be young enough to be used again."""
-        monkeypatch.setattr("ssewire.client._pool.POOL_IDLE", 0.0)
+        monkeypatch.setattr("ssewire._http.idle.POOL_IDLE", 0.0)
 
     def pooled(self, url: str, tls: Any = None) -> Pooled:
         return Pooled(self, client.Pool(), url, tls)
@@ -269,7 +269,7 @@ class Asyncio:
         return reads
 
     def never_idle(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("ssewire.aio._pool.POOL_IDLE", 0.0)
+        monkeypatch.setattr("ssewire._http.idle.POOL_IDLE", 0.0)
 
     def pooled(self, url: str, tls: Any = None) -> Pooled:
         return Pooled(self, aio.Pool(), url, tls)

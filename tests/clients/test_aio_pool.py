@@ -60,14 +60,14 @@ def test_a_forked_child_leaves_its_parents_connections_alone() -> None:
         async with Client(url) as client:
             await client.ask()
             loop = asyncio.get_running_loop()
-            ((key, (kept,)),) = client.pool._kept[loop].items()
+            ((key, ((_, kept),)),) = client.pool._shelves[loop]._kept.items()
             child = os.fork()
             if child == 0:
                 # No more of Python's own shutdown than that: the loop is the parent's.
                 try:
                     found = client.pool.take(loop, key)
                     client.pool.close()
-                    os._exit(0 if found is None and not kept._transport.is_closing() else 1)
+                    os._exit(0 if found is None and not kept.transport.is_closing() else 1)
                 finally:
                     os._exit(2)
             _, status = os.waitpid(child, 0)
@@ -83,8 +83,9 @@ def test_a_socket_closed_by_the_loop_is_gone() -> None:
     async def main(url: str) -> int:
         async with Client(url) as client:
             await client.ask()
-            ((_, (kept,)),) = client.pool._kept[asyncio.get_running_loop()].items()
-            transport = kept._transport
+            shelf = client.pool._shelves[asyncio.get_running_loop()]
+            ((_, ((_, kept),)),) = shelf._kept.items()
+            transport = kept.transport
         found: socket.socket = transport.get_extra_info("socket")
         return found.fileno()
 
@@ -113,6 +114,6 @@ def test_connections_of_loops_that_are_closed_are_forgotten() -> None:
         client = Client(server.url)
         for _ in range(5):
             assert run(client.ask()) == b"ok"
-        assert len(client.pool._kept) == 1
+        assert len(client.pool._shelves) == 1
         client.pool.close()
         gc.collect()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ssewire._settings import POOL_SIZE
+from ssewire._http.idle import POOL_SIZE
 from ssewire.errors import ConnectionLost, HTTPFormatError, StreamTimeout
 from tests.clients.both import Both
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
@@ -87,15 +87,39 @@ def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced(both:
         assert server.connections == 3
 
 
-def test_a_connection_that_ends_instead_of_an_answer_is_replaced(both: Both) -> None:
-    # The server reads the second request, and only then closes.
-    server = asked(both, [[*ANSWER, "request"], ANSWER], 2, body=b"question")
-    assert server.connections == 2
-    assert [request.body for request in server.requests] == [b"question"] * 3
+@pytest.mark.parametrize("end", [[], ["reset"]], ids=["ends", "is reset"])
+@pytest.mark.parametrize("body", [None, b"question"], ids=["GET", "POST"])
+def test_a_request_that_was_read_before_its_kept_connection_ended_is_not_sent_again(
+    both: Both, body: bytes | None, end: list[str]
+) -> None:
+    async def main(url: str) -> None:
+        async with both.pooled(url) as client:
+            await client.ask()
+            with pytest.raises(ConnectionLost):
+                await client.ask(body)
+            assert await client.ask() == b"ok"
+
+    with Server([[*ANSWER, "request", *end], ANSWER]) as server:
+        both.run(main(server.url))
+        assert [request.body for request in server.requests] == [b"", body or b"", b""]
+        assert server.connections == 2
 
 
-def test_a_connection_that_is_reset_instead_of_an_answer_is_replaced(both: Both) -> None:
-    assert asked(both, [[*ANSWER, "request", "reset"], ANSWER], 2).connections == 2
+def test_a_request_that_could_not_be_sent_on_a_kept_connection_is_sent_on_a_new_one(
+    both: Both,
+) -> None:
+    # Far more than the sockets' buffers hold: when the connection breaks, some is still here.
+    body = bytes(32 << 20)
+
+    async def main(url: str) -> None:
+        async with both.pooled(url) as client:
+            await client.ask()
+            assert await client.ask(body) == b"ok"
+
+    with Server([[*ANSWER, "asked", "reset"], ANSWER]) as server:
+        both.run(main(server.url))
+        assert [len(request.body) for request in server.requests] == [0, len(body)]
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize(
@@ -197,7 +221,7 @@ def test_a_request_still_being_sent_when_the_answer_is_complete_spoils_the_conne
         assert server.connections == 2
 
 
-def test_a_post_is_sent_once_more_at_most_however_many_connections_were_kept(both: Both) -> None:
+def test_a_post_is_sent_once_however_many_connections_were_kept(both: Both) -> None:
     many = 5
     all_there = threading.Barrier(many, timeout=10)
 
@@ -214,4 +238,4 @@ def test_a_post_is_sent_once_more_at_most_however_many_connections_were_kept(bot
 
     with Server([first] * many + [["reset"]]) as server:
         both.run(main(server))
-        assert [request.body for request in server.requests].count(b"question") == 2
+        assert [request.body for request in server.requests].count(b"question") == 1

@@ -26,7 +26,7 @@ LAYERS = {
     **dict.fromkeys(["_checks", "_closing"], 0),
     # 1: rules, without I/O, clock or chance
     **dict.fromkeys(["_parser_py", "_parser_cy", "parser", "encoder", "stream", "reconnect"], 1),
-    **dict.fromkeys(["_http", "sdk"], 1),
+    **dict.fromkeys(["_http", "_following", "sdk"], 1),
     # 2: I/O
     **dict.fromkeys(["_settings", "client", "aio"], 2),
     # 4: tools

@@ -134,9 +134,7 @@ class Deadlines:
 
     def start_error_body(self, now: float) -> None:
         """Begin to read the body of a refused response."""
-        self.running["total"] = min(
-            now + ERROR_BODY_PATIENCE, self.running.get("total", float("inf"))
-        )
+        self.running["refused"] = now + ERROR_BODY_PATIENCE
 
     def stop_waiting(self) -> None:
         """Note that nobody waits: an event is in the consumer's hands."""
@@ -172,4 +170,6 @@ class Deadlines:
         if not due:
             return None
         kind = min(due)[1]
-        return StreamTimeout(kind, getattr(self._timeouts, kind) or ERROR_BODY_PATIENCE)
+        if kind == "refused":
+            return StreamTimeout("total", ERROR_BODY_PATIENCE)
+        return StreamTimeout(kind, getattr(self._timeouts, kind))

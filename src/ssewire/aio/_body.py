@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .._http.content import INFLATE_STEP, make_inflater
+from .._http.content import INFLATE_STEP, Body
 from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE
 from .._settings import foreign, log
 from ..errors import SSEWireError, StateError
@@ -15,7 +15,6 @@ from ._tasks import Child, Closing, Expired, Interrupted, in_background
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from typing_extensions import Self
@@ -29,21 +28,22 @@ if TYPE_CHECKING:
 class ResponseBody:
     """The decoded bytes of a response over a connection of ours."""
 
-    __slots__ = ("_connection", "_headers", "_inflated", "_inflater", "_owner")
+    __slots__ = ("_connection", "_content", "_owner")
 
     def __init__(self, connection: Connection, headers: Headers) -> None:
         self._connection = connection
         # Nobody else closes the connection.
         self._owner = True
-        self._inflater: Any = None
-        # Found out at the first step, so that a refused response keeps its status.
-        self._headers: Headers | None = headers
-        # What the last read inflates to, in small steps; None in between.
-        self._inflated: Iterator[bytes] | None = None
+        self._content = Body(headers)
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """When to give up on it."""
+        return self._connection.deadlines
 
     def release(self) -> Connection | None:
         """Leave the connection to another owner, if its bytes are those of the body as they are."""
-        if self._headers is None or "Content-Encoding" in self._headers:
+        if not self._content.untouched:
             return None
         self._owner = False
         return self._connection
@@ -55,33 +55,29 @@ class ResponseBody:
     # (benchmarks/claude_clients.py).
     async def __anext__(self) -> bytes:
         connection = self._connection
+        content = self._content
         try:
-            if self._headers is not None:
-                # Where there is no body, as after HEAD, its encoding does not matter.
-                if connection.received or not connection.reader.complete:
-                    self._inflater = make_inflater(self._headers)
-                self._headers = None
+            if not content.begun:
+                content.begin(connection.reader.complete and not connection.received)
             while True:
-                if self._inflated is not None:
-                    for piece in self._inflated:
-                        if len(piece) == INFLATE_STEP:
-                            # More is likely to follow; a bomb must not hold up the loop.
-                            await asyncio.sleep(0)
-                        return piece
-                    self._inflated = None
+                piece = content.take()
+                if piece is not None:
+                    if len(piece) == INFLATE_STEP:
+                        # More is likely to follow; a bomb must not hold up the loop.
+                        await asyncio.sleep(0)
+                    return piece
                 if connection.received:
                     data = b"".join(connection.received)
                     connection.received = []
-                    if self._inflater is None:
+                    if content.plain:
                         return data
-                    self._inflated = self._inflater.feed(data)
+                    content.feed(data)
                 elif connection.ended:
                     error, connection.error = connection.error, None
                     if error is not None:
                         raise error
-                    if self._inflater is not None and connection.reader.complete:
-                        inflater, self._inflater = self._inflater, None
-                        inflater.close()
+                    if connection.reader.complete:
+                        content.close()
                     raise StopAsyncIteration
                 else:
                     await connection.wait()
@@ -108,12 +104,12 @@ class ResponseBody:
 class ForeignBody:
     """The chunks of a transport's response, typed failures, under our deadlines."""
 
-    __slots__ = ("_child", "_chunks", "_closing", "_deadlines", "_response")
+    __slots__ = ("_child", "_chunks", "_closing", "_response", "deadlines")
 
     def __init__(self, response: HTTPResponse, deadlines: Deadlines) -> None:
         self._response = response
         self._chunks = response.chunks
-        self._deadlines = deadlines
+        self.deadlines: Deadlines = deadlines
         self._child = Child()
         self._closing: Closing | None = None
 
@@ -125,8 +121,8 @@ class ForeignBody:
             raise StopAsyncIteration
         loop = asyncio.get_running_loop()
         try:
-            self._deadlines.start_idle(loop.time())
-            return await self._child.run(self._step(), self._deadlines.remaining(loop.time()))
+            self.deadlines.start_idle(loop.time())
+            return await self._child.run(self._step(), self.deadlines.remaining(loop.time()))
         except (Interrupted, StopAsyncIteration):
             await self.close()
             raise StopAsyncIteration from None
@@ -134,7 +130,7 @@ class ForeignBody:
             raise
         except Expired:
             await self.close()
-            raise self._deadlines.timed_out(loop.time()) from None
+            raise self.deadlines.timed_out(loop.time()) from None
         except BaseException:
             await self.close()
             raise
@@ -148,6 +144,10 @@ class ForeignBody:
             raise
         except Exception as exc:
             raise foreign(exc) from exc
+
+    def finish(self) -> None:
+        """Close it: whether its connection can go on is its library's business."""
+        self.close()
 
     def close(self) -> Closing:
         if self._closing is None:
@@ -164,18 +164,18 @@ class ForeignBody:
             log.warning("a transport's response could not be closed: %s", type(exc).__name__)
 
 
-async def error_body(response: HTTPResponse, limit: int = ERROR_BODY) -> bytes:
-    """Return the beginning of a body that says why there are no events."""
-    body = bytearray()
+async def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) -> bytes:
+    """Return the beginning of a body that says why a response was refused."""
+    said = bytearray()
 
     async def collect() -> None:
-        async for chunk in response.chunks:
-            body.extend(chunk[:limit])
-            if len(body) >= limit:
+        async for chunk in body:
+            said.extend(chunk[:limit])
+            if len(said) >= limit:
                 break
 
     try:
         await Child().run(collect(), ERROR_BODY_PATIENCE)
     except (Expired, SSEWireError):
         pass  # The status is the news; what there is of the body will do.
-    return bytes(body[:limit])
+    return bytes(said[:limit])

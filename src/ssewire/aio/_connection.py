@@ -11,14 +11,12 @@ import warnings
 import weakref
 from typing import TypeVar
 
-from .._http.heads import connect_head
 from .._http.timeouts import Deadlines, Timeouts
 from .._settings import READ_SIZE, reason
 from ..errors import (
     ConnectFailed,
     ConnectionLost,
     EventTooLarge,
-    HTTPFormatError,
     SSEWireError,
     StateError,
     StreamTimeout,
@@ -31,10 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Hashable
     from typing import Any
 
+    from .._http.exchange import Ask
     from .._http.heads import ResponseHead
-    from .._http.proxy import Proxy
     from .._http.reader import ResponseReader
-    from .._http.request import HTTPRequest
     from ..parser import Parser
     from ._pool import Pool
 
@@ -77,10 +74,9 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_asked",
         "_connecting",
-        "_heading",
         "_key",
-        "_loop",
         "_parser",
         "_paused",
         "_pool",
@@ -88,13 +84,13 @@ class Connection(asyncio.BufferedProtocol):
         "_timer",
         "_timer_at",
         "_transport",
-        "_tunnel",
         "_unread",
         "_view",
         "_waiter",
         "deadlines",
         "ended",
         "error",
+        "loop",
         "reader",
         "received",
     )
@@ -104,9 +100,8 @@ class Connection(asyncio.BufferedProtocol):
         loop: asyncio.AbstractEventLoop,
         deadlines: Deadlines,
         reader: ResponseReader,
-        tunnel: bool,
     ) -> None:
-        self._loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.deadlines: Deadlines = deadlines
         # There from the start: an answer may come before the question is asked.
         self.reader: ResponseReader = reader
@@ -122,10 +117,8 @@ class Connection(asyncio.BufferedProtocol):
         self._parser: Parser[Any] | None = None
         # Done when there is news for the task that waits; None if none does.
         self._waiter: asyncio.Future[None] | None = None
-        # A head is waited for, so that every read is news.
-        self._heading = False
-        # It is a proxy's, with which the connection only begins.
-        self._tunnel = tunnel
+        # The request whose head is waited for, so that every read is news.
+        self._asked: Ask | None = None
         # Bytes since somebody last waited.
         self._unread = 0
         self._paused = False
@@ -153,11 +146,11 @@ class Connection(asyncio.BufferedProtocol):
         if self.ended:
             return
         reader = self.reader
-        news = self._heading
+        news = self._asked is not None
         pieces = reader.feed(bytes(self._view[:nbytes]))
         if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
             news = True
-        if reader.error is not None or (reader.complete and not self._tunnel):
+        if reader.error is not None or (reader.complete and not reader.tunnel):
             self._end(reader.error)
         waiter = self._waiter
         if waiter is None:
@@ -170,7 +163,16 @@ class Connection(asyncio.BufferedProtocol):
             self._unread = nbytes
             self._wake(waiter)
         elif self._timed:
-            self.deadlines.start_idle(self._loop.time())
+            self.deadlines.start_idle(self.loop.time())
+
+    # Between these two much of a large request is still here; asyncio calls them in pairs.
+    def pause_writing(self) -> None:
+        if self._asked is not None:
+            self._asked.written = False
+
+    def resume_writing(self) -> None:
+        if self._asked is not None:
+            self._asked.written = True
 
     def eof_received(self) -> None:
         self.connection_lost(None)
@@ -191,7 +193,7 @@ class Connection(asyncio.BufferedProtocol):
         # Nobody waits: a consumer that takes its time cannot time out a good stream.
         if (self._waiter is None and self._connecting is None) or self.ended:
             return
-        error = self.deadlines.expired(self._loop.time())
+        error = self.deadlines.expired(self.loop.time())
         if error is None:
             self._arm()
         elif self._connecting is not None:
@@ -215,11 +217,11 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._waiter is not None:
             raise StateError("another task is waiting for this stream")
-        waiter = self._waiter = self._loop.create_future()
+        waiter = self._waiter = self.loop.create_future()
         self._unread = 0
         if self._timed:
-            now = self._loop.time()
-            if not self._heading:
+            now = self.loop.time()
+            if self._asked is None:
                 self.deadlines.start_idle(now)
                 if progress:
                     self.deadlines.start_stall(now)
@@ -235,19 +237,25 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         return waiter
 
-    async def ask(self, data: bytes) -> ResponseHead:
+    async def ask(self, step: Ask) -> ResponseHead:
         """Send a request and return the head of the response.
 
         Raises:
             TransportError: there is none.
         """
-        assert self._transport is not None
+        transport = self._transport
+        assert transport is not None
         reader = self.reader
-        self._heading = True
-        self._transport.write(data)
+        self._asked = step
+        if not transport.is_closing():
+            step.written = True
+            transport.write(step.data)
+            if transport.is_closing():
+                # The socket refused it.
+                step.written = False
         while reader.head is None and not self.ended:
             await self.wait()
-        self._heading = False
+        self._asked = None
         if reader.head is None:
             raise self.error or ConnectionLost("the connection was closed")
         return reader.head
@@ -262,12 +270,16 @@ class Connection(asyncio.BufferedProtocol):
         self._pool = pool
         self._key = pool.keys.setdefault(key, key)
 
+    def is_for(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> bool:
+        """Whether it is to be kept for `key`, in that loop."""
+        return self.loop is loop and self._key == key
+
     async def connect(self, host: str, port: int, address: str) -> None:
         """Connect to the address of the host that answers first."""
 
         async def connected() -> None:
-            found = await connected_socket(self._loop, host, port)
-            await self._loop.create_connection(lambda: self, sock=found)
+            found = await connected_socket(self.loop, host, port)
+            await self.loop.create_connection(lambda: self, sock=found)
 
         try:
             await self._within_deadline(connected())
@@ -291,9 +303,8 @@ class Connection(asyncio.BufferedProtocol):
             # From here to asyncio's taking over nothing else runs, so that no bytes in
             # plain text ever reach the reader of the answer.
             self.reader = reader
-            self._tunnel = False
             try:
-                made: Any = await self._loop.start_tls(
+                made: Any = await self.loop.start_tls(
                     plain, self, context, server_hostname=host, ssl_handshake_timeout=_HANDSHAKE
                 )
             except BaseException:
@@ -318,23 +329,8 @@ class Connection(asyncio.BufferedProtocol):
                 raise
             raise ConnectFailed(address, reason(exc)) from exc
 
-    async def open_tunnel(self, current: HTTPRequest, proxy: Proxy) -> None:
-        """Have the proxy connect to the request's server."""
-        try:
-            head = await self.ask(connect_head(current, proxy))
-        except (ConnectionLost, HTTPFormatError) as exc:
-            raise ConnectFailed(proxy.address, str(exc)) from exc
-        if not 200 <= head.status < 300:
-            raise ConnectFailed(
-                proxy.address,
-                f"the proxy answered CONNECT with status {head.status}",
-                head.status in (408, 429) or head.status >= 500,
-            )
-        if self.reader.leftover:
-            raise HTTPFormatError("the proxy sent bytes before the tunnel was used")
-
     async def _within_deadline(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        error = self.deadlines.expired(self._loop.time())
+        error = self.deadlines.expired(self.loop.time())
         if error is not None:
             coroutine.close()
             raise error
@@ -343,13 +339,12 @@ class Connection(asyncio.BufferedProtocol):
         try:
             return await self._connecting.run(coroutine)
         except Interrupted:
-            raise self.deadlines.timed_out(self._loop.time()) from None
+            raise self.deadlines.timed_out(self.loop.time()) from None
         finally:
             self._connecting = None
 
     def begin_body(self, timeouts: Timeouts) -> None:
-        """Note that the head is there, and that its deadline is done with."""
-        self.deadlines.start_body()
+        """Note that the head is there: what may still run out are those of the body."""
         self._timed = not (timeouts.idle is timeouts.stall is timeouts.total is None)
         if not self._timed:
             # A stream may last for days; what it does not need is let go.
@@ -377,7 +372,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._disarm()
         self._timed = False
-        self._timer = self._loop.call_later(_REST, self._end, None)
+        self._timer = self.loop.call_later(_REST, self._end, None)
         pool.finishing.add(self)
         if self._paused:
             self._paused = False
@@ -387,14 +382,14 @@ class Connection(asyncio.BufferedProtocol):
     def ending(self) -> asyncio.Future[None]:
         """Return what is done when `finish` has come to its end."""
         if self._waiter is None:
-            self._waiter = self._loop.create_future()
+            self._waiter = self.loop.create_future()
         return self._waiter
 
     def abandon(self, owner: object) -> None:
         """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
-        if not self.ended and not self._loop.is_closed():
+        if not self.ended and not self.loop.is_closed():
             # It may run in any thread.
-            self._loop.call_soon_threadsafe(self.close)
+            self.loop.call_soon_threadsafe(self.close)
             warnings.warn(f"unclosed {owner!r}", ResourceWarning, 2, owner)
 
     # --- common
@@ -424,7 +419,7 @@ class Connection(asyncio.BufferedProtocol):
         self.error = error
         self._disarm()
         transport = self._transport
-        if transport is not None and not self._loop.is_closed():
+        if transport is not None and not self.loop.is_closed():
             pool = self._pool
             if pool is not None:
                 pool.finishing.discard(self)
@@ -437,7 +432,7 @@ class Connection(asyncio.BufferedProtocol):
             ):
                 if self._paused:
                     transport.resume_reading()
-                pool.give(self._loop, self._key, transport)
+                pool.give(self.loop, self._key, transport)
             else:
                 # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
                 # All that we had to say has long been said, or need not be any more.
@@ -460,7 +455,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
             self._timer.cancel()
         self._timer_at = earliest
-        self._timer = self._loop.call_at(earliest, self._on_timer)
+        self._timer = self.loop.call_at(earliest, self._on_timer)
 
     def _disarm(self) -> None:
         if self._timer is not None:

@@ -6,9 +6,8 @@ May import: _http, _limits, _settings, parser, _exchange, _opening.
 from __future__ import annotations
 
 from .._http.redirects import MAX_REDIRECTS
-from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
-from .._settings import Settings
+from .._settings import prepare
 from ..parser import Parser
 from ._exchange import open_events, respond
 from ._opening import Opening
@@ -58,9 +57,17 @@ def request(
     Raises (when awaited):
         TransportError: no response could be had.
     """
-    settings = Settings(tls, proxy, max_redirects, transport)
-    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
-    settings.check(first)
+    first, settings = prepare(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        timeouts=timeouts,
+        tls=tls,
+        proxy=proxy,
+        max_redirects=max_redirects,
+        transport=transport,
+    )
     return Opening(lambda: respond(first, settings))
 
 
@@ -92,8 +99,17 @@ def open_stream(
         ContentTypeError: the media type is not text/event-stream.
         TransportError: no response could be had.
     """
-    settings = Settings(tls, proxy, max_redirects, transport)
-    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
+    first, settings = prepare(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        timeouts=timeouts,
+        tls=tls,
+        proxy=proxy,
+        max_redirects=max_redirects,
+        transport=transport,
+    )
     parser: Parser[Any] = Parser(
         last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
         max_event_size=max_event_size,
@@ -102,5 +118,4 @@ def open_stream(
     )
     if last_event_id:
         first = first.with_last_event_id(last_event_id)
-    settings.check(first)
     return Opening(lambda: open_events(first, settings, parser))

@@ -1,6 +1,6 @@
 """Connections kept for further requests.
 
-May import: _settings.
+May import: _http.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import select
 import weakref
 
-from .._settings import POOL_IDLE, POOL_SIZE
+from .._http.idle import Shelf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._connection import Connection
 
-    _KeptByLoop = MutableMapping[asyncio.AbstractEventLoop, dict[Hashable, list["_Kept"]]]
+    _Shelves = MutableMapping[asyncio.AbstractEventLoop, Shelf["_Kept"]]
 
 # Seconds that a new request waits for that: a new connection takes no less, with TLS far more.
 _REST_SOON = 0.005
@@ -32,7 +32,7 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._kept: _KeptByLoop = weakref.WeakKeyDictionary()
+        self._shelves: _Shelves = weakref.WeakKeyDictionary()
         # Those that the last bytes of a response are still to come on.
         self.finishing: set[Connection] = set()
         # One object for all connections of a key; there are as many as servers.
@@ -41,19 +41,16 @@ class Pool:
 
     def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:
         """Return the connection given last for `key`; None if there is none that may be used."""
-        if self._process != os.getpid():
-            # A forked child must neither write to its parent's connections nor end them.
-            self._kept = weakref.WeakKeyDictionary()
-            self.finishing = set()
-            self._process = os.getpid()
-        self._forget_closed_loops()
-        kept = self._kept.get(loop, {}).get(key, [])
-        while kept:
-            idle = kept[-1]
+        shelf = self._shelf(loop)
+        while True:
+            idle, old = shelf.take(key, loop.time())
+            for one in old:
+                one.close()
+            if idle is None:
+                return None
             if idle.usable():
-                return idle.release()
+                return idle.transport
             idle.close()
-        return None
 
     async def soon(
         self, loop: asyncio.AbstractEventLoop, key: Hashable
@@ -62,9 +59,7 @@ class Pool:
         transport = self.take(loop, key)
         if transport is None:
             ending = [
-                connection.ending()
-                for connection in self.finishing
-                if connection._loop is loop and connection._key == key
+                connection.ending() for connection in self.finishing if connection.is_for(loop, key)
             ]
             if ending:
                 await asyncio.wait(ending, timeout=_REST_SOON, return_when=asyncio.FIRST_COMPLETED)
@@ -74,22 +69,33 @@ class Pool:
     def give(
         self, loop: asyncio.AbstractEventLoop, key: Hashable, transport: asyncio.Transport
     ) -> None:
-        """Keep a connection, or close it if there are enough."""
-        self._forget_closed_loops()
-        kept = self._kept.setdefault(loop, {}).setdefault(key, [])
-        if transport.is_closing() or len(kept) >= POOL_SIZE:
+        """Keep a connection; those too many are closed."""
+        if transport.is_closing():
             transport.abort()
-        else:
-            transport.set_protocol(_Kept(kept, transport, loop))
+            return
+        shelf = self._shelf(loop)
+        idle = _Kept(shelf, transport)
+        transport.set_protocol(idle)
+        for old in shelf.give(key, idle, loop.time()):
+            old.close()
 
-    def _forget_closed_loops(self) -> None:
-        # What they kept refers to them, so that nobody else would.
-        for loop in [loop for loop in self._kept if loop.is_closed()]:
-            del self._kept[loop]
+    def _shelf(self, loop: asyncio.AbstractEventLoop) -> Shelf[_Kept]:
+        if self._process != os.getpid():
+            # A forked child must neither write to its parent's connections nor end them.
+            self._process = os.getpid()
+            self._shelves = weakref.WeakKeyDictionary()
+            self.finishing = set()
+        # What they kept refers to them, so that nobody else would forget them.
+        for closed in [loop for loop in self._shelves if loop.is_closed()]:
+            del self._shelves[closed]
+        shelf = self._shelves.get(loop)
+        if shelf is None:
+            shelf = self._shelves[loop] = Shelf(self._process)
+        return shelf
 
     def close(self) -> None:
         """Close what is kept; what is another loop's once that runs on."""
-        kept_by_loop, self._kept = self._kept, weakref.WeakKeyDictionary()
+        shelves, self._shelves = self._shelves, weakref.WeakKeyDictionary()
         finishing, self.finishing = self.finishing, set()
         if self._process != os.getpid():
             return
@@ -98,12 +104,9 @@ class Pool:
         except RuntimeError:
             here = None
         todo: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = [
-            (loop, idle.close)
-            for loop, by_key in kept_by_loop.items()
-            for kept in by_key.values()
-            for idle in kept
+            (loop, idle.close) for loop, shelf in shelves.items() for idle in shelf.clear()
         ]
-        todo += [(connection._loop, connection.close) for connection in finishing]
+        todo += [(connection.loop, connection.close) for connection in finishing]
         for loop, close in todo:
             if loop is here:
                 close()
@@ -125,35 +128,24 @@ def _readable(connection: Any) -> bool:
 class _Kept(asyncio.Protocol):
     """A connection that is idle: whatever happens to it makes it useless."""
 
-    __slots__ = ("_kept", "_loop", "_transport", "_until")
+    __slots__ = ("_shelf", "transport")
 
-    def __init__(
-        self, kept: list[_Kept], transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._kept = kept
-        self._transport = transport
-        self._loop = loop
-        self._until = loop.time() + POOL_IDLE
-        kept.append(self)
+    def __init__(self, shelf: Shelf[_Kept], transport: asyncio.Transport) -> None:
+        self._shelf = shelf
+        self.transport: asyncio.Transport = transport
 
     def usable(self) -> bool:
         """Say whether a request may be sent on it."""
-        if self._transport.is_closing() or self._loop.time() >= self._until:
-            return False
         # What the loop has not read yet: the end, or an answer that nobody has asked for and
         # that must not become that of the next request.
-        return not _readable(self._transport.get_extra_info("socket"))
-
-    def release(self) -> asyncio.Transport:
-        """Take it out of the pool."""
-        self._kept.remove(self)
-        return self._transport
+        return not self.transport.is_closing() and not _readable(
+            self.transport.get_extra_info("socket")
+        )
 
     def close(self) -> None:
         """Take it out of the pool and close it. Idempotent."""
-        if self in self._kept:
-            self._kept.remove(self)
-        self._transport.abort()
+        self._shelf.discard(self)
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self.close()

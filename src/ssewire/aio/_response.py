@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from .._headers import HeaderSource
     from .._http.request import Body
-    from .._http.timeouts import Deadlines
 
 
 class HTTPResponse(EitherCloseable):
@@ -36,7 +35,7 @@ class HTTPResponse(EitherCloseable):
             awaitable; `chunks.aclose` or `chunks.close` if not given and there is one.
     """
 
-    __slots__ = ("_close", "_deadlines", "_given", "chunks", "headers", "status", "url")
+    __slots__ = ("_close", "_given", "chunks", "headers", "status", "url")
 
     def __init__(
         self,
@@ -56,8 +55,6 @@ class HTTPResponse(EitherCloseable):
         self._close: Callable[[], object] | None = close
         # To be closed if `close` is not given.
         self._given: AsyncIterable[Body] | None = chunks if close is None else None
-        # When to give up on the body; None where a transport has its own ways.
-        self._deadlines: Deadlines | None = None
 
     def close(self) -> Closing:
         """Close the connection. Idempotent; a blocked reader ends. May be awaited."""

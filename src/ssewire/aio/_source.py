@@ -1,7 +1,7 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _checks, _http, _limits, _settings, errors, event, parser, reconnect,
-_exchange, _response, _stream, _tasks.
+May import: _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
+_response, _stream, _tasks.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ import random
 import time
 from typing import Callable
 
-from .._checks import wrong_type
+from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
-from .._http.refusal import parse_retry_after
-from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
-from .._settings import Settings, log, plain_callable
-from ..errors import SSEWireError, StateError, StatusError
+from .._settings import log_command, plain_callable, prepare
+from ..errors import SSEWireError, StateError
 from ..event import Comment
-from ..parser import Parser
-from ..reconnect import Connect, Reconnection, ReconnectPolicy
+from ..reconnect import Connect
 from ._exchange import event_response
 from ._response import HTTPResponse
 from ._stream import parsed
@@ -36,11 +33,12 @@ if TYPE_CHECKING:
     from .._headers import HeaderSource
     from .._http.request import Body
     from .._http.timeouts import Timeouts
+    from ..reconnect import ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
 
 
-class EventSource(EitherCloseable):
+class EventSource(EitherCloseable, Following):
     """Events for ever, across reconnects: an asynchronous iterator and context manager.
 
     Takes the arguments of `open_stream`, and:
@@ -68,6 +66,8 @@ class EventSource(EitherCloseable):
         StateError: another task is waiting for it.
     """
 
+    __slots__ = ("__weakref__", "_connecting", "_settings")
+
     def __init__(
         self,
         url: str,
@@ -88,60 +88,30 @@ class EventSource(EitherCloseable):
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
     ) -> None:
-        self._settings = Settings(tls, proxy, max_redirects, transport)
-        self._request = HTTPRequest(
-            url, method=method, headers=headers, body=body, timeouts=timeouts
+        first, self._settings = prepare(
+            url,
+            method=method,
+            headers=headers,
+            body=body,
+            timeouts=timeouts,
+            tls=tls,
+            proxy=proxy,
+            max_redirects=max_redirects,
+            transport=transport,
         )
-        self._settings.check(self._request)
-        # A new parser begins where events were dropped; else one goes on across connections.
-        self._new_parser: Callable[[str], Parser[Any]] = lambda last_event_id: Parser(
+        super().__init__(
+            first,
             last_event_id=last_event_id,
             max_event_size=max_event_size,
             comments=comments,
             default_event=default_event,
+            reconnect=reconnect,
+            on_open=plain_callable("on_open", on_open),
+            on_error=plain_callable("on_error", on_error),
+            random=random.random,
         )
-        self._parser: Parser[Any] = self._new_parser(
-            last_event_id or self._request.headers.get("Last-Event-ID", "")
-        )
-        # An ID that no header can carry fails here, not in a later attempt.
-        self._request.with_last_event_id(self._parser.last_event_id)
-        # The last reconnection time of parsers that are gone.
-        self._retry: int | None = None
-        if reconnect is None:
-            reconnect = ReconnectPolicy()
-        elif not isinstance(reconnect, ReconnectPolicy):
-            raise wrong_type("reconnect", "a ReconnectPolicy", reconnect)
-        self._on_open = plain_callable("on_open", on_open)
-        self._on_error = plain_callable("on_error", on_error)
-        self._machine = Reconnection(reconnect, random=random.random, method=self._request.method)
-        # What to do next while there is no stream, and when, on the loop's clock.
-        self._command = self._machine.start()
-        self._due = 0.0
-        self._stream: EventStream | None = None
-        # The last event ID as of close(), which may drop events.
-        self._final_id: str | None = None
-        self._closing = False
-        self._restarting = False
         # The wait before an attempt, or the attempt itself.
         self._connecting = Child()
-
-    @property
-    def last_event_id(self) -> str:
-        """The last event ID as of the last event that was handed out."""
-        if self._final_id is not None:
-            return self._final_id
-        stream = self._stream
-        return self._parser.last_event_id if stream is None else stream.last_event_id
-
-    @property
-    def retry(self) -> int | None:
-        """The server's reconnection time in milliseconds, if it sent one."""
-        return self._retry if self._parser.retry is None else self._parser.retry
-
-    @property
-    def state(self) -> str:
-        """ "connecting" (also while it waits to), "open" or "closed"."""
-        return "closed" if self._closing else self._machine.state
 
     def __aiter__(self) -> Self:
         return self
@@ -167,7 +137,7 @@ class EventSource(EitherCloseable):
                 raise
             else:
                 if item.__class__ is not Comment:
-                    self._machine.on_event()
+                    self._progress = True
                 return item
         await self._release()
         raise StopAsyncIteration
@@ -191,34 +161,29 @@ class EventSource(EitherCloseable):
         Raises:
             StateError: the source is closed.
         """
-        if self.state == "closed":
-            raise StateError("restart() after close()")
+        self._check_open()
         self._restarting = True
         self._connecting.cancel()
         if self._stream is not None:
-            self._stream._source.close()
+            self._stream._stop()
 
     async def _connect(self) -> None:
-        """Wait as long as the command says, then connect; return after one outcome."""
-        command = self._command
-        assert isinstance(command, Connect)
+        """Wait until it is due, then connect; return after one outcome."""
         connecting = self._connecting
+        connecting.check_free()
         try:
             # What is left of it: a wait that was cancelled need not begin anew.
             delay = self._due - asyncio.get_running_loop().time()
-            if not self._restarting and command.delay and delay > 0:
+            if not self._restarting and delay > 0:
                 await connecting.run(asyncio.sleep(delay))
         except Interrupted:
             pass
         if self._closing:
             return
-        if self._restarting:
-            self._restarting = False
-            self._machine.restart()
-        # What was waited for is not waited for again after a cancellation.
-        self._command = Connect()
-        self._parser.reset()
-        current = self._request.with_last_event_id(self._parser.last_event_id)
+        current = self._attempt()
+        if current is None:
+            self.close()
+            return
         opening = event_response(current, self._settings)
         try:
             response = await connecting.run(opening, discard=HTTPResponse.close)
@@ -234,8 +199,8 @@ class EventSource(EitherCloseable):
                 self.close()
             raise
         # Not before it is certain that what the parser finds will be handed out.
-        self._stream = stream = parsed(response, self._parser)
-        self._machine.on_open()
+        stream = parsed(response, self._parser)
+        self._opened(stream)
         if self._on_open is not None:
             await self._run_hook(self._on_open, stream)
 
@@ -245,48 +210,25 @@ class EventSource(EitherCloseable):
         Nothing is awaited before it is settled what comes next: a cancellation must not undo it.
         """
         released = self._release()
-        if self._closing:
+        if self._closing or self._restarting:
+            # The machine is told of a restart when it is done, in _connect.
             await released
             return
-        if self._restarting:
-            # The command is made when it is carried out, in _connect.
-            self._command = Connect()
-            await released
-            return
-        self._machine.retry = self.retry
-        retry_after = None
-        if error is None:
-            command = self._machine.on_end()
-        else:
-            if isinstance(error, StatusError):
-                retry_after = parse_retry_after(error.headers, time.time())
-            command = self._machine.on_failure(error, retry_after)
-        self._command = command
+        command = self._outcome(error, asyncio.get_running_loop().time(), time.time())
+        log_command(command, self._machine.failures)
+        delay: float | None = None
         if isinstance(command, Connect):
-            self._due = asyncio.get_running_loop().time() + command.delay
-            if command.failed:
-                log.warning(
-                    "attempt %d failed: %s; the next in %.1f s",
-                    self._machine.failures,
-                    command.error,
-                    command.delay,
-                )
-            else:
-                log.info("%s; connecting again in %.1f s", command.error, command.delay)
-            if self._on_error is not None:
-                await self._run_hook(self._on_error, command.error, command.delay)
-            await released
-            return
-        self._closing = True
-        if command.error is not None:
-            log.warning("stopped: %s", command.error)
-            if self._on_error is not None:
-                await self._run_hook(self._on_error, command.error, None)
+            delay = command.delay
+        else:
+            self._closing = True
+        if command.error is not None and self._on_error is not None:
+            await self._run_hook(self._on_error, command.error, delay)
+        if command.error is not None and delay is None:
             raise command.error
         await released
 
     def _interrupted(self) -> None:
-        """Note that a connection, or the attempt at one, was cancelled."""
+        """Note that a connection was cancelled."""
         if self._machine.may_repeat:
             self._restarting = True
         else:
@@ -299,21 +241,13 @@ class EventSource(EitherCloseable):
         except BaseException as exc:
             self.close()
             await self._release()
-            if isinstance(exc, (StopIteration, StopAsyncIteration)):
-                # It would look like the end of the events (PEP 479).
-                raise RuntimeError(f"a hook raised {type(exc).__name__}") from exc
+            check_hook_error(exc, StopIteration, StopAsyncIteration)
             raise
 
     def _release(self) -> Closing:
-        stream, self._stream = self._stream, None
+        stream = self._stream
         if stream is None:
             return Closing()
-        closing = stream.close()
-        if stream.last_event_id != self._parser.last_event_id:
-            # Events were dropped by whom on_open gave the stream to: go on after the last one.
-            self._retry = self.retry
-            self._parser = self._new_parser(stream.last_event_id)
+        closing: Closing = stream.close()
+        self._ended(stream)
         return closing
-
-    def __repr__(self) -> str:
-        return f"<EventSource {self.state}>"

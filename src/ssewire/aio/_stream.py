@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._headers import Headers
-    from .._http.timeouts import Deadlines
     from ..event import Item
     from ..parser import Parser
     from ._body import ForeignBody
@@ -115,7 +114,7 @@ class EventStream(EitherCloseable):
                 self._ready = iter(batch)
                 break
             else:
-                self._batches = iter(await self._take())
+                self._batches = iter(await self._refill())
 
     def batches(self) -> Batches:
         """Return an asynchronous iterator over the list of events of each read.
@@ -130,7 +129,7 @@ class EventStream(EitherCloseable):
         while not batch:
             batch = next(self._batches, batch)
             if not batch:
-                self._batches = iter(await self._take())
+                self._batches = iter(await self._refill())
         for item in reversed(batch):
             if isinstance(item, ServerSentEvent):
                 self._given_id = item.id
@@ -138,7 +137,7 @@ class EventStream(EitherCloseable):
                 break
         return batch
 
-    async def _take(self) -> list[list[Any]]:
+    async def _refill(self) -> list[list[Any]]:
         """Return what each read since the last call has completed; wait if that is nothing."""
         source = self._source
         while not source.received:
@@ -178,6 +177,10 @@ class EventStream(EitherCloseable):
         source.error = None
         return closing
 
+    def _stop(self) -> None:
+        """End it; what is ready stays."""
+        self._source.close()
+
     def __repr__(self) -> str:
         return f"<EventStream {'closed' if self._source.ended else 'open'}>"
 
@@ -206,14 +209,11 @@ class Batches:
 class Parsed:
     """A source of events like a connection with a parser, over any chunks of bytes."""
 
-    __slots__ = ("_body", "_deadlines", "_parser", "ended", "error", "received")
+    __slots__ = ("_body", "_parser", "ended", "error", "received")
 
-    def __init__(
-        self, body: ResponseBody | ForeignBody, parser: Parser[Any], deadlines: Deadlines
-    ) -> None:
+    def __init__(self, body: ResponseBody | ForeignBody, parser: Parser[Any]) -> None:
         self._body = body
         self._parser = parser
-        self._deadlines = deadlines
         self.received: list[list[Any]] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
@@ -221,7 +221,7 @@ class Parsed:
     async def wait(self, progress: bool) -> None:
         """Read one chunk."""
         if progress:
-            self._deadlines.start_stall(asyncio.get_running_loop().time())
+            self._body.deadlines.start_stall(asyncio.get_running_loop().time())
         try:
             chunk = await self._body.__anext__()
             items = self._parser.feed(chunk)
@@ -253,12 +253,10 @@ class Parsed:
 
 def parsed(response: HTTPResponse, parser: Parser[Any]) -> EventStream:
     """Return the events of a response."""
-    chunks: Any = response.chunks
-    deadlines = response._deadlines
-    assert deadlines is not None
-    connection = chunks.release() if isinstance(chunks, ResponseBody) else None
+    body: Any = response.chunks
+    connection = body.release() if isinstance(body, ResponseBody) else None
     if connection is None:
-        return EventStream(response, parser, Parsed(chunks, parser, deadlines))
+        return EventStream(response, parser, Parsed(body, parser))
     stream = EventStream(response, parser, connection)
     connection.attach(parser)
     return stream

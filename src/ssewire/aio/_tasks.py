@@ -88,9 +88,11 @@ class Child:
             Interrupted: `cancel` was called.
             StateError: another task is at it.
         """
-        if self._task is not None:
+        try:
+            self.check_free()
+        except StateError:
             coroutine.close()
-            raise StateError("another task is waiting for this stream")
+            raise
         self._interrupted = False
         task = self._task = asyncio.get_running_loop().create_task(coroutine)
         try:
@@ -106,6 +108,15 @@ class Child:
         finally:
             self._task = None
         raise Interrupted if self._interrupted else Expired
+
+    def check_free(self) -> None:
+        """Refuse a second task.
+
+        Raises:
+            StateError: another one is at it.
+        """
+        if self._task is not None:
+            raise StateError("another task is waiting for this stream")
 
     def cancel(self) -> None:
         """Make `run`, if it is under way, raise Interrupted."""

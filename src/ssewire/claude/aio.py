@@ -391,16 +391,17 @@ class _Call:
         except SSEWireError as exc:
             raise transport_error(exc) from exc
         self._response = response
+        chunks: Any = response.chunks
         if not 200 <= response.status < 300:
             try:
-                body = await error_body(response, MAX_ERROR_BODY)
+                body = await error_body(chunks, MAX_ERROR_BODY)
             finally:
                 await response.close()
             raise response_error(response.status, response.headers, body)
-        deadlines = response._deadlines
-        self.chunks = response.chunks
+        deadlines = chunks.deadlines
+        self.chunks = chunks
         self.watch = None
-        if request.timeouts.stall is not None and deadlines is not None:
+        if request.timeouts.stall is not None:
             self.watch = lambda: deadlines.start_stall(_now())
         return StreamResponse(response.status, response.headers, response.url)
 

@@ -22,7 +22,7 @@ from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
 from .._settings import Settings, plain_callable
 from ..client import Pool
-from ..client._body import ResponseBody
+from ..client._body import ResponseBody, error_body
 from ..client._connection import Handle, Interrupted
 from ..client._exchange import respond
 from ..errors import SSEWireError, StateError
@@ -407,18 +407,19 @@ class _Call:
         except SSEWireError as exc:
             raise transport_error(exc) from exc
         self._response = response
+        chunks: Any = response.chunks
         if not 200 <= response.status < 300:
             try:
-                body = _error_body(response)
+                body = error_body(chunks, MAX_ERROR_BODY)
             finally:
                 response.close()
             if self._closing.is_set():
                 raise Interrupted
             raise response_error(response.status, response.headers, body)
-        deadlines = response._deadlines
-        self.chunks = response.chunks
+        deadlines = chunks.deadlines
+        self.chunks = chunks
         self.watch = None
-        if request.timeouts.stall is not None and deadlines is not None:
+        if request.timeouts.stall is not None:
             self.watch = lambda: deadlines.start_stall(time.monotonic())
         return StreamResponse(response.status, response.headers, response.url)
 
@@ -435,21 +436,6 @@ class _Call:
         else:
             self._closing.wait(delay)
         return True
-
-
-def _error_body(response: HTTPResponse) -> bytes:
-    """Return the body of a refused response, or its beginning."""
-    if response._deadlines is not None:
-        response._deadlines.start_error_body(time.monotonic())
-    body = bytearray()
-    try:
-        for chunk in response.chunks:
-            body += chunk
-            if len(body) >= MAX_ERROR_BODY:
-                break
-    except SSEWireError:
-        pass  # The status is the news; what there is of the body will do.
-    return bytes(body[:MAX_ERROR_BODY])
 
 
 def _open(cls: type[_Stream], call: _Call, client: Claude) -> _Stream:

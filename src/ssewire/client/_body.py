@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 import time
 
-from .._http.content import make_inflater
+from .._http.content import Body
 from .._http.refusal import ERROR_BODY
 from .._settings import foreign
 from ..errors import ConnectionLost, SSEWireError
@@ -16,12 +16,10 @@ from ._connection import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from typing_extensions import Self
 
-    from .._headers import Headers
     from .._http.reader import ResponseReader
     from .._http.timeouts import Deadlines
     from ._connection import Handle, Wire
@@ -29,20 +27,23 @@ if TYPE_CHECKING:
 
 
 class ResponseBody:
-    """The decoded bytes of a response, one piece per read."""
+    """The decoded bytes of a response over a socket of ours."""
+
+    __slots__ = ("_content", "_reader", "_received", "_wire", "_within")
 
     def __init__(self, wire: Wire, reader: ResponseReader, first: list[bytes]) -> None:
         assert reader.head is not None
         self._wire = wire
         self._reader = reader
         self._received = b"".join(first)
-        self._inflater: Any = None
-        # Found out at the first step, so that a refused response keeps its status.
-        self._headers: Headers | None = reader.head.headers
-        # What the last read inflates to, in small steps; None in between.
-        self._inflated: Iterator[bytes] | None = None
+        self._content = Body(reader.head.headers)
         # A step has begun and not been done.
         self._within = False
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """When to give up on it."""
+        return self._wire.deadlines
 
     def __iter__(self) -> Self:
         return self
@@ -51,12 +52,12 @@ class ResponseBody:
         handle = self._wire.handle
         if self._within and handle.taken and not handle.aborted:
             handle.abort()
-            raise ConnectionLost("an exception interrupted the reading")
+            raise handle.lost()
         self._within = True
         # But for the time of waiting, in receive().
         handle.taken = True
         try:
-            chunk = self._next()
+            chunk = self._step()
         except StopIteration:
             self._wire.end(self._reader)
             self._within = False
@@ -71,47 +72,46 @@ class ResponseBody:
         self._within = False
         return chunk
 
-    def _next(self) -> bytes:
+    def _step(self) -> bytes:
         reader = self._reader
-        if self._headers is not None:
-            # Where there is no body, as after HEAD, its encoding does not matter.
-            if self._received or not reader.complete:
-                self._inflater = make_inflater(self._headers)
-            self._headers = None
+        content = self._content
+        if not content.begun:
+            content.begin(reader.complete and not self._received)
         while True:
-            if self._inflated is not None:
-                for piece in self._inflated:
-                    return piece
-                self._inflated = None
+            piece = content.take()
+            if piece is not None:
+                return piece
             received, self._received = self._received, b""
             if received:
-                if self._inflater is None:
+                if content.plain:
                     return received
-                self._inflated = self._inflater.feed(received)
+                content.feed(received)
                 continue
             if reader.error is not None:
                 raise reader.error
             if reader.complete:
-                if self._inflater is not None:
-                    self._inflater.close()
+                content.close()
                 raise StopIteration
-            if self._wire.deadlines.idle is not None:
-                self._wire.deadlines.start_idle(time.monotonic())
-            try:
-                data = self._wire.receive()
-            except ConnectionLost as exc:
-                if not isinstance(exc.__cause__, ssl.SSLEOFError) or reader._framing == "close":
-                    raise
-                # Without TLS's own end; but this body says itself where it ends.
-                data = b""
+            data = self._receive()
             if data:
                 pieces = reader.feed(data)
                 received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                if received and self._inflater is None:
+                if received and content.plain:
                     return received
                 self._received = received
             else:
                 reader.close()
+
+    def _receive(self) -> bytes:
+        if self._wire.deadlines.idle is not None:
+            self._wire.deadlines.start_idle(time.monotonic())
+        try:
+            return self._wire.receive()
+        except ConnectionLost as exc:
+            if not isinstance(exc.__cause__, ssl.SSLEOFError) or self._reader.until_close:
+                raise
+            # Without TLS's own end; but this body says itself where it ends.
+            return b""
 
     def finish(self) -> None:
         """Close it, though what is left of it may still come and be of no interest."""
@@ -124,10 +124,12 @@ class ResponseBody:
 class ForeignBody:
     """The chunks of a transport's response: failures typed, deadlines kept as well as can be."""
 
+    __slots__ = ("_chunks", "_handle", "deadlines")
+
     def __init__(self, response: HTTPResponse, deadlines: Deadlines, handle: Handle) -> None:
         self._chunks = response.chunks
-        self._deadlines = deadlines
         self._handle = handle
+        self.deadlines: Deadlines = deadlines
 
     def __iter__(self) -> Self:
         return self
@@ -138,8 +140,8 @@ class ForeignBody:
         # What an exception does to somebody else's iterator cannot be known: it may be
         # a generator, which would just end.
         self._handle.taken = True
-        if self._deadlines.idle is not None:
-            self._deadlines.start_idle(time.monotonic())
+        if self.deadlines.idle is not None:
+            self.deadlines.start_idle(time.monotonic())
         try:
             chunk = next(self._chunks)
         except (StopIteration, SSEWireError):
@@ -149,24 +151,28 @@ class ForeignBody:
                 # What its library makes of being closed while it reads.
                 raise StopIteration from None
             raise foreign(exc) from exc
-        error = self._deadlines.expired(time.monotonic())
+        error = self.deadlines.expired(time.monotonic())
         if error is not None:
             raise error
         return chunk
+
+    def finish(self) -> None:
+        """Close it: whether its connection can go on is its library's business."""
+        self.close()
 
     def close(self) -> None:
         self._handle.abort()
 
 
-def error_body(response: HTTPResponse, deadlines: Deadlines) -> bytes:
-    """Return the first KiB of a body that says why there are no events."""
-    deadlines.start_error_body(time.monotonic())
-    body = b""
+def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) -> bytes:
+    """Return the beginning of a body that says why a response was refused."""
+    body.deadlines.start_error_body(time.monotonic())
+    said = bytearray()
     try:
-        for chunk in response.chunks:
-            body += bytes(chunk)[:ERROR_BODY]
-            if len(body) >= ERROR_BODY:
+        for chunk in body:
+            said += chunk
+            if len(said) >= limit:
                 break
     except SSEWireError:
         pass  # The status is the news; what there is of the body will do.
-    return body[:ERROR_BODY]
+    return bytes(said[:limit])

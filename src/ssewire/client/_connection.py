@@ -2,7 +2,7 @@
 
 A socket is closed only by the thread that uses it, or while none does: the
 others shut it down, which wakes the reader.
-May import: _http, _settings, errors.
+May import: _settings, errors, _custody.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ import threading
 import time
 from threading import get_ident
 
-from .._http.heads import connect_head
-from .._http.reader import ResponseReader
 from .._settings import READ_SIZE, reason
-from ..errors import ConnectFailed, ConnectionLost, HTTPFormatError, StreamTimeout
+from ..errors import ConnectFailed, ConnectionLost, StreamTimeout
+from ._custody import Custody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any, Callable
 
-    from .._http.proxy import Proxy
-    from .._http.request import HTTPRequest
+    from .._http.exchange import Ask
+    from .._http.reader import ResponseReader
     from .._http.timeouts import Deadlines
     from ._pool import Pool
 
@@ -38,7 +37,7 @@ class Interrupted(Exception):
     """close() or restart() was called in another thread; never leaves this module."""
 
 
-class Handle:
+class Handle(Custody):
     """A socket that one thread uses and any thread can end.
 
     The using thread brackets each blocking call, so that `abort` knows
@@ -47,19 +46,16 @@ class Handle:
     another thread's new file by the time it is used.
     """
 
+    __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
+
     def __init__(self) -> None:
+        super().__init__()
         # Reentrant: a signal handler may call abort() while its thread holds it.
         self._lock = threading.RLock()
         self._socket: socket.socket | None = None
         # The thread that is in a blocking call, or that an exception took out of one.
         self._busy: int | None = None
         self._aborted = False
-        # What was received and not yet looked at: at most one piece.
-        self.inbox: list[bytes] = []
-        # Bytes that were received have not yet become what the caller wanted of
-        # them. If an exception, say a signal handler's, leaves a read while this
-        # is set, they are lost; while it waits for bytes it is not set.
-        self.taken: bool = False
         # The socket's timeout, to spare the system call that sets the same again.
         self._timeout: float | None = None
         # Called by abort() where there is no socket of ours, but a transport's response.
@@ -103,7 +99,7 @@ class Handle:
             return wrapped
 
     def blocking(self, operation: Callable[..., Any], *args: Any) -> Any:
-        """Return what `operation` does with the socket: one of the three below.
+        """Return what `operation` does with the socket: one of the methods below.
 
         Raises:
             Interrupted: abort() was called before, or meanwhile.
@@ -136,10 +132,17 @@ class Handle:
             current.settimeout(timeout)
             self._timeout = timeout
 
-    def call(self, current: socket.socket, timeout: float | None, name: str, *args: Any) -> None:
-        """Call a method of the socket."""
+    def connect(self, current: socket.socket, timeout: float | None, where: Any) -> None:
+        """Connect to an address of getaddrinfo's."""
         self._set_timeout(current, timeout)
-        getattr(current, name)(*args)
+        current.connect(where)
+        # An event sent back in answer must not wait for an acknowledgement.
+        current.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def shake_hands(self, current: ssl.SSLSocket, timeout: float | None) -> None:
+        """Do the TLS handshake."""
+        self._set_timeout(current, timeout)
+        current.do_handshake()
 
     def receive(self, current: socket.socket, timeout: float | None) -> None:
         """Put what there is into the inbox, as soon as there is something."""
@@ -253,19 +256,14 @@ def _wait(
 class Wire:
     """Blocking I/O of one exchange under its deadlines; every failure typed."""
 
+    __slots__ = ("_pool", "deadlines", "handle", "key")
+
     def __init__(self, handle: Handle, deadlines: Deadlines, pool: Pool | None = None) -> None:
-        self.handle = handle
-        self.deadlines = deadlines
+        self.handle: Handle = handle
+        self.deadlines: Deadlines = deadlines
         self._pool = pool
         # What the connection may be kept for; None if it may not.
         self.key: Hashable = None
-        # The last request went out as a whole.
-        self.sent = False
-
-    @property
-    def pooled(self) -> bool:
-        """Whether connections are kept for further requests."""
-        return self._pool is not None
 
     def remaining(self) -> float | None:
         """Return the seconds until the next deadline.
@@ -293,16 +291,12 @@ class Wire:
             # One address that does not answer must not use up the time of the others.
             budget = None if remaining is None else remaining / left
             try:
-                self.handle.adopt(socket.socket(family, kind, protocol))
-                handle.blocking(handle.call, budget, "connect", where)
-                # An event sent back in answer must not wait for an acknowledgement.
-                handle.blocking(
-                    handle.call, budget, "setsockopt", socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-                )
+                handle.adopt(socket.socket(family, kind, protocol))
+                handle.blocking(handle.connect, budget, where)
                 return
             except OSError as exc:
                 failure = exc
-                self.handle.drop()
+                handle.drop()
         self.remaining()
         assert failure is not None
         if _is_ours(failure):
@@ -314,36 +308,13 @@ class Wire:
         remaining = self.remaining()
         try:
             self.handle.start_tls(context, host)
-            self.handle.blocking(self.handle.call, remaining, "do_handshake")
+            self.handle.blocking(self.handle.shake_hands, remaining)
         except ssl.CertificateError as exc:
             raise ConnectFailed(address, reason(exc), False) from exc
         except (OSError, ValueError) as exc:
             if _is_ours(exc):
                 raise self._timed_out() from exc
             raise ConnectFailed(address, reason(exc)) from exc
-
-    def open_tunnel(self, current: HTTPRequest, proxy: Proxy) -> None:
-        """Have the proxy connect to the request's server."""
-        self.send(connect_head(current, proxy))
-        reader = ResponseReader("CONNECT", tunnel=True)
-        while reader.head is None and reader.error is None:
-            data = self.receive()
-            if data:
-                reader.feed(data)
-            else:
-                reader.close()
-        if reader.error is not None:
-            raise ConnectFailed(proxy.address, str(reader.error)) from reader.error
-        assert reader.head is not None
-        status = reader.head.status
-        if not 200 <= status < 300:
-            raise ConnectFailed(
-                proxy.address,
-                f"the proxy answered CONNECT with status {status}",
-                status in (408, 429) or status >= 500,
-            )
-        if reader.leftover:
-            raise HTTPFormatError("the proxy sent bytes before the tunnel was used")
 
     def end(self, reader: ResponseReader) -> None:
         """End the exchange: leave the connection to the pool, or close it."""
@@ -353,13 +324,41 @@ class Wire:
                 self._pool.give(self.key, current, reader)
         self.handle.drop()
 
-    def send(self, request: bytes, reader: ResponseReader | None = None) -> list[bytes]:
-        """Send all of it, or until the reader has an answer; return what it has of the body.
+    def ask(self, step: Ask) -> list[bytes]:
+        """Send a request and wait for a head; return what has come of the body.
+
+        Raises:
+            TransportError: there is none.
+        """
+        reader = step.reader
+        lost: ConnectionLost | None = None
+        pieces: list[bytes] = []
+        try:
+            pieces = self._send(step)
+        except ConnectionLost as exc:
+            # A server may refuse a large body before it is through; its answer says why.
+            lost = exc
+        while reader.head is None:
+            if reader.error is not None:
+                raise lost or reader.error
+            try:
+                received = self.receive()
+            except ConnectionLost as exc:
+                raise (lost or exc) from (lost or exc).__cause__
+            if received:
+                pieces = reader.feed(received)
+            else:
+                reader.close()
+        return pieces
+
+    def _send(self, step: Ask) -> list[bytes]:
+        """Send all of a request, or until there is an answer; return what has come of the body.
 
         Looks for an answer only where sending has to wait.
         """
         handle = self.handle
-        rest = memoryview(request)
+        reader = step.reader
+        rest = memoryview(step.data)
         pieces: list[bytes] = []
         while rest:
             remaining = self.remaining()
@@ -373,8 +372,6 @@ class Wire:
                 raise ConnectionLost(reason(exc)) from exc
             rest = rest[sent:]
             if handle.inbox:
-                if reader is None:
-                    break
                 data = handle.inbox.pop()
                 if data:
                     pieces = reader.feed(data)
@@ -382,7 +379,7 @@ class Wire:
                     reader.close()
                 if reader.head is not None or reader.error is not None:
                     break
-        self.sent = not rest
+        step.written = not rest
         return pieces
 
     def receive(self) -> bytes:

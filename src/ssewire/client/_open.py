@@ -6,9 +6,8 @@ May import: _http, _limits, _settings, parser, _connection, _exchange.
 from __future__ import annotations
 
 from .._http.redirects import MAX_REDIRECTS
-from .._http.request import HTTPRequest
 from .._limits import MAX_EVENT_SIZE
-from .._settings import Settings, plain_callable
+from .._settings import plain_callable, prepare
 from ..parser import Parser
 from ._connection import Handle
 from ._exchange import open_events, respond
@@ -53,9 +52,17 @@ def request(
         TypeError, ValueError: an argument that makes no sense, before any I/O.
         TransportError: no response could be had.
     """
-    settings = Settings(tls, proxy, max_redirects, plain_callable("transport", transport))
-    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
-    settings.check(first)
+    first, settings = prepare(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        timeouts=timeouts,
+        tls=tls,
+        proxy=proxy,
+        max_redirects=max_redirects,
+        transport=plain_callable("transport", transport),
+    )
     return respond(first, settings, Handle())
 
 
@@ -83,8 +90,17 @@ def open_stream(
         ContentTypeError: the media type is not text/event-stream.
         TransportError: no response could be had.
     """
-    settings = Settings(tls, proxy, max_redirects, plain_callable("transport", transport))
-    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
+    first, settings = prepare(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        timeouts=timeouts,
+        tls=tls,
+        proxy=proxy,
+        max_redirects=max_redirects,
+        transport=plain_callable("transport", transport),
+    )
     parser = Parser(
         last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
         max_event_size=max_event_size,
@@ -93,5 +109,4 @@ def open_stream(
     )
     if last_event_id:
         first = first.with_last_event_id(last_event_id)
-    settings.check(first)
     return open_events(first, settings, Handle(), parser)

@@ -1,6 +1,6 @@
 """Connections kept for further requests.
 
-May import: _settings.
+May import: _http, _settings.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import ssl
 import threading
 import time
 
-from .._settings import POOL_IDLE, POOL_SIZE, READ_SIZE
+from .._http.idle import Shelf
+from .._settings import READ_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,26 +37,24 @@ class Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Those given last stand last.
-        self._kept: dict[Hashable, list[_Kept]] = {}
+        self._shelf: Shelf[_Kept] = Shelf(os.getpid())
         self._closed = False
-        self._process = os.getpid()
 
     def take(self, key: Hashable) -> socket.socket | None:
         """Return the connection given last for `key`; None if there is none that may be used."""
         self._leave_parent()
         while True:
             with self._lock:
-                kept = self._kept.get(key)
-                if not kept:
-                    return None
-                idle = kept.pop()
+                idle, old = self._shelf.take(key, time.monotonic())
+            _close_all(old)
+            if idle is None:
+                return None
             if idle.usable():
                 return idle.socket
             idle.socket.close()
 
     def give(self, key: Hashable, new: socket.socket, reader: ResponseReader) -> None:
-        """Keep a connection, or close it if it cannot be used or there are enough.
+        """Keep a connection, or close it if it cannot be used; those too many are closed.
 
         The rest of its response may still come: that is looked at by `take`.
         """
@@ -65,23 +64,16 @@ class Pool:
         if reader.reusable or (reader.persistent and not reader.complete and not reader.error):
             with self._lock:
                 if not self._closed:
-                    now = time.monotonic()
-                    kept = [*self._kept.get(key, ()), newest]
-                    fresh = [idle for idle in kept if idle.until > now][-POOL_SIZE:]
-                    closing = [idle for idle in kept if idle not in fresh]
-                    self._kept[key] = fresh
-        for idle in closing:
-            idle.socket.close()
+                    closing = self._shelf.give(key, newest, time.monotonic())
+        _close_all(closing)
 
     def close(self) -> None:
         """Close what is kept, and what is given later on."""
         self._leave_parent()
         with self._lock:
             self._closed = True
-            kept_by_key, self._kept = self._kept, {}
-        for kept in kept_by_key.values():
-            for idle in kept:
-                idle.socket.close()
+            closing = self._shelf.clear()
+        _close_all(closing)
 
     def __del__(self) -> None:
         # What is idle is nobody's: a client that is not closed leaves no socket to warn of.
@@ -92,29 +84,28 @@ class Pool:
 
         Without a lock: another thread may have held it when the process was forked.
         """
-        if self._process != os.getpid():
-            kept_by_key, self._kept = self._kept, {}
+        parents = self._shelf.left_parent(os.getpid())
+        if parents is not None:
             self._lock = threading.Lock()
-            self._process = os.getpid()
-            for kept in kept_by_key.values():
-                for idle in kept:
-                    idle.socket.close()
+            _close_all(parents)
+
+
+def _close_all(closing: list[_Kept]) -> None:
+    for idle in closing:
+        idle.socket.close()
 
 
 class _Kept:
     """A connection that is idle, but for the rest of its response."""
 
-    __slots__ = ("reader", "socket", "until")
+    __slots__ = ("reader", "socket")
 
     def __init__(self, kept: socket.socket, reader: ResponseReader) -> None:
-        self.socket = kept
-        self.reader = reader
-        self.until: float = time.monotonic() + POOL_IDLE
+        self.socket: socket.socket = kept
+        self.reader: ResponseReader = reader
 
     def usable(self) -> bool:
         """Say whether a request may be sent on it: nothing has come but the end of the response."""
-        if self.until <= time.monotonic():
-            return False
         try:
             for _ in range(_REST_READS):
                 self.socket.settimeout(0 if self.reader.complete else _REST_PATIENCE)

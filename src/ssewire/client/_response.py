@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .._headers import HeaderSource
     from .._http.request import Body
-    from .._http.timeouts import Deadlines
 
 
 class HTTPResponse(Closeable):
@@ -34,6 +33,8 @@ class HTTPResponse(Closeable):
             if not given and there is one.
     """
 
+    __slots__ = ("__weakref__", "_close", "chunks", "headers", "status", "url")
+
     def __init__(
         self,
         status: int,
@@ -43,13 +44,13 @@ class HTTPResponse(Closeable):
         url: str = "",
         close: Callable[[], object] | None = None,
     ) -> None:
-        self.status = status
+        self.status: int = status
         self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.chunks: Iterator[Body] = iter(chunks)
-        self.url = url
-        self._close = close if close is not None else getattr(chunks, "close", None)
-        # When to give up on the body; None where a transport has its own ways.
-        self._deadlines: Deadlines | None = None
+        self.url: str = url
+        self._close: Callable[[], object] | None = (
+            close if close is not None else getattr(chunks, "close", None)
+        )
 
     def close(self) -> None:
         """Close the connection. Idempotent; a blocked reader ends."""

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import operator
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from .._closing import Closeable
-from ..errors import ConnectionLost, EventTooLarge, SSEWireError
+from ..errors import EventTooLarge, SSEWireError
 from ..event import Comment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     from typing_extensions import Self
 
     from .._headers import Headers
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     from ..parser import Parser
     from ._connection import Handle
     from ._response import HTTPResponse
+
+
+# Exhausted, and so the same for all.
+_NOTHING: Iterator[Any] = iter(())
 
 
 class EventStream(Closeable):
@@ -40,6 +43,23 @@ class EventStream(Closeable):
         TransportError: what else can go wrong with a connection.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_chunks",
+        "_closed",
+        "_deadlines",
+        "_error",
+        "_given_id",
+        "_handle",
+        "_parser",
+        "_progress",
+        "_ready",
+        "_response",
+        "headers",
+        "status",
+        "url",
+    )
+
     def __init__(
         self, response: HTTPResponse, parser: Parser[Any], deadlines: Deadlines, handle: Handle
     ) -> None:
@@ -52,7 +72,7 @@ class EventStream(Closeable):
         self._deadlines = deadlines
         self._handle = handle
         # Received, not handed out. The list's own iterator: one object per read.
-        self._ready: Iterator[Item] = iter(())
+        self._ready: Iterator[Item] = _NOTHING
         # The last event ID as of what was handed out; only the iterating thread sets it.
         self._given_id: str = parser.last_event_id
         # An event was handed out since `stall` was started.
@@ -89,12 +109,12 @@ class EventStream(Closeable):
             except BaseException:
                 self._lose(given_id)
                 raise
-            self._fill()
+            self._refill()
 
     def _lose(self, given_id: str) -> None:
         """Note that an exception may have taken an item, and which ID was the last before."""
         self._given_id = given_id
-        self._ready = iter(())
+        self._ready = _NOTHING
         self._handle.taken = True
 
     def batches(self) -> Batches:
@@ -106,7 +126,7 @@ class EventStream(Closeable):
 
     def _next_batch(self) -> list[Any]:
         if not operator.length_hint(self._ready):
-            self._fill()
+            self._refill()
         before = self._given_id
         given_id = self._parser.last_event_id
         # As in __next__.
@@ -119,13 +139,13 @@ class EventStream(Closeable):
             self._lose(before)
             raise
 
-    def _fill(self) -> None:
+    def _refill(self) -> None:
         """Make ready what the next read of the body completes; StopIteration is its end."""
         handle = self._handle
         if handle.taken:
             # The last read was left by an exception when it had taken bytes from the
             # connection: which events they were is not known any more.
-            self._error = ConnectionLost("an exception interrupted the reading")
+            self._error = handle.lost()
             handle.taken = False
         if self._error is not None:
             error = self._error
@@ -168,7 +188,7 @@ class EventStream(Closeable):
         self._ready = iter(items)
         handle.taken = False
         if self._closed:
-            self._ready = iter(())
+            self._ready = _NOTHING
             raise StopIteration
 
     def close(self) -> None:
@@ -178,7 +198,7 @@ class EventStream(Closeable):
 
     def _shut(self) -> None:
         self._closed = True
-        self._ready = iter(())
+        self._ready = _NOTHING
         self._response.close()
         # Again, should an exception have left an earlier call halfway.
         self._handle.abort()
@@ -189,6 +209,8 @@ class EventStream(Closeable):
 
 class Batches:
     """The iterator that `EventStream.batches` returns."""
+
+    __slots__ = ("_stream",)
 
     def __init__(self, stream: EventStream) -> None:
         self._stream = stream
