@@ -86,7 +86,6 @@ class Settings:
 
 def prepare(
     url: str,
-    *,
     method: str,
     headers: HeaderSource | None,
     body: Body | None,

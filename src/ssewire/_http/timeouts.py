@@ -1,20 +1,17 @@
 """How long to wait for what, and when that is over. Clock-free: each call is told the time.
 
-May import: _checks, errors, refusal.
+May import: _checks, _frozen, errors, refusal.
 """
 
 from __future__ import annotations
 
 from .._checks import check_seconds
+from .._frozen import Frozen
 from ..errors import StreamTimeout
 from .refusal import ERROR_BODY_PATIENCE
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
-
-class Timeouts:
+class Timeouts(Frozen):
     """How long to wait for what, in seconds; None waits for ever. Immutable.
 
     Args:
@@ -52,32 +49,6 @@ class Timeouts:
             if value is not None:
                 value = check_seconds(f"timeout {name}", value, expected="a number or None")
             object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Timeouts is read-only: cannot set {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"Timeouts is read-only: cannot delete {name!r}")
-
-    def _fields(self) -> tuple[float | None, ...]:
-        return self.connect, self.head, self.idle, self.stall, self.total
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Timeouts):
-            return NotImplemented
-        return self._fields() == other._fields()
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
-
-    def __repr__(self) -> str:
-        return (
-            f"Timeouts(connect={self.connect!r}, head={self.head!r}, idle={self.idle!r}, "
-            f"stall={self.stall!r}, total={self.total!r})"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Timeouts, self._fields()
 
 
 class Deadlines:

@@ -58,15 +58,7 @@ def request(
         TransportError: no response could be had.
     """
     first, settings = prepare(
-        url,
-        method=method,
-        headers=headers,
-        body=body,
-        timeouts=timeouts,
-        tls=tls,
-        proxy=proxy,
-        max_redirects=max_redirects,
-        transport=transport,
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
     )
     return Opening(lambda: respond(first, settings))
 
@@ -100,15 +92,7 @@ def open_stream(
         TransportError: no response could be had.
     """
     first, settings = prepare(
-        url,
-        method=method,
-        headers=headers,
-        body=body,
-        timeouts=timeouts,
-        tls=tls,
-        proxy=proxy,
-        max_redirects=max_redirects,
-        transport=transport,
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
     )
     parser: Parser[Any] = Parser(
         last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),

@@ -89,15 +89,7 @@ class EventSource(EitherCloseable, Following):
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
     ) -> None:
         first, self._settings = prepare(
-            url,
-            method=method,
-            headers=headers,
-            body=body,
-            timeouts=timeouts,
-            tls=tls,
-            proxy=proxy,
-            max_redirects=max_redirects,
-            transport=transport,
+            url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
         )
         super().__init__(
             first,

@@ -52,16 +52,9 @@ def request(
         TypeError, ValueError: an argument that makes no sense, before any I/O.
         TransportError: no response could be had.
     """
+    carrier = plain_callable("transport", transport)
     first, settings = prepare(
-        url,
-        method=method,
-        headers=headers,
-        body=body,
-        timeouts=timeouts,
-        tls=tls,
-        proxy=proxy,
-        max_redirects=max_redirects,
-        transport=plain_callable("transport", transport),
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
     )
     return respond(first, settings, Handle())
 
@@ -90,16 +83,9 @@ def open_stream(
         ContentTypeError: the media type is not text/event-stream.
         TransportError: no response could be had.
     """
+    carrier = plain_callable("transport", transport)
     first, settings = prepare(
-        url,
-        method=method,
-        headers=headers,
-        body=body,
-        timeouts=timeouts,
-        tls=tls,
-        proxy=proxy,
-        max_redirects=max_redirects,
-        transport=plain_callable("transport", transport),
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
     )
     parser = Parser(
         last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),

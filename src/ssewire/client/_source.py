@@ -86,16 +86,9 @@ class EventSource(Closeable, Following):
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
     ) -> None:
+        carrier = plain_callable("transport", transport)
         first, self._settings = prepare(
-            url,
-            method=method,
-            headers=headers,
-            body=body,
-            timeouts=timeouts,
-            tls=tls,
-            proxy=proxy,
-            max_redirects=max_redirects,
-            transport=plain_callable("transport", transport),
+            url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
         )
         super().__init__(
             first,
