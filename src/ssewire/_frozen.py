@@ -17,7 +17,7 @@ class Frozen:
     `__init__` sets them by `object.__setattr__`.
     """
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def _fields(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)

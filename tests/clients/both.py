@@ -60,7 +60,8 @@ class Turned:
         return _Nothing()
 
     def __aiter__(self) -> Turned:
-        return self
+        iterator = iter(self._inner)
+        return self if iterator is self._inner else Turned(iterator)
 
     async def __anext__(self) -> Any:
         try:

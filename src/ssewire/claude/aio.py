@@ -406,7 +406,10 @@ class _Call:
         return StreamResponse(response.status, response.headers, response.url)
 
     async def _pause(self, error: ClaudeError, headers: Headers | None) -> bool:
-        """Wait as long as is right before another attempt; False if there is to be none."""
+        """Wait as long as is right before another attempt; False if there is to be none.
+
+        `close` ends the wait; the attempt then finds that out.
+        """
         assert self._retries is not None
         delay = self._retries.next_delay(error, headers, _now(), time.time())
         if delay is None:
@@ -417,8 +420,8 @@ class _Call:
             try:
                 await self._child.run(asyncio.sleep(delay))
             except Interrupted:
-                return False
-        return not self._closing
+                pass
+        return True
 
 
 def _now() -> float:
