@@ -14,7 +14,7 @@ from ..claude.errors import ClaudeError
 from ..claude.stream import MessageStream
 from ..errors import RecordingError
 from ..parser import Parser
-from .times import event_seconds
+from .times import event_seconds, times_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,13 +75,14 @@ class Recording:
         except OSError as exc:
             raise RecordingError(f"cannot read {name}: {exc.strerror}") from exc
         recording = cls(body, None, name)
+        times = times_path(name)
         try:
-            lines = Path(f"{name}.times").read_bytes().splitlines(keepends=True)
+            lines = Path(times).read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
             return recording
         except OSError as exc:
-            raise RecordingError(f"cannot read {name}.times: {exc.strerror}") from exc
-        recording.seconds = event_seconds(recording, lines)
+            raise RecordingError(f"cannot read {times}: {exc.strerror}") from exc
+        recording.seconds = event_seconds(map(len, recording.events), lines, name)
         return recording
 
     @property
