@@ -4,9 +4,8 @@ A tool for tests and demos, not a server to put anywhere else: it knows one
 kind of key (any), keeps no limits of anybody, and answers every question with
 what was recorded. POST .../v1/messages streams the recordings in turn, or
 answers with the final message; GET serves the first as plain events with IDs
-and honours Last-Event-ID. Faults on command. One timer per stream, and no
-more bytes held for a slow reader than one write.
-May import: errors, _peer, _requests, _script, recording.
+and honours Last-Event-ID. Faults on command. May import: errors, _peer, _script,
+recording.
 """
 
 from __future__ import annotations
@@ -14,28 +13,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import math
 import os
 import threading
-from bisect import bisect_left
-from collections import deque
-from itertools import accumulate
 
 from ..errors import StateError
-from ._peer import Peer
-from ._requests import Seen
-from ._script import Plan, parse_fault
+from ._peer import Peer, Peers
+from ._script import Script
 from .recording import Recording, recording_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
+    from collections import deque
+    from collections.abc import Iterable, Iterator
     from typing import Any, Callable
 
     from typing_extensions import Self
 
-    from ._script import Fault
+    from ._requests import Seen
     from .recording import Source
 
 # Requests remembered, so that a server that runs for days does not grow.
@@ -62,7 +56,7 @@ class ReplayServer:
 
     Raises:
         RecordingError: a recording is missing or broken.
-        ValueError: another argument that makes no sense.
+        TypeError, ValueError: another argument that makes no sense.
     """
 
     def __init__(
@@ -89,35 +83,23 @@ class ReplayServer:
         # Written so that NaN fails too.
         if not speed >= 0:
             raise ValueError(f"speed must not be negative, not {speed}")
-        if chunk_size is not None and chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1, not {chunk_size}")
-        if at < -1:
-            raise ValueError(f"at must be at least -1, not {at}")
-        if times is not None and times < 0:
-            raise ValueError(f"times must not be negative, not {times}")
-        if retry_after is not None and not 0 <= retry_after < math.inf:
-            raise ValueError(f"retry_after must be finite and not negative, not {retry_after}")
+        self._script = Script(
+            self.recordings,
+            chunk_size=chunk_size,
+            fault=fault,
+            at=at,
+            times=times,
+            retry_after=retry_after,
+            remember=remember,
+        )
         self._host = host
         self._port = port
         # 0 for no waiting.
         self._speed = 0.0 if speed == float("inf") else speed
-        self._chunk_size = chunk_size
-        self._fault = parse_fault(fault)
-        self._at = at
-        self._faults_left = times
-        self._retry_after = retry_after
         self._server: asyncio.AbstractServer | None = None
-        # Between start() and close(): a connection accepted at the last moment is turned away.
-        self._open = False
-        self._peers: set[Peer] = set()
-        self._turn = 0
-        # Of requests so far, for their IDs.
-        self._count = 0
-        # What a stream of each recording consists of, since cutting them for each would
-        # make a thousand copies.
-        self._plans: dict[Recording, Plan] = {}
+        self._peers = Peers()
         # The last requests, in order.
-        self.requests: deque[Seen] = deque(maxlen=remember)
+        self.requests: deque[Seen] = self._script.requests
         # Connections accepted so far.
         self.connections: int = 0
         # Whether nobody but this machine can reach it; known once it listens.
@@ -137,8 +119,7 @@ class ReplayServer:
     @property
     def open_streams(self) -> int:
         """Responses that are under way now."""
-        # A copy, made in one step: the loop may be another thread's.
-        return sum(peer.streaming for peer in list(self._peers))
+        return self._peers.streams
 
     async def start(self) -> None:
         """Listen.
@@ -149,11 +130,9 @@ class ReplayServer:
         """
         if self._server is not None:
             raise StateError("the server listens already")
+        self._peers.welcome = True
         loop = asyncio.get_running_loop()
-        self._open = True
-        server = await loop.create_server(
-            lambda: Peer(self, loop), self._host, self._port, backlog=1024
-        )
+        server = await loop.create_server(self._accept, self._host, self._port, backlog=1024)
         self._server = server
         addresses = [ipaddress.ip_address(each.getsockname()[0]) for each in server.sockets]
         self.loopback = all(address.is_loopback for address in addresses)
@@ -168,10 +147,8 @@ class ReplayServer:
         """Stop listening and close all connections."""
         if self._server is None:
             return
-        self._open = False
         self._server.close()
-        for peer in list(self._peers):
-            peer.abort()
+        self._peers.end()
         await self._server.wait_closed()
         self._server = None
         # asyncio closes an aborted socket in the next turn of its loop.
@@ -181,49 +158,13 @@ class ReplayServer:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    def _next_id(self) -> str:
-        self._count += 1
-        return f"req_replay_{self._count:06d}"
-
-    def _plan(self, recording: Recording) -> Plan:
-        plan = self._plans.get(recording)
-        if plan is None:
-            plan = self._cut(recording.events, recording.seconds)
-            self._plans[recording] = plan
-        return plan
-
-    def _cut(self, events: Sequence[bytes], seconds: Sequence[float]) -> Plan:
-        """Return events as the writes to be made, each due when its last byte is."""
-        size = self._chunk_size
-        if size is None:
-            return Plan(events, seconds)
-        ends = list(accumulate(map(len, events)))
-        body = b"".join(events)
-        starts = range(0, len(body), size)
-        return Plan(
-            [body[at : at + size] for at in starts],
-            [seconds[bisect_left(ends, min(at + size, len(body)))] for at in starts],
-        )
-
-    def _next_recording(self) -> Recording:
-        recording = self.recordings[self._turn % len(self.recordings)]
-        self._turn += 1
-        return recording
-
-    def _next_fault(self) -> Fault | None:
-        if self._fault is None or self._faults_left == 0:
-            return None
-        if self._faults_left is not None:
-            self._faults_left -= 1
-        return self._fault
+    def _accept(self) -> Peer:
+        loop = asyncio.get_running_loop()
+        number, self.connections = self.connections, self.connections + 1
+        return Peer(number, self._script, self._speed, self._peers, loop)
 
 
 @contextlib.contextmanager
