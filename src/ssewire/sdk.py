@@ -3,7 +3,7 @@
 Both SDKs ask `client._make_sse_decoder()` for a new decoder per stream, give
 it the chunks of a response and read `.event`, `.data` and `.json()` of what
 it yields. The SDK opens and closes the response; nothing here does.
-May import: _limits, errors, event, parser.
+May import: _limits, errors, parser.
 """
 
 from __future__ import annotations

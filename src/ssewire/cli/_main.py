@@ -3,7 +3,8 @@
 0 done; 1 the stream was bad or refused; 2 wrong usage, or a file that cannot
 be read or written; 3 the transport failed for good; 130 interrupted; 141 the
 reader of our output went away (the codes that a shell shows for SIGINT and
-SIGPIPE).
+SIGPIPE). It imports the module of the command
+given, and no other. May import: _version, errors, _output.
 """
 
 from __future__ import annotations

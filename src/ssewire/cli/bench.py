@@ -1,8 +1,9 @@
-"""`ssewire bench`: how fast both implementations parse on this machine.
+"""The command `ssewire bench`: how fast both implementations parse on this machine.
 
 Each runs in an interpreter of its own, since a process has one event class.
 Streams are made up here: text deltas in the shape of Claude's, and events of
 hardly any bytes; in chunks of 64 KiB, and of one event each.
+May import: _version, parser, _output.
 """
 
 from __future__ import annotations

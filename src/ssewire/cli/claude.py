@@ -1,9 +1,11 @@
-"""`ssewire claude PROMPT`: ask Claude, and print the answer as it comes."""
+"""The command `ssewire claude PROMPT`: ask Claude, and print the answer as it comes.
+
+May import: claude.client, claude.errors, client, _claude_output, _main, _output.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -11,7 +13,7 @@ import time
 from ..claude.client import Claude
 from ..claude.errors import ConfigurationError, StreamInterrupted
 from ..client import Timeouts
-from ._claude_output import event_fields, summary
+from ._claude_output import event_line, summary
 from ._main import EXIT_TRANSPORT
 from ._output import CommandError, standard_input, warn
 
@@ -124,7 +126,7 @@ def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> Non
             for event in stream:
                 if first is None and event.type == "text":
                     first = time.monotonic()
-                _write(json.dumps(event_fields(event), ensure_ascii=False) + "\n")
+                _write(event_line(event))
         else:
             for text in stream.text_stream:
                 if first is None:

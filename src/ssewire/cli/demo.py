@@ -1,4 +1,7 @@
-"""`ssewire demo`: a bundled answer, served on this machine and streamed through both clients."""
+"""The command `ssewire demo`: a bundled answer, served here and streamed through both clients.
+
+May import: claude.aio, claude.client, claude.events, parser, replay, _claude_output.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`ssewire record`: the bytes of a stream to a file as they come, and when they came beside it.
+"""The command `ssewire record`: a stream to a file as it comes, and beside it when each piece came.
 
 FILE holds the decoded body, nothing else: `ssewire parse FILE` reads it.
 FILE.times is described in `replay/times.py`, which makes its lines.
-May import: _http, client, errors, replay.times, _output, _request_options.
+May import: _http.refusal, client, errors, replay.times, _output, _request_options.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream
 from ..client import request
 from ..errors import ContentTypeError, SSEWireError, StatusError
 from ..replay.times import TimesWriter, times_path
-from ._output import CommandError, Interrupts, file_errors, refuse_special
+from ._output import CommandError, Interrupts, file_errors, refuse_special, usage_errors
 from ._request_options import add_request_options, request_arguments
 
 TYPE_CHECKING = False
@@ -62,19 +62,15 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire record`."""
-    try:
+    with usage_errors():
         arguments = request_arguments(args)
-    except ValueError as exc:
-        raise CommandError(str(exc)) from exc
     # Before the request: one that cannot be kept might have cost something.
     if args.output == "-":
         raise CommandError("-o needs the name of a file: its timing goes to another beside it")
     recording = _Recording(args.output)
     try:
-        try:
+        with usage_errors():
             response = request(**arguments)
-        except ValueError as exc:
-            raise CommandError(str(exc)) from exc
         with response:
             if not args.any:
                 _check(response)
