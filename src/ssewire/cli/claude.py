@@ -34,17 +34,19 @@ DEFAULT_MAX_TOKENS = 4096
 DEFAULT_IDLE = 60.0
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "claude",
-        description="Stream an answer to stdout as it comes; why it stopped, its usage and its "
-        "speed go to stderr.",
-        epilog="Environment: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, "
-        "ANTHROPIC_MODEL. Exit code: 0 the message is complete; 1 the API refused or the stream "
-        "was bad (what had come is printed); 2 wrong usage, or no key; 3 the connection failed "
-        "for good; 130 interrupted; 141 the reader of the output went away.",
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Stream an answer to stdout as it comes; why it stopped, its usage and its "
+    "speed go to stderr.",
+    "epilog": "Environment: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, "
+    "ANTHROPIC_MODEL. Exit code: 0 the message is complete; 1 the API refused or the stream "
+    "was bad (what had come is printed); 2 wrong usage, or no key; 3 the connection failed "
+    "for good; 130 interrupted; 141 the reader of the output went away.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "prompt", nargs="?", metavar="PROMPT", help="what to ask; - or nothing: standard input"
     )
@@ -75,7 +77,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="SECONDS",
         help="give up after so long without a byte (default: %(default)g; 0: never)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "claude-parse",
-        description="Print the text of a Claude stream as it comes, and why it stopped and its "
-        "usage on stderr. Exit code: 0 the message is complete, 1 the stream failed (what had "
-        "come is printed), 2 the file cannot be read.",
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Print the text of a Claude stream as it comes, and why it stopped and its "
+    "usage on stderr. Exit code: 0 the message is complete, 1 the stream failed (what had "
+    "come is printed), 2 the file cannot be read.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     add_file(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the final message as JSON")
@@ -35,7 +37,6 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="write each event, also those derived from deltas, as one JSON object on a line",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "parse",
-        description="Write each event as one JSON object on a line of its own, as soon as it is "
-        "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Write each event as one JSON object on a line of its own, as soon as it is "
+    "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     add_file(parser)
     parser.add_argument("--comments", action="store_true", help="write comments too")
     parser.add_argument(
@@ -38,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
         "--stats", action="store_true", help="write counts by type and speed at the end, not events"
     )
     add_max_event_size(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

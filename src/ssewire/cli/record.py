@@ -41,15 +41,17 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "record",
-        description="Write the body of one response to a file as it comes, decoded but\n"
-        "otherwise as it is, and beside it when each piece arrived.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Write the body of one response to a file as it comes, decoded but\n"
+    "otherwise as it is, and beside it when each piece arrived.",
+    "epilog": _EPILOG,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="where to; FILE.times has the timing"
     )
@@ -57,7 +59,6 @@ def add_parser(subparsers: Any) -> None:
         "--any", action="store_true", help="record any response, whatever its status and type"
     )
     add_request_options(parser, stall=False)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

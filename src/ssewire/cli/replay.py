@@ -34,15 +34,17 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "replay",
-        description="Serve recorded streams, for tests and demos: a stand-in for the Claude API\n"
-        "on this machine. Its base URL is the first line of the output.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Serve recorded streams, for tests and demos: a stand-in for the Claude API\n"
+    "on this machine. Its base URL is the first line of the output.",
+    "epilog": _EPILOG,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
@@ -75,7 +77,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--retry-after", type=float, metavar="S", help="seconds that a status:CODE asks to wait"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -65,15 +65,17 @@ _MAX_ID = 64 * 1024
 _NO_LOG = logging.NullHandler()
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "tail",
-        description="Follow an event stream across reconnects. Print each event as soon as it\n"
-        "is complete: its type, two spaces, its data.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Follow an event stream across reconnects. Print each event as soon as it\n"
+    "is complete: its type, two spaces, its data.",
+    "epilog": _EPILOG,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "--json", action="store_true", help="write each event as one JSON object on a line"
     )
@@ -115,7 +117,6 @@ def add_parser(subparsers: Any) -> None:
         "%(default)g); longer after each failed attempt",
     )
     add_request_options(parser, stall=True)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
