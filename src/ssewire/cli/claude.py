@@ -121,7 +121,7 @@ def _prompt(given: str | None) -> str:
 
 
 def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> None:
-    first = None
+    first: float | None = None
     try:
         if args.events:
             for event in stream:
@@ -142,12 +142,18 @@ def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> Non
         elif not args.events and first is not None:
             _write("\n")
         if message is not None:
-            speed = []
-            if first is not None:
-                speed.append(f"first text after {first - begin:.2f} s")
-                if end > first:
-                    speed.append(f"{message.usage.output_tokens / (end - first):.0f} tokens/s")
+            speed = _speed(message.usage.output_tokens, begin, first, end)
             print(summary(message, *speed), file=sys.stderr)
+
+
+def _speed(tokens: int, begin: float, first: float | None, end: float) -> list[str]:
+    """Return when the first text came, and how fast it went from there."""
+    if first is None:
+        return []
+    speed = [f"first text after {first - begin:.2f} s"]
+    if end > first:
+        speed.append(f"{tokens / (end - first):.0f} tokens/s")
+    return speed
 
 
 def _write(text: str) -> None:
