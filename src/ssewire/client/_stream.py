@@ -16,6 +16,8 @@ from ..event import Comment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from typing_extensions import Self
 
     from .._headers import Headers
@@ -116,6 +118,13 @@ class EventStream(Closeable):
         self._given_id = given_id
         self._ready = _NOTHING
         self._handle.taken = True
+
+    def _pass_chunks_through(self, make: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
+        """Have what is read come through an iterator that `make` makes of ours.
+
+        No generator: Ctrl-C would end that, and the stream with it.
+        """
+        self._chunks = make(self._chunks)
 
     def batches(self) -> Batches:
         """Return an iterator over the list of events of each read; it may be empty.
