@@ -1,6 +1,6 @@
 """The command `ssewire demo`: a bundled answer, served here and streamed through both clients.
 
-May import: claude.aio, claude.client, claude.events, parser, replay, _claude_output.
+May import: claude.aio, claude.client, claude.events, parser, ssewire.replay, _claude_output.
 """
 
 from __future__ import annotations

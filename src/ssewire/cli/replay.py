@@ -1,6 +1,6 @@
 """The command `ssewire replay FILE...`: a stand-in for the Claude API on this machine.
 
-May import: replay, _output.
+May import: ssewire.replay, _output.
 """
 
 from __future__ import annotations
