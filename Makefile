@@ -7,14 +7,12 @@ VENV ?= .venv
 MATRIX ?= python3.9 python3.13 pypy3
 PYTEST_ARGS ?=
 
-# Tests against programs and packages of others, and of what every interpreter does alike: run
-# once by `make test` and `make check`, and not again for each interpreter, so that the gate stays
-# below half an hour. `make test PYTHON=...` runs all on any.
-ONCE = project/test_benchmark_report tools/test_browser project/test_conformance project/test_docs \
-  project/test_embedding clients/test_real_http tools/test_relay tools/test_replay \
-  parser/test_sdk_decoder claude/test_aio_client tools/test_cli_claude claude/test_client \
-  claude/test_real_clients
-NOT_AGAIN = $(foreach name,$(ONCE),--ignore=tests/$(name).py)
+# Side by side, in two processes for each processor: half of a test's time is waiting. WORKERS=0
+# runs all in one process. `make test` and `make check` run all tests once; what is marked `once`
+# is not run again for each interpreter. `make test PYTHON=...` runs all on any.
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+AGAIN = not slow and not once
 
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
@@ -51,24 +49,24 @@ $(VENV)/.installed: $(VENV)/.test-tools $(SOURCES)
 # --- tests ----------------------------------------------------------------
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 # The compiled modules must be there, and each test runs on both implementations.
 test-both:
 	rm -f $(VENV)/.installed
 	SSEWIRE_BUILD_EXTENSION=require $(MAKE) $(VENV)/.installed
-	$(BIN)/python -m pytest --impl both $(PYTEST_ARGS)
+	$(PYTEST) --impl both $(PYTEST_ARGS)
 
 # Once more without them: the event class is then the Python one too.
 test-pure: $(VENV)/.installed
-	SSEWIRE_PARSER=python $(BIN)/python -m pytest --impl python $(NOT_AGAIN) $(PYTEST_ARGS)
+	SSEWIRE_PARSER=python $(PYTEST) --impl python -m '$(AGAIN)' $(PYTEST_ARGS)
 
 # The suite on the oldest and the newest interpreter, and on PyPy.
 matrix:
 	@for python in $(MATRIX); do \
 	  if command -v $$python >/dev/null && $$python --version >/dev/null 2>&1; then \
 	    echo "== $$python"; \
-	    $(MAKE) test PYTHON=$$python VENV=.venv-$$python PYTEST_ARGS="$(NOT_AGAIN) $(PYTEST_ARGS)" \
+	    $(MAKE) test PYTHON=$$python VENV=.venv-$$python PYTEST_ARGS="-m '$(AGAIN)' $(PYTEST_ARGS)" \
 	      || exit 1; \
 	  else echo "== $$python: not on this machine, not run"; fi; \
 	done
@@ -92,7 +90,7 @@ types: $(VENV)/.check-tools $(VENV)/.installed
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 dist: $(VENV)/.test-tools
-	$(BIN)/python -m pytest -m slow --impl auto $(PYTEST_ARGS)
+	$(PYTEST) -m slow --impl auto $(PYTEST_ARGS)
 
 # The compiled modules under the address and undefined-behaviour sanitizers.
 sanitize: $(VENV)/.test-tools

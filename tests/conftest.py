@@ -56,6 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[chosen_key] = names
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    # Half of a test's time is waiting: for servers, for timeouts, for processes. Each worker
+    # collects all tests for itself, so that a great many of them only cost time.
+    return min(2 * (os.cpu_count() or 1), 16)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     names = config.stash[chosen_key]
     return f"parser implementations under test: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""`python -m examples.relay`: serve the chat with uvicorn."""
+"""Serve the chat with uvicorn: `python -m examples.relay`."""
 
 from __future__ import annotations
 

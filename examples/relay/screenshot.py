@@ -1,4 +1,4 @@
-"""`python -m examples.relay.screenshot FILE`: a picture of the page, from a recorded answer."""
+"""Take a picture of the page with a recorded answer: `python -m examples.relay.screenshot FILE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m ssewire`: see cli."""
+"""The command line, as `python -m ssewire`. May import: cli."""
 
 from .cli import main
 

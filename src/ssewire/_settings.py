@@ -1,6 +1,6 @@
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
-May import: _checks, errors, _http.
+May import: _checks, _http, errors, reconnect.
 """
 
 from __future__ import annotations
@@ -14,31 +14,27 @@ import ssl
 import urllib.request
 from functools import lru_cache
 
-from ._checks import wrong_type
+from ._checks import check_count, wrong_type
 from ._http.proxy import choose_proxy
-from ._http.redirects import Redirects
 from ._http.request import HTTPRequest
 from .errors import TransportError
+from .reconnect import Connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._headers import HeaderSource
     from ._http.proxy import Proxy
+    from ._http.request import Body
+    from ._http.timeouts import Timeouts
+    from .reconnect import Command
 
 log = logging.getLogger("ssewire")
 
 # Bytes asked of a socket at a time: what a busy stream has ready on loopback, and
 # below the size from which malloc maps fresh pages for every read.
 READ_SIZE = 64 * 1024
-
-# Idle connections that a pool keeps for one server: a client talks to one, and
-# what is idle beyond these is left over from a burst.
-POOL_SIZE = 20
-
-# Seconds after which an idle connection is not used again: below the 60 s and
-# 75 s after which common balancers and nginx close it.
-POOL_IDLE = 30.0
 
 
 class Settings:
@@ -65,7 +61,7 @@ class Settings:
             raise ValueError("tls is a context for servers")
         if transport is not None and not callable(transport):
             raise wrong_type("transport", "a callable", transport)
-        Redirects(max_redirects)
+        check_count("max_redirects", max_redirects)
         self._tls = tls
         self._proxy = proxy
         self.max_redirects: int = max_redirects
@@ -86,6 +82,40 @@ class Settings:
     def tls_context(self) -> ssl.SSLContext:
         """Return what the caller gave, or the one that verifies as the system does."""
         return _default_context() if self._tls is None else self._tls
+
+
+def prepare(
+    url: str,
+    method: str,
+    headers: HeaderSource | None,
+    body: Body | None,
+    timeouts: Timeouts | None,
+    tls: ssl.SSLContext | None,
+    proxy: str | None,
+    max_redirects: int,
+    transport: Any,
+) -> tuple[HTTPRequest, Settings]:
+    """Return what the arguments of `request` and its kin come to, checked before any I/O.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense.
+    """
+    settings = Settings(tls, proxy, max_redirects, transport)
+    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
+    settings.check(first)
+    return first, settings
+
+
+def log_command(command: Command, failures: int) -> None:
+    """Log what an event source does about the end of a connection, `failures` in a row so far."""
+    if not isinstance(command, Connect):
+        if command.error is not None:
+            log.warning("stopped: %s", command.error)
+    elif command.failed:
+        text = "attempt %d failed: %s; the next in %.1f s"
+        log.warning(text, failures, command.error, command.delay)
+    else:
+        log.info("%s; connecting again in %.1f s", command.error, command.delay)
 
 
 @lru_cache(1)

@@ -3,7 +3,7 @@
 The source runs in one task of its own, from its first event to its closing, so
 that timeouts and cancel scopes in it work. It is asked for an event when the
 one before has been sent. asyncio only; no framework is needed.
-May import: asyncio, logging, ssewire.encoder, ssewire.event, ssewire._checks.
+May import: _checks, _closing, encoder, event.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import AsyncIterable, Awaitable
 from typing import Any, Callable, Union
 
 from ._checks import check_seconds, wrong_type
+from ._closing import AsyncCloseable
 from .encoder import encode, encode_comment, encode_event
 from .event import Comment, ServerSentEvent
 
@@ -165,7 +166,7 @@ def _encoded(item: Served) -> bytes:
     return encode_event(item) if isinstance(item, str) else encode(item)
 
 
-class EventBody:
+class EventBody(AsyncCloseable):
     """The bytes of a response, an asynchronous iterator; `event_body` makes it.
 
     Closing it, cancelling the task that waits for it and dropping it all close the source.
@@ -193,12 +194,6 @@ class EventBody:
     async def aclose(self) -> None:
         """Close the source, also one that is being waited for; the iteration then ends."""
         await self._pump.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
 
     def __del__(self) -> None:
         # A framework that was cancelled while it sent never asks again. Not set where

@@ -20,7 +20,7 @@
 
 Facts are attributes and the text is computed from them, so that both parsers
 say the same. All of them survive pickling. At most 64 bytes of peer data
-stand in any text. May import: _checks, and for types _headers.
+stand in any text. May import: _checks, _headers.
 """
 
 from __future__ import annotations

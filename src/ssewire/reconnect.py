@@ -5,12 +5,13 @@ A client reports what became of each connection (`on_open`, `on_event`,
 `Connect` after a delay, or `Stop`. The rules are written here once, for both
 clients; no clock is read and chance is passed in. An attempt is failed when no
 event of it was handed out: a server that answers 200 and hangs up at once must
-not be asked again every second for ever. May import: _checks, errors.
+not be asked again every second for ever. May import: _checks, _frozen, errors.
 """
 
 from __future__ import annotations
 
 from ._checks import check_count, check_seconds, wrong_type
+from ._frozen import Frozen
 from .errors import (
     ConnectionLost,
     RetriesExhausted,
@@ -45,7 +46,7 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 _MAX_DOUBLINGS = 64
 
 
-class ReconnectPolicy:
+class ReconnectPolicy(Frozen):
     """How `EventSource` reconnects. Immutable.
 
     The delay before an attempt is min(max_delay, base * 2**(n-1)) *
@@ -67,11 +68,11 @@ class ReconnectPolicy:
         TypeError, ValueError: an argument that makes no sense.
     """
 
-    __slots__ = (
+    __slots__ = (  # noqa: RUF023 - in the order of the arguments
         "initial_delay",
+        "max_delay",
         "jitter",
         "max_attempts",
-        "max_delay",
         "retry_statuses",
         "retry_unsafe_methods",
     )
@@ -109,30 +110,6 @@ class ReconnectPolicy:
         keep(self, "retry_statuses", statuses)
         keep(self, "retry_unsafe_methods", bool(retry_unsafe_methods))
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"ReconnectPolicy is read-only: cannot set {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"ReconnectPolicy is read-only: cannot delete {name!r}")
-
-    def _fields(self) -> tuple[object, ...]:
-        return (
-            self.initial_delay,
-            self.max_delay,
-            self.jitter,
-            self.max_attempts,
-            self.retry_statuses,
-            self.retry_unsafe_methods,
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ReconnectPolicy):
-            return NotImplemented
-        return self._fields() == other._fields()
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
-
     def __repr__(self) -> str:
         return (
             f"ReconnectPolicy(initial_delay={self.initial_delay!r}, max_delay={self.max_delay!r}, "
@@ -140,9 +117,6 @@ class ReconnectPolicy:
             f"retry_statuses={tuple(sorted(self.retry_statuses))!r}, "
             f"retry_unsafe_methods={self.retry_unsafe_methods!r})"
         )
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return ReconnectPolicy, self._fields()
 
 
 class Connect:

@@ -3,8 +3,8 @@
 One list drives the sync and the asyncio client. A scenario is a script for the
 server (see `tests.kit.scripted`), settings of the client, and what comes of it:
 text or a typed error with its facts and its partial message, the pauses before
-retries, the number of requests. Each client's tests have an adapter that plays
-a scenario in each of the `WAYS` and gives an `Outcome`; `check` compares.
+retries, the number of requests. `play` in test_both plays a scenario with each client
+in each of the `WAYS` and gives an `Outcome`; `check` compares.
 Chance is taken out: `client._random` is 0, so the n-th backoff is 0.5 * 2**n.
 """
 
@@ -126,7 +126,7 @@ class Scenario:
         self.requests = len(self.slept) + 1 if requests is None else requests
 
     def server(self) -> Server:
-        return Server(self.script)
+        return Server(self.script, says_close=True)
 
     def check(self, outcome: Outcome, server: Server, way: str) -> None:
         """Fail unless the caller saw what this scenario says."""
@@ -202,6 +202,16 @@ HELLO = wire.whole(wire.text_block(0, "Hel", "lo, Zürich"))
 TEXT = "Hello, Zürich"
 GOOD = stream(HELLO)
 BUSY = refusal(529, problem("overloaded_error"))
+
+
+def kept(*answers: list[bytes]) -> list[Any]:
+    """Return steps that answer one request after another on one connection."""
+    # Each in one piece: what comes later than the next request costs the connection.
+    steps: list[Any] = [b"".join(answers[0])]
+    for answer in answers[1:]:
+        steps += ["request", b"".join(answer)]
+    return steps
+
 
 # --- retries by status
 

@@ -23,6 +23,8 @@ from tests.claude.scenarios import ASKED, SSE
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
 from tests.kit.scripted import Server, chunk
 
+pytestmark = pytest.mark.sockets
+
 PIECES = [letter * 3 for letter in "abcdefgh"]
 TEXT = "".join(PIECES)
 CHUNKS = [

@@ -21,6 +21,8 @@ from ssewire.claude import AsyncClaude, Claude
 from ssewire.replay import serve_in_thread
 from tests.kit import nodejs
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 PROGRAM = Path(__file__).resolve().parents[1] / "kit" / "node" / "final_messages.mjs"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
 ASKED: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """What the callers of both clients see when servers do what servers do.
 
 One list drives the sync and the asyncio client: a script for the server, what
-the client is asked, and what comes of it. Each client has an adapter that
-turns a scenario into an `Outcome`; `check` compares.
+the client is asked, and what comes of it. `follow` in test_both turns a scenario
+into an `Outcome`, for each client; `check` compares.
 """
 
 from __future__ import annotations
@@ -792,6 +792,15 @@ SOURCES = [
 ]
 
 SCENARIOS = STREAMS + SOURCES
+
+# What a source may be doing when it is ended from outside: the server's script, how it is asked.
+SILENCE: list[tuple[str, list[Any], dict[str, Any]]] = [
+    ("waiting for the head", [["hold"]], {}),
+    ("in a TLS handshake", [["deaf", "hold"]], {"scheme": "https"}),
+    ("waiting for the next attempt", [["reset"]], {"delay": 60.0}),
+    ("reading", [[head(), "hold"]], {}),
+    ("reading what is compressed", [[head(200, "Content-Encoding: gzip"), "hold"]], {}),
+]
 
 
 def soak_script(seed: int, last: int) -> Callable[[Request], Iterator[Any]]:

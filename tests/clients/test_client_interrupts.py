@@ -29,6 +29,8 @@ from tests.kit.scripted import (
     trusting_context,
 )
 
+pytestmark = pytest.mark.sockets
+
 PACKAGE = ssewire.__file__.rpartition("__init__")[0]
 AT_ONCE = ReconnectPolicy(initial_delay=0.0)
 

@@ -1,4 +1,4 @@
-"""Connections of the blocking client that carry one request after another."""
+"""What only the pool of the blocking client is asked; what both do is in test_both_pool."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ import pytest
 from ssewire import client as blocking
 from ssewire._http.request import HTTPRequest
 from ssewire._http.timeouts import Timeouts
-from ssewire._settings import POOL_SIZE, Settings
-from ssewire.errors import ConnectionLost, HTTPFormatError, StreamTimeout
+from ssewire._settings import Settings
+from ssewire.client._connection import Handle
+from ssewire.client._exchange import respond
+from ssewire.errors import ConnectionLost
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
+
+pytestmark = pytest.mark.sockets
 
 ANSWER = [head(200, "Content-Length: 2"), b"ok"]
 FOR_EVER: list[Any] = [*ANSWER, "request"] * 30 + ANSWER
@@ -33,7 +37,7 @@ class Client:
     def open(self, body: bytes | None = None, **timeouts: float) -> blocking.HTTPResponse:
         method = "GET" if body is None else "POST"
         request = HTTPRequest(self._url, method=method, body=body, timeouts=Timeouts(**timeouts))
-        return blocking._request(request, self._settings, blocking._Handle())
+        return respond(request, self._settings, Handle())
 
     def ask(self, body: bytes | None = None) -> bytes:
         with self.open(body) as response:
@@ -46,82 +50,13 @@ class Client:
         self.pool.close()
 
 
-def asked(script: list[Any], times: int, tls: str | None = None, **options: Any) -> Server:
-    """Ask so many times, one after the other, and return the server with what it saw."""
-    with Server(script, tls=tls) as server:
-        with Client(server.url, trusting_context() if tls else None) as client:
-            assert [client.ask(**options) for _ in range(times)] == [b"ok"] * times
-        assert server.wait_closed()
-    return server
-
-
-def wait_until(true: Any) -> None:
-    deadline = time.monotonic() + 5
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
-@pytest.mark.parametrize(
-    "answer",
-    [ANSWER, [head(200, CHUNKED), chunk(b"o"), chunk(b"k"), LAST_CHUNK]],
-    ids=["length", "chunked"],
-)
-def test_requests_one_after_the_other_use_one_connection(answer: Any, tls: str | None) -> None:
-    server = asked([[*answer, "request", *answer, "request", *answer]], 3, tls)
-    assert server.connections == 1
-    assert [request.headers.get("connection") for request in server.requests] == [None] * 3
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        [head(200, "Content-Length: 2", "Connection: close"), b"ok"],
-        [head(200), b"ok"],
-        [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok"],
-        [head(200, "Content-Length: 2"), b"ok and more"],
-    ],
-    ids=["connection: close", "until close", "http/1.0", "bytes too many"],
-)
-def test_a_connection_that_cannot_carry_another_request_is_not_kept(answer: Any) -> None:
-    assert asked([answer], 2).connections == 2
-
-
-def test_requests_without_a_pool_ask_for_their_connection_to_be_closed() -> None:
-    with Server([ANSWER]) as server:
-        with blocking.request(server.url) as response:
-            assert b"".join(bytes(piece) for piece in response.chunks) == b"ok"
-        assert server.requests[0].headers["connection"] == "close"
-        assert server.wait_closed()
-
-
-def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced() -> None:
-    with Server([ANSWER]) as server, Client(server.url) as client:
-        for _ in range(3):
-            assert client.ask() == b"ok"
-            assert server.wait_closed()
-        assert server.connections == 3
-
-
-def test_a_connection_that_ends_instead_of_an_answer_is_replaced() -> None:
-    # The server reads the second request, and only then closes.
-    server = asked([[*ANSWER, "request"], ANSWER], 2, body=b"question")
-    assert server.connections == 2
-    assert [request.body for request in server.requests] == [b"question"] * 3
-
-
-def test_a_connection_that_is_reset_instead_of_an_answer_is_replaced() -> None:
-    assert asked([[*ANSWER, "request", "reset"], ANSWER], 2).connections == 2
-
-
 def test_a_request_is_repeated_once_and_on_a_connection_of_its_own() -> None:
-    # Two connections are kept; both end when they are asked again, and so does the new one.
+    # Two connections are kept; both break while they are asked again, and the new one ends.
     both = threading.Barrier(2, timeout=5)
 
     def first(request: Any) -> Any:
         both.wait()
-        yield from [*ANSWER, "request"]
+        yield from [*ANSWER, "asked", "reset"]
 
     with Server([first, first, []]) as server, Client(server.url) as client:
         threads = [threading.Thread(target=client.ask) for _ in range(2)]
@@ -130,25 +65,9 @@ def test_a_request_is_repeated_once_and_on_a_connection_of_its_own() -> None:
         for thread in threads:
             thread.join(5)
         with pytest.raises(ConnectionLost):
-            client.ask()
-        assert len(server.requests) == 4
+            client.ask(bytes(32 << 20))
+        assert len(server.requests) == 3
         assert server.connections == 3
-
-
-def test_an_answer_cut_within_its_head_is_an_error_although_the_connection_was_kept() -> None:
-    with Server([[*ANSWER, "request", b"HTTP/1.1 2"]]) as server, Client(server.url) as client:
-        client.ask()
-        with pytest.raises(ConnectionLost):
-            client.ask()
-        assert server.connections == 1
-
-
-def test_an_answer_that_is_not_http_on_a_kept_connection_is_not_asked_for_again() -> None:
-    with Server([[*ANSWER, "request", b"what?\r\n"]]) as server, Client(server.url) as client:
-        client.ask()
-        with pytest.raises(HTTPFormatError):
-            client.ask()
-        assert server.connections == 1
 
 
 def test_bytes_that_nobody_asked_for_make_an_idle_connection_useless() -> None:
@@ -168,14 +87,6 @@ def test_bytes_that_nobody_asked_for_make_an_idle_connection_useless() -> None:
         kept.set()
         assert sent.wait(5)
         time.sleep(0.02)  # they are on their way through this machine
-        assert client.ask() == b"ok"
-        assert server.connections == 2
-
-
-def test_a_response_left_early_closes_its_connection() -> None:
-    script: list[Any] = [[head(200, "Content-Length: 9"), b"o", "hold"], ANSWER]
-    with Server(script) as server, Client(server.url) as client:
-        client.open().close()
         assert client.ask() == b"ok"
         assert server.connections == 2
 
@@ -213,28 +124,6 @@ def test_a_response_finished_long_before_its_end_costs_its_connection() -> None:
         response.chunks.finish()  # type: ignore[attr-defined]
         assert client.ask() == b"ok"
         assert server.connections == 2
-
-
-def test_requests_at_the_same_time_use_connections_of_their_own_and_leave_some_idle() -> None:
-    many = POOL_SIZE + 5
-    all_there = threading.Barrier(many, timeout=10)
-
-    def script(request: Any) -> Any:
-        all_there.wait()
-        yield from FOR_EVER
-
-    with Server([script]) as server:
-        with Client(server.url) as client:
-            threads = [threading.Thread(target=client.ask) for _ in range(many)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(10)
-            wait_until(lambda: server.open_connections == POOL_SIZE)
-            for _ in range(POOL_SIZE):
-                assert client.ask() == b"ok"
-            assert server.connections == many
-        assert server.wait_closed()
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -278,21 +167,6 @@ def test_threads_that_share_a_pool_never_share_a_connection() -> None:
     assert wrong == []
 
 
-def test_a_timeout_closes_a_kept_connection_and_is_not_asked_again() -> None:
-    with Server([[*ANSWER, "request", "hold"]]) as server, Client(server.url) as client:
-        client.ask()
-        with pytest.raises(StreamTimeout):
-            client.open(head=0.05)
-        assert server.connections == 1
-        assert len(server.requests) == 2
-        assert server.wait_closed()
-
-
-def test_a_connection_idle_for_too_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "POOL_IDLE", 0.0)
-    assert asked([FOR_EVER], 2).connections == 2
-
-
 def test_what_is_given_to_a_closed_pool_is_closed() -> None:
     with Server([FOR_EVER]) as server, Client(server.url) as client:
         client.pool.close()
@@ -322,17 +196,6 @@ def test_a_forked_child_leaves_its_parents_connections_alone() -> None:
         _, status = os.waitpid(child, 0)
         assert status == 0
         assert server.connections == 2
-        assert client.ask() == b"ok"
-        assert server.connections == 2
-
-
-def test_a_request_still_being_sent_when_the_answer_is_complete_spoils_the_connection() -> None:
-    # Far more than the sockets' buffers hold.
-    body = bytes(32 << 20)
-    refused: list[Any] = [head(413, "Content-Length: 2"), b"no"]
-    with Server([["deaf", *refused, 0.1, "reset"], ANSWER]) as server, Client(server.url) as client:
-        with client.open(body) as response:
-            assert response.status == 413
         assert client.ask() == b"ok"
         assert server.connections == 2
 

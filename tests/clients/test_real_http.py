@@ -21,6 +21,8 @@ from ssewire.errors import ConnectFailed, StatusError
 from tests.clients.scenarios import event
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 TINYPROXY = shutil.which("tinyproxy") or shutil.which("tinyproxy", path="/usr/sbin:/usr/local/sbin")
 

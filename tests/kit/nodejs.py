@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import shutil
@@ -23,18 +24,25 @@ def modules() -> Path:
     folder = Path(tempfile.gettempdir()) / f"ssewire-node-{os.getuid()}"
     wanted = (HERE / "package.json").read_text("utf-8")
     stamp = folder / "installed.json"
-    if not stamp.exists() or stamp.read_text("utf-8") != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        (folder / "package.json").write_text(wanted, "utf-8")
-        done = subprocess.run(
-            ["npm", "install", "--no-audit", "--no-fund", "--silent"],
-            cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        # Not a skip: a machine with npm has a registry, and what is skipped unseen proves nothing.
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(wanted, "utf-8")
+    # Tests run side by side: one installs, the others wait for it.
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text("utf-8") != wanted:
+            _install(folder, wanted)
+            stamp.write_text(wanted, "utf-8")
     return folder
+
+
+def _install(folder: Path, wanted: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    (folder / "package.json").write_text(wanted, "utf-8")
+    done = subprocess.run(
+        ["npm", "install", "--no-audit", "--no-fund", "--silent"],
+        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    # Not a skip: a machine with npm has a registry, and what is skipped unseen proves nothing.
+    assert done.returncode == 0, done.stderr
 
 
 def start(program: str, environment: dict[str, str]) -> subprocess.Popen[str]:

@@ -9,6 +9,7 @@ What happens is a list of steps, or a function of the request that gives them:
     "reset"      break the connection with a TCP reset
     "fin"        end our direction only, then wait until the client is gone
     "request"    read another request on the same connection
+    "asked"      wait until one has begun to come, without reading it
     "tunnel"     answer CONNECT by relaying to where it says
     "deaf"       (first) do not read the request
 
@@ -63,14 +64,22 @@ class Server:
         script: what happens on each connection.
         tls: a host name that its certificate is for; None for plain HTTP.
         accept_delay: seconds before each connection is looked at.
+        says_close: say "Connection: close" in each head after which nothing more is read, as
+            servers do that are about to close. Else a request may cross the end on its way.
     """
 
     def __init__(
-        self, script: Sequence[Connection], *, tls: str | None = None, accept_delay: float = 0.0
+        self,
+        script: Sequence[Connection],
+        *,
+        tls: str | None = None,
+        accept_delay: float = 0.0,
+        says_close: bool = False,
     ) -> None:
         self._script = script
         self._context = _server_context(tls) if tls is not None else None
         self._accept_delay = accept_delay
+        self._says_close = says_close
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
@@ -185,6 +194,8 @@ class Server:
         if callable(script):
             assert request is not None
             script = script(request)  # type: ignore[assignment]
+        if self._says_close and not callable(script):
+            script = _saying_close(script)
         for step in script:  # type: ignore[union-attr]
             if isinstance(step, bytes):
                 connection.sendall(step.replace(b"@URL@", self.url.encode()))
@@ -204,6 +215,8 @@ class Server:
                 if request is None:
                     return
                 self.requests.append(request)
+            elif step == "asked":
+                connection.recv(1, socket.MSG_PEEK)
             elif step == "tunnel":
                 assert request is not None
                 self._tunnel(connection, request.target)
@@ -264,6 +277,19 @@ class _RequestReader:
         data = self._connection.recv(65536)
         self._data += data
         return bool(data)
+
+
+def _saying_close(steps: Sequence[Any]) -> list[Any]:
+    """Return the steps with "Connection: close" in the first head after the last request."""
+    last = max((place for place, step in enumerate(steps) if step == "request"), default=-1)
+    said = list(steps)
+    for place in range(last + 1, len(said)):
+        step = said[place]
+        if isinstance(step, bytes) and step.startswith(b"HTTP/1.1 ") and b"\r\n\r\n" in step:
+            first_line, line_end, rest = step.partition(b"\r\n")
+            said[place] = first_line + line_end + b"Connection: close\r\n" + rest
+            break
+    return said
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

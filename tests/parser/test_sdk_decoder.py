@@ -23,6 +23,8 @@ from ssewire import EventTooLarge, ServerSentEvent, sdk_decoder
 from tests.kit.chunkings import chunkings
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 needs_sdk = pytest.mark.skipif(
     sys.version_info < (3, 10) or platform.python_implementation() != "CPython",
     reason="the SDKs need CPython 3.10 or later",

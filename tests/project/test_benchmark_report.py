@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks import report
 
+pytestmark = pytest.mark.once
+
 
 def row(candidate: str, corpus: str, seconds: float | None, fault: str = "") -> dict[str, Any]:
     return {

@@ -16,6 +16,8 @@ from benchmarks.conformance import CORPUS, Case, Verdict
 from benchmarks.field import ROOT, NoAnswer, Worker
 from ssewire import Parser
 
+pytestmark = pytest.mark.once
+
 PAGE = (ROOT / "docs" / "conformance.md").read_text("utf-8")
 RULES = conformance.rules()
 CASES = conformance.cases()

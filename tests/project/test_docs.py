@@ -20,6 +20,8 @@ import ssewire
 from tests.kit import nodejs
 from tests.kit.serving import served
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 ROOT = Path(__file__).resolve().parents[2]
 # Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
 PAGES = ["README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"]

@@ -38,6 +38,8 @@ from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "embedding.md").read_text("utf-8")
 
 

@@ -22,6 +22,8 @@ from ssewire import Comment, ServerSentEvent, aio, parse
 from ssewire.asgi import HEADERS, event_body, event_stream
 from ssewire.errors import StreamTimeout
 
+pytestmark = pytest.mark.sockets
+
 T = TypeVar("T")
 
 

@@ -28,6 +28,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 
 pytestmark = [
+    pytest.mark.once,
+    pytest.mark.sockets,
     pytest.mark.skipif(
         CHROMIUM is None or DRIVER is None,
         reason="chromium or chromedriver is missing (Debian: chromium and chromium-driver)",

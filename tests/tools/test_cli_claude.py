@@ -16,6 +16,8 @@ import pytest
 import ssewire
 from tests.kit.serving import served
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 PACKAGE = str(Path(ssewire.__file__).resolve().parents[1])
 HELLO = "Hello! A stream is an answer"
 

@@ -33,6 +33,8 @@ from tests.kit.scripted import (
     trusting_context,
 )
 
+pytestmark = pytest.mark.sockets
+
 COMMAND = [sys.executable, "-m", "ssewire"]
 # Long enough for a loaded machine; nothing here waits for it unless it fails.
 PATIENCE = 60

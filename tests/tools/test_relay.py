@@ -25,6 +25,8 @@ from ssewire.claude import AsyncClaude
 from ssewire.replay import Recording, ReplayServer, serve_in_thread
 from tests.kit.serving import RECORDINGS
 
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
+
 pytest.importorskip("uvicorn", reason="real servers run on CPython only")
 
 ROOT = Path(__file__).resolve().parents[2]

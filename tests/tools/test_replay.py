@@ -30,7 +30,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssewire import parse, replay
+from ssewire import parse
 from ssewire.aio import open_stream as open_aio_stream
 from ssewire.claude import APIError, AsyncClaude, Claude, StreamInterrupted, StreamTruncated
 from ssewire.claude.errors import api_error
@@ -41,9 +41,12 @@ from ssewire.replay import (
     Recording,
     RecordingError,
     ReplayServer,
+    _peer,
     serve_in_thread,
     split_events,
 )
+
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
 HELLO = EXAMPLES / "hello.sse"
@@ -447,7 +450,7 @@ def test_a_request_whose_end_is_unknown_or_too_far_ends_the_connection(
 def test_a_client_that_goes_on_sending_what_is_not_read_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(replay, "_LINGER", 0.05)
+    monkeypatch.setattr(_peer, "_LINGER", 0.05)
     with serve_in_thread([HELLO]) as server, connect(server) as connection:
         connection.sendall(b"nonsense\r\n\r\n")
         received(connection)

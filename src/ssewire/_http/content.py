@@ -1,4 +1,4 @@
-"""The content of a body: what undoes its Content-Encoding, in steps of bounded size.
+"""The content of a body: its bytes with the Content-Encoding undone, in steps of bounded size.
 
 May import: _headers, errors.
 """
@@ -23,6 +23,75 @@ INFLATE_STEP = 64 * 1024
 # Compressed bytes given to zlib at a time: it copies what it has not used at
 # every step, which would be quadratic for a large piece that inflates a lot.
 _DEFLATED_STEP = 16 * 1024
+
+
+class Body:
+    """What the bytes of a response's body decode to.
+
+    `begin`, then in turn `take` until that is None, and `feed`; `close` at the end.
+    """
+
+    __slots__ = ("_headers", "_inflater", "_pieces", "plain")
+
+    def __init__(self, headers: Headers) -> None:
+        # None once it is known what there is to undo.
+        self._headers: Headers | None = headers
+        self._inflater: Inflater | None = None
+        # What the bytes fed last inflate to, in small steps; None in between.
+        self._pieces: Iterator[bytes] | None = None
+        # Nothing is to be undone: who has bytes may take them as they are.
+        self.plain: bool = False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing has been asked of it, and nothing would have to be undone."""
+        return self._headers is not None and "Content-Encoding" not in self._headers
+
+    @property
+    def begun(self) -> bool:
+        """Whether `begin` has been called."""
+        return self._headers is None
+
+    def begin(self, empty: bool) -> None:
+        """Find out what is to be undone, not before: a response that is refused keeps its status.
+
+        Args:
+            empty: there is no body, as after HEAD; its encoding does not matter then.
+
+        Raises:
+            ContentDecodingError: an encoding other than gzip and deflate.
+        """
+        headers, self._headers = self._headers, None
+        if headers is not None and not empty:
+            self._inflater = make_inflater(headers)
+        self.plain = self._inflater is None
+
+    def feed(self, data: bytes) -> None:
+        """Have more bytes of the body decoded by `take`; not for a body that is plain."""
+        assert self._inflater is not None
+        self._pieces = self._inflater.feed(data)
+
+    def take(self) -> bytes | None:
+        """Return the next piece, of at most 64 KiB; None where more bytes are needed for one.
+
+        Raises:
+            ContentDecodingError: the data is damaged.
+        """
+        if self._pieces is not None:
+            for piece in self._pieces:
+                return piece
+            self._pieces = None
+        return None
+
+    def close(self) -> None:
+        """Note the end of the body, once.
+
+        Raises:
+            ContentDecodingError: it ends in the middle.
+        """
+        inflater, self._inflater = self._inflater, None
+        if inflater is not None:
+            inflater.close()
 
 
 def make_inflater(headers: Headers) -> Inflater | None:

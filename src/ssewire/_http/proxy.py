@@ -1,4 +1,4 @@
-"""Which proxy a request goes through, if any.
+"""The way to a server, and which proxy stands on it.
 
 May import: _checks, url.
 """
@@ -32,6 +32,27 @@ class Proxy(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<Proxy {self.address}>"
+
+
+class Route(NamedTuple):
+    """The way to a server: what two requests must share to go over one connection."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS goes all the way, through a proxy in a tunnel."""
+        return self.scheme == "https"
+
+    @property
+    def first_hop(self) -> tuple[str, int, str]:
+        """What to connect to: host, port, and both of them for people."""
+        if self.proxy is not None:
+            return self.proxy.host, self.proxy.port, self.proxy.address
+        return self.host, self.port, URL(self.scheme, self.host, self.port, "").address
 
 
 def choose_proxy(

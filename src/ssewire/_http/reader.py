@@ -52,16 +52,17 @@ class ResponseReader:
         "_searched",
         "_state",
         "_trailer_size",
-        "_tunnel",
         "begun",
         "error",
         "head",
         "leftover",
+        "tunnel",
     )
 
     def __init__(self, method: str = "GET", *, tunnel: bool = False) -> None:
         self._method = method
-        self._tunnel = tunnel
+        # What follows a 2xx head is not HTTP.
+        self.tunnel: bool = tunnel
         # Whether any byte of the response has come.
         self.begun: bool = False
         # The response's head, once it is complete.
@@ -91,9 +92,14 @@ class ResponseReader:
         return self._state == "done"
 
     @property
+    def until_close(self) -> bool:
+        """Whether the body ends where the connection does, for want of any other sign."""
+        return self._framing == "close"
+
+    @property
     def persistent(self) -> bool:
         """Whether the connection goes on after the response, by what its head says."""
-        if self.head is None or self._framing == "close":
+        if self.head is None or self.until_close:
             return False
         if self.head.version < 11 and self._framing == "chunked":
             # Somebody on the way speaks HTTP/1.0 and may not have understood (RFC 9112, 6.1).
@@ -134,6 +140,10 @@ class ResponseReader:
             self._fail(exc)
         return pieces
 
+    def refuse(self, why: str) -> None:
+        """Make an HTTPFormatError of whatever comes: nothing may, before something else is done."""
+        self._fail(HTTPFormatError(why))
+
     def close(self) -> None:
         """Note the end of the connection. `error` is set if the response was not complete."""
         if self._state in ("done", "failed"):
@@ -147,7 +157,7 @@ class ResponseReader:
                     else "the connection was closed within the response head"
                 )
             )
-        elif self._framing == "close" or self._state == "trailer":
+        elif self.until_close or self._state == "trailer":
             # Trailers are of no use here, and with the last chunk the body is whole.
             self._state = "done"
         else:
@@ -196,7 +206,7 @@ class ResponseReader:
             self._lines = []
 
     def _begin_body(self, head: ResponseHead) -> None:
-        if self._tunnel and head.status < 300:
+        if self.tunnel and head.status < 300:
             self._framing = "none"
         else:
             self._framing = body_framing(self._method, head.status, head.headers)

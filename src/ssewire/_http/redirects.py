@@ -71,12 +71,11 @@ class Redirects:
         dropped: set[str] = set()
         if target.origin != request.parts.origin:
             dropped |= SECRET_HEADERS | {"host"}
-        if method == request.method:
-            return request._replaced(url=url, headers=Headers(without(request.headers, dropped)))
-        dropped |= _BODY_HEADERS
-        return request._replaced(
-            url=url, method=method, headers=Headers(without(request.headers, dropped)), body=None
-        )
+        body = request.body
+        if method != request.method:
+            dropped |= _BODY_HEADERS
+            body = None
+        return request.changed(url, method, Headers(without(request.headers, dropped)), body)
 
 
 _BODY_HEADERS = frozenset(

@@ -1,12 +1,14 @@
 """Why a response is no event stream: its status, its media type, what its body says.
 
-May import: _headers.
+May import: _headers, errors.
 """
 
 from __future__ import annotations
 
 import calendar
 from email.utils import parsedate_tz
+
+from ..errors import ContentTypeError, StatusError, TransportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,19 @@ ERROR_BODY = 1024
 # Seconds that such a body may take: an error must not hang on a server that
 # says no and then nothing.
 ERROR_BODY_PATIENCE = 1.0
+
+
+def accepted(status: int, headers: Headers) -> bool:
+    """Whether a response is an event stream: its status 200, its media type the right one."""
+    return status == 200 and is_event_stream(headers)
+
+
+def refusal(status: int, headers: Headers, body: bytes) -> TransportError:
+    """Return the error for a response that is not `accepted`; `body` is how its body begins."""
+    body = body[:ERROR_BODY]
+    if status != 200:
+        return StatusError(status, headers, body)
+    return ContentTypeError(headers.get("Content-Type"), body)
 
 
 def is_event_stream(headers: Headers) -> bool:

@@ -96,18 +96,11 @@ class HTTPRequest:
         fields = without(self.headers, ("last-event-id",))
         if last_event_id:
             fields.append(("Last-Event-ID", last_event_id))
-        return self._replaced(headers=Headers(fields))
+        return self.changed(self.url, self.method, Headers(fields), self.body)
 
-    def _replaced(
-        self, *, url: str | None = None, method: str | None = None, headers: Headers, **body: None
-    ) -> HTTPRequest:
-        return HTTPRequest(
-            self.url if url is None else url,
-            method=self.method if method is None else method,
-            headers=headers,
-            body=body.get("body", self.body),
-            timeouts=self.timeouts,
-        )
+    def changed(self, url: str, method: str, headers: Headers, body: bytes | None) -> HTTPRequest:
+        """Return another request that differs in these and has the same timeouts."""
+        return HTTPRequest(url, method=method, headers=headers, body=body, timeouts=self.timeouts)
 
     def __repr__(self) -> str:
         return f"<HTTPRequest {self.method} {self.parts.scheme}://{self.parts.authority}>"

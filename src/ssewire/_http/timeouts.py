@@ -1,20 +1,17 @@
 """How long to wait for what, and when that is over. Clock-free: each call is told the time.
 
-May import: _checks, errors, refusal.
+May import: _checks, _frozen, errors, refusal.
 """
 
 from __future__ import annotations
 
 from .._checks import check_seconds
+from .._frozen import Frozen
 from ..errors import StreamTimeout
 from .refusal import ERROR_BODY_PATIENCE
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
-
-class Timeouts:
+class Timeouts(Frozen):
     """How long to wait for what, in seconds; None waits for ever. Immutable.
 
     Args:
@@ -52,32 +49,6 @@ class Timeouts:
             if value is not None:
                 value = check_seconds(f"timeout {name}", value, expected="a number or None")
             object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Timeouts is read-only: cannot set {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"Timeouts is read-only: cannot delete {name!r}")
-
-    def _fields(self) -> tuple[float | None, ...]:
-        return self.connect, self.head, self.idle, self.stall, self.total
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Timeouts):
-            return NotImplemented
-        return self._fields() == other._fields()
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
-
-    def __repr__(self) -> str:
-        return (
-            f"Timeouts(connect={self.connect!r}, head={self.head!r}, idle={self.idle!r}, "
-            f"stall={self.stall!r}, total={self.total!r})"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Timeouts, self._fields()
 
 
 class Deadlines:
@@ -134,9 +105,7 @@ class Deadlines:
 
     def start_error_body(self, now: float) -> None:
         """Begin to read the body of a refused response."""
-        self.running["total"] = min(
-            now + ERROR_BODY_PATIENCE, self.running.get("total", float("inf"))
-        )
+        self.running["refused"] = now + ERROR_BODY_PATIENCE
 
     def stop_waiting(self) -> None:
         """Note that nobody waits: an event is in the consumer's hands."""
@@ -147,10 +116,31 @@ class Deadlines:
         """Return when the next one runs out; None if none is running."""
         return min(self.running.values()) if self.running else None
 
+    def remaining(self, now: float) -> float | None:
+        """Return the seconds until the next one runs out; None if none is running.
+
+        Raises:
+            StreamTimeout: it has.
+        """
+        earliest = self.earliest()
+        if earliest is None:
+            return None
+        if earliest > now:
+            return earliest - now
+        raise self.timed_out(now)
+
+    def timed_out(self, now: float) -> StreamTimeout:
+        """Return the error for the first to run out, which by somebody else's clock it has."""
+        error = self.expired(max(now, min(self.running.values())))
+        assert error is not None
+        return error
+
     def expired(self, now: float) -> StreamTimeout | None:
         """Return the error for the first that has run out by now."""
         due = [(at, kind) for kind, at in self.running.items() if at <= now]
         if not due:
             return None
         kind = min(due)[1]
-        return StreamTimeout(kind, getattr(self._timeouts, kind) or ERROR_BODY_PATIENCE)
+        if kind == "refused":
+            return StreamTimeout("total", ERROR_BODY_PATIENCE)
+        return StreamTimeout(kind, getattr(self._timeouts, kind))

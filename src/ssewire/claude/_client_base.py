@@ -258,9 +258,9 @@ class CallBase:
     ) -> StreamResponse:
         """Have the body of a response that promises a stream; return its head."""
         self.chunks = response.chunks
-        deadlines = response._deadlines
+        deadlines = self.chunks.deadlines
         self.watch = None
-        if request.timeouts.stall is not None and deadlines is not None:
+        if request.timeouts.stall is not None:
             self.watch = lambda: deadlines.start_stall(clock())
         return StreamResponse(response.status, response.headers, response.url)
 

@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._http.redirects import MAX_REDIRECTS
 from .._settings import Settings
-from ..aio import HTTPResponse, Pool, _Body, _Child, _error_body, _Interrupted, _request
+from ..aio import HTTPResponse, Pool
+from ..aio._body import ResponseBody, error_body
+from ..aio._exchange import respond
+from ..aio._tasks import Child, Interrupted
 from ..errors import SSEWireError, StateError
 from ._client_base import CallBase, ClientBase, ManagerBase
 from ._retry import MAX_ERROR_BODY, response_error, transport_error
@@ -175,8 +178,7 @@ class AsyncMessages:
 class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
     """What `messages.stream` returns: `async with` sends the request and gives the stream.
 
-    Raises (on entering):
-        ClaudeError: no response could be had, or it was an error.
+    Raises what a MessageStreamManager does.
     """
 
     __slots__ = ()
@@ -197,7 +199,7 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
 
 
 # Of all calls that make no more attempts; it never runs.
-_NO_CHILD = _Child()
+_NO_CHILD = Child()
 
 
 class _Call(CallBase):
@@ -209,13 +211,13 @@ class _Call(CallBase):
         super().__init__(client, request, _now())
         self._closing = False
         # The attempt, or the pause before it.
-        self._child = _Child()
+        self._child = Child()
 
     async def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
         try:
             return self._stream_of(cls, await self.open())
-        except _Interrupted:
+        except Interrupted:
             raise StreamClosed from None
 
     async def open(self) -> StreamResponse:
@@ -223,7 +225,7 @@ class _Call(CallBase):
 
         Raises:
             ClaudeError: of the last attempt.
-            _Interrupted: `close` was called meanwhile.
+            Interrupted: `close` was called meanwhile.
         """
         while True:
             try:
@@ -238,7 +240,7 @@ class _Call(CallBase):
             return None
         try:
             return await self.open()
-        except _Interrupted:
+        except Interrupted:
             return None
 
     def begun(self) -> None:
@@ -247,7 +249,7 @@ class _Call(CallBase):
 
     async def finish(self) -> None:
         self._closing = True
-        if isinstance(self.chunks, _Body):
+        if isinstance(self.chunks, ResponseBody):
             self.chunks.finish()
         else:
             await self.close()
@@ -260,27 +262,28 @@ class _Call(CallBase):
 
     async def _attempt(self) -> StreamResponse:
         if self._closing:
-            raise _Interrupted
+            raise Interrupted
         request = self._request(_now())
         try:
             response = await self._child.run(
-                _request(request, self._client._settings), discard=HTTPResponse.close
+                respond(request, self._client._settings), discard=HTTPResponse.close
             )
         except StateError:
             raise
         except SSEWireError as exc:
             raise transport_error(exc) from exc
         self._response = response
+        chunks: Any = response.chunks
         if not 200 <= response.status < 300:
             try:
-                body = await _error_body(response, MAX_ERROR_BODY)
+                body = await error_body(chunks, MAX_ERROR_BODY)
             finally:
                 await response.close()
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, _now)
 
     async def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
-        """Wait as long as is right before another attempt; False if there is to be none."""
+        """Wait as is right, or until `close`; False if there is to be no other attempt."""
         delay = self._delay(error, headers, _now(), time.time())
         if delay is None:
             return False
@@ -289,9 +292,9 @@ class _Call(CallBase):
         else:
             try:
                 await self._child.run(asyncio.sleep(delay))
-            except _Interrupted:
-                return False
-        return not self._closing
+            except Interrupted:
+                pass
+        return True
 
 
 def _now() -> float:

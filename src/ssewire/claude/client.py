@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from .._closing import Closeable
 from .._http.redirects import MAX_REDIRECTS
 from .._settings import Settings, plain_callable
-from ..client import Pool, _Body, _ClosedByOther, _Handle, _request
+from ..client import Pool
+from ..client._body import ResponseBody, error_body
+from ..client._connection import Handle, Interrupted
+from ..client._exchange import respond
 from ..errors import SSEWireError
 from ._client_base import CallBase, ClientBase, ManagerBase
 from ._retry import MAX_ERROR_BODY, response_error, transport_error
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     from .._headers import Headers
     from .._http.request import HTTPRequest
-    from ..client import HTTPResponse, Transport
+    from ..client import Transport
     from ._request_body import MessageParam
     from .message import Message
 
@@ -206,13 +209,13 @@ class _Call(CallBase):
         super().__init__(client, request, time.monotonic())
         self._closing = threading.Event()
         # Of the current attempt; `close` aborts it.
-        self._handle = _Handle()
+        self._handle = Handle()
 
     def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
         try:
             return self._stream_of(cls, self.open())
-        except _ClosedByOther:
+        except Interrupted:
             raise StreamClosed from None
 
     def open(self) -> StreamResponse:
@@ -220,7 +223,7 @@ class _Call(CallBase):
 
         Raises:
             ClaudeError: of the last attempt.
-            _ClosedByOther: `close` was called in another thread.
+            Interrupted: `close` was called in another thread.
         """
         while True:
             try:
@@ -233,11 +236,11 @@ class _Call(CallBase):
         self._response.close()
         try:
             return self.open() if self._pause(error, self._response.headers) else None
-        except _ClosedByOther:
+        except Interrupted:
             return None
 
     def finish(self) -> None:
-        if isinstance(self.chunks, _Body):
+        if isinstance(self.chunks, ResponseBody):
             self.chunks.finish()
         self.close()
 
@@ -247,30 +250,28 @@ class _Call(CallBase):
         self._handle.abort()
 
     def _attempt(self) -> StreamResponse:
-        self._handle = handle = _Handle()
+        self._handle = handle = Handle()
         if self._closing.is_set():
-            raise _ClosedByOther
+            raise Interrupted
         request = self._request(time.monotonic())
         try:
-            response = _request(request, self._client._settings, handle)
+            response = respond(request, self._client._settings, handle)
         except SSEWireError as exc:
             raise transport_error(exc) from exc
         self._response = response
+        chunks: Any = response.chunks
         if not 200 <= response.status < 300:
             try:
-                body = _error_body(response)
+                body = error_body(chunks, MAX_ERROR_BODY)
             finally:
                 response.close()
             if self._closing.is_set():
-                raise _ClosedByOther
+                raise Interrupted
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, time.monotonic)
 
     def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
-        """Wait as long as is right before another attempt; False if there is to be none.
-
-        `close` ends the wait; the attempt then finds that out.
-        """
+        """Wait as is right, or until `close`; False if there is to be no other attempt."""
         delay = self._delay(error, headers, time.monotonic(), time.time())
         if delay is None:
             return False
@@ -279,18 +280,3 @@ class _Call(CallBase):
         else:
             self._closing.wait(delay)
         return True
-
-
-def _error_body(response: HTTPResponse) -> bytes:
-    """Return the body of a refused response, or its beginning."""
-    if response._deadlines is not None:
-        response._deadlines.start_error_body(time.monotonic())
-    body = bytearray()
-    try:
-        for chunk in response.chunks:
-            body += chunk
-            if len(body) >= MAX_ERROR_BODY:
-                break
-    except SSEWireError:
-        pass  # The status is the news; what there is of the body will do.
-    return bytes(body[:MAX_ERROR_BODY])

@@ -1,7 +1,8 @@
 """The command line: `python -m ssewire COMMAND`, one module for each command.
 
-A command module has `add_parser(subparsers)`, which sets `run` to a function
-of the parsed arguments that returns the exit code. May import: everything.
+A command's module has `PARSER`, what argparse is told of it, `add_options(parser)`,
+which adds its arguments, and `run(args)`, which carries it out and returns the
+exit code. May import: _main.
 """
 
 from ._main import main

@@ -1,9 +1,11 @@
 """How the commands for Claude write events and what a message came to.
 
-May import: claude's events.
+May import: claude.events.
 """
 
 from __future__ import annotations
+
+import json
 
 from ..claude.events import (
     CitationEvent,
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     from ..claude.message import Message
 
 
-def event_fields(event: StreamEvent) -> dict[str, Any]:
-    """Return the JSON of an event; without snapshots, which would make the output quadratic."""
+def event_line(event: StreamEvent) -> str:
+    """Return an event as one line of JSON; without snapshots, which would make it quadratic."""
+    return json.dumps(_fields(event), ensure_ascii=False) + "\n"
+
+
+def _fields(event: StreamEvent) -> dict[str, Any]:
     if isinstance(event, ContentBlockStopEvent):
         return {**event.raw, "content_block": event.content_block.to_dict()}
     if isinstance(event, MessageStopEvent):

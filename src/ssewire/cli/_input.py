@@ -1,6 +1,6 @@
 """Read a file or standard input as it comes, with a progress bar where one helps.
 
-May import: _limits.
+May import: _limits, _output.
 """
 
 from __future__ import annotations
@@ -49,6 +49,13 @@ def _size(text: str) -> int | None:
     return size or None
 
 
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """Add the argument FILE, which gives what `read_chunks` takes."""
+    parser.add_argument(
+        "file", nargs="?", default="-", metavar="FILE", help="default: - (standard input)"
+    )
+
+
 def read_chunks(path: str) -> Iterator[bytes]:
     """Yield the bytes of the file `path`, or of standard input for "-", as they arrive.
 
@@ -73,6 +80,13 @@ def read_chunks(path: str) -> Iterator[bytes]:
         except OSError as exc:
             exc.filename = exc.filename or path
             raise
+
+
+def flushing(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass `chunks` on, and before each wait for the next let our reader see all so far."""
+    for chunk in chunks:
+        yield chunk
+        sys.stdout.flush()
 
 
 def _read(file: BinaryIO) -> Iterator[bytes]:

@@ -3,7 +3,8 @@
 0 done; 1 the stream was bad or refused; 2 wrong usage, or a file that cannot
 be read or written; 3 the transport failed for good; 130 interrupted; 141 the
 reader of our output went away (the codes that a shell shows for SIGINT and
-SIGPIPE).
+SIGPIPE). It imports the module of the command
+given, and no other. May import: _version, errors, _output.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from importlib import import_module
 from .._version import __version__
 from ..errors import ContentTypeError, SSEWireError, StatusError, TransportError
 from ._output import CommandError, sentence, warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 EXIT_BAD_STREAM = 1
 EXIT_USAGE = 2
@@ -88,7 +93,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     given = argv[0] if argv else None
     for command, (module, summary) in _COMMANDS.items():
         if command == given:
-            import_module(f"{__package__}.{module}").add_parser(subparsers)
+            found: Any = import_module(f"{__package__}.{module}")
+            options = subparsers.add_parser(command, **found.PARSER)
+            options.set_defaults(run=found.run)
+            found.add_options(options)
         else:
             # For the list in --help, and for the names that an error offers.
             subparsers.add_parser(command, help=summary).set_defaults(run=None)

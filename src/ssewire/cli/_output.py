@@ -90,6 +90,22 @@ def warn(text: str) -> None:
 
 
 @contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Make wrong usage of a ValueError: it says which option makes no sense.
+
+    Raises:
+        CommandError: with its text.
+    """
+    try:
+        yield
+    except SSEWireError:
+        # Some are ValueErrors too, and no fault of an option's.
+        raise
+    except ValueError as exc:
+        raise CommandError(str(exc)) from exc
+
+
+@contextlib.contextmanager
 def file_errors(verb: str, path: str) -> Iterator[None]:
     """Make a sentence of an OSError that the file `path` is at fault for.
 

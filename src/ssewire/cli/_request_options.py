@@ -1,6 +1,6 @@
 """The options of a request, named as curl's, for the commands that make one.
 
-May import: client.
+May import: client, _output.
 """
 
 from __future__ import annotations
@@ -61,9 +61,11 @@ def add_request_options(parser: argparse.ArgumentParser, *, stall: bool) -> None
         ("stall", "without an event; comments do not count"),
         ("total", "a whole connection"),
     ):
-        if name != "stall" or stall:
-            default = Timeouts().connect if name == "connect-timeout" else None
-            group.add_argument(f"--{name}", type=float, default=default, metavar="S", help=covers)
+        if name == "stall" and not stall:
+            parser.set_defaults(stall=None)
+            continue
+        default = Timeouts().connect if name == "connect-timeout" else None
+        group.add_argument(f"--{name}", type=float, default=default, metavar="S", help=covers)
 
 
 def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
             connect=args.connect_timeout,
             head=args.head_timeout,
             idle=args.idle,
-            stall=getattr(args, "stall", None),
+            stall=args.stall,
             total=args.total,
         ),
         "tls": _unverified() if args.insecure else None,

@@ -1,8 +1,9 @@
-"""`ssewire bench`: how fast both implementations parse on this machine.
+"""The command `ssewire bench`: how fast both implementations parse on this machine.
 
 Each runs in an interpreter of its own, since a process has one event class.
 Streams are made up here: text deltas in the shape of Claude's, and events of
 hardly any bytes; in chunks of 64 KiB, and of one event each.
+May import: _version, parser, _output.
 """
 
 from __future__ import annotations
@@ -39,13 +40,15 @@ _PROGRAM = (
 )
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "bench",
-        description="Measure both implementations on this machine, on streams made up for it. "
-        "Figures are those of the fastest pass: what the machine can do when nothing disturbs it.",
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Measure both implementations on this machine, on streams made up for it. "
+    "Figures are those of the fastest pass: what the machine can do when nothing disturbs it.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "--seconds",
         type=_seconds,
@@ -53,7 +56,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="S",
         help="how long to measure, both together (default: %(default)g)",
     )
-    parser.set_defaults(run=run)
 
 
 def _seconds(text: str) -> float:

@@ -1,9 +1,11 @@
-"""`ssewire claude PROMPT`: ask Claude, and print the answer as it comes."""
+"""The command `ssewire claude PROMPT`: ask Claude, and print the answer as it comes.
+
+May import: claude.client, claude.errors, client, _claude_output, _main, _output.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -11,7 +13,7 @@ import time
 from ..claude.client import Claude
 from ..claude.errors import ConfigurationError, StreamInterrupted
 from ..client import Timeouts
-from ._claude_output import event_fields, summary
+from ._claude_output import event_line, summary
 from ._main import EXIT_TRANSPORT
 from ._output import CommandError, standard_input, warn
 
@@ -32,17 +34,19 @@ DEFAULT_MAX_TOKENS = 4096
 DEFAULT_IDLE = 60.0
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "claude",
-        description="Stream an answer to stdout as it comes; why it stopped, its usage and its "
-        "speed go to stderr.",
-        epilog="Environment: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, "
-        "ANTHROPIC_MODEL. Exit code: 0 the message is complete; 1 the API refused or the stream "
-        "was bad (what had come is printed); 2 wrong usage, or no key; 3 the connection failed "
-        "for good; 130 interrupted; 141 the reader of the output went away.",
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Stream an answer to stdout as it comes; why it stopped, its usage and its "
+    "speed go to stderr.",
+    "epilog": "Environment: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, "
+    "ANTHROPIC_MODEL. Exit code: 0 the message is complete; 1 the API refused or the stream "
+    "was bad (what had come is printed); 2 wrong usage, or no key; 3 the connection failed "
+    "for good; 130 interrupted; 141 the reader of the output went away.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "prompt", nargs="?", metavar="PROMPT", help="what to ask; - or nothing: standard input"
     )
@@ -73,7 +77,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="SECONDS",
         help="give up after so long without a byte (default: %(default)g; 0: never)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -118,13 +121,13 @@ def _prompt(given: str | None) -> str:
 
 
 def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> None:
-    first = None
+    first: float | None = None
     try:
         if args.events:
             for event in stream:
                 if first is None and event.type == "text":
                     first = time.monotonic()
-                _write(json.dumps(event_fields(event), ensure_ascii=False) + "\n")
+                _write(event_line(event))
         else:
             for text in stream.text_stream:
                 if first is None:
@@ -139,12 +142,18 @@ def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> Non
         elif not args.events and first is not None:
             _write("\n")
         if message is not None:
-            speed = []
-            if first is not None:
-                speed.append(f"first text after {first - begin:.2f} s")
-                if end > first:
-                    speed.append(f"{message.usage.output_tokens / (end - first):.0f} tokens/s")
+            speed = _speed(message.usage.output_tokens, begin, first, end)
             print(summary(message, *speed), file=sys.stderr)
+
+
+def _speed(tokens: int, begin: float, first: float | None, end: float) -> list[str]:
+    """Return when the first text came, and how fast it went from there."""
+    if first is None:
+        return []
+    speed = [f"first text after {first - begin:.2f} s"]
+    if end > first:
+        speed.append(f"{tokens / (end - first):.0f} tokens/s")
+    return speed
 
 
 def _write(text: str) -> None:

@@ -1,4 +1,7 @@
-"""`ssewire demo`: a bundled answer, served on this machine and streamed through both clients."""
+"""The command `ssewire demo`: a bundled answer, served here and streamed through both clients.
+
+May import: claude.aio, claude.client, claude.events, parser, ssewire.replay, _claude_output.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +43,16 @@ _CLIENT: dict[str, Any] = {"api_key": "none", "proxy": None, "partial_strings": 
 _DIM, _PLAIN = "\033[2m", "\033[0m"
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "demo",
-        description="Replay a bundled answer (thinking, text, a tool call) on this machine, and "
-        "stream it through the blocking client, then through the asyncio client. Needs no network "
-        "and no key.",
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Replay a bundled answer (thinking, text, a tool call) on this machine, and "
+    "stream it through the blocking client, then through the asyncio client. Needs no network "
+    "and no key.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "--speed",
         type=float,
@@ -55,7 +60,6 @@ def add_parser(subparsers: Any) -> None:
         metavar="X",
         help="times as fast as Claude writes (default: 1; 0: as fast as it goes)",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

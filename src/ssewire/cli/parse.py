@@ -1,4 +1,7 @@
-"""`ssewire parse`: a stream to one JSON object a line, each as soon as it is complete."""
+"""The command `ssewire parse`: one JSON object a line for each event, as soon as it is complete.
+
+May import: encoder, event, parser, stream, _input, _output.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,24 @@ from ..encoder import encode
 from ..event import Comment
 from ..parser import Parser
 from ..stream import iter_events
-from ._input import add_max_event_size, read_chunks
+from ._input import add_file, add_max_event_size, flushing, read_chunks
 from ._output import json_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "parse",
-        description="Write each event as one JSON object on a line of its own, as soon as it is "
-        "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
-    )
-    parser.add_argument(
-        "file", nargs="?", default="-", metavar="FILE", help="default: - (standard input)"
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Write each event as one JSON object on a line of its own, as soon as it is "
+    "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_file(parser)
     parser.add_argument("--comments", action="store_true", help="write comments too")
     parser.add_argument(
         "--raw", action="store_true", help="write events in the wire format again, not as JSON"
@@ -38,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
         "--stats", action="store_true", help="write counts by type and speed at the end, not events"
     )
     add_max_event_size(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         return _write_stats(args.file, parser)
     write = encode if args.raw else json_line
     out = sys.stdout.buffer
-    with iter_events(_flushing(read_chunks(args.file)), parser) as events:
+    with iter_events(flushing(read_chunks(args.file)), parser) as events:
         try:
             for item in events:
                 out.write(write(item))
@@ -56,13 +57,6 @@ def run(args: argparse.Namespace) -> int:
             # What was complete before a failure still reaches the reader.
             out.flush()
     return 0
-
-
-def _flushing(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass `chunks` on, and before each wait for the next let the reader see all so far."""
-    for chunk in chunks:
-        yield chunk
-        sys.stdout.buffer.flush()
 
 
 def _write_stats(path: str, parser: Parser[Any]) -> int:

@@ -1,22 +1,13 @@
-"""`ssewire record`: the bytes of a stream to a file as they come, and when they came beside it.
+"""The command `ssewire record`: a stream to a file as it comes, and beside it when each piece came.
 
 FILE holds the decoded body, nothing else: `ssewire parse FILE` reads it.
-FILE.times is NDJSON in UTF-8. Its first line:
-    {"version": 1, "method": "GET", "url": "https://host/path", "status": 200,
-     "content_type": "text/event-stream", "date": "2025-01-31T12:00:00Z"}
-(the URL after redirects, less its query, where people put keys; content_type
-may be null; the date, UTC, of the response head). Then one line per read:
-    {"offset": 0, "size": 120, "seconds": 0.001234}
-(size > 0; seconds since the response head, never falling). Last:
-    {"end": "complete", "seconds": 12.5}
-or "interrupted", or "failed" with "error": text; no such line: killed. Other
-keys may be added. May import: client, errors.
+FILE.times is described in `replay/times.py`, which makes its lines.
+May import: _http.refusal, client, errors, replay.times, _output, _request_options.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import threading
@@ -26,7 +17,8 @@ from urllib.parse import urlsplit
 from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream
 from ..client import request
 from ..errors import ContentTypeError, SSEWireError, StatusError
-from ._output import CommandError, Interrupts, file_errors, refuse_special
+from ..replay.times import TimesWriter, times_path
+from ._output import CommandError, Interrupts, file_errors, refuse_special, usage_errors
 from ._request_options import add_request_options, request_arguments
 
 TYPE_CHECKING = False
@@ -49,15 +41,17 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "record",
-        description="Write the body of one response to a file as it comes, decoded but\n"
-        "otherwise as it is, and beside it when each piece arrived.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Write the body of one response to a file as it comes, decoded but\n"
+    "otherwise as it is, and beside it when each piece arrived.",
+    "epilog": _EPILOG,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="where to; FILE.times has the timing"
     )
@@ -65,24 +59,19 @@ def add_parser(subparsers: Any) -> None:
         "--any", action="store_true", help="record any response, whatever its status and type"
     )
     add_request_options(parser, stall=False)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire record`."""
-    try:
+    with usage_errors():
         arguments = request_arguments(args)
-    except ValueError as exc:
-        raise CommandError(str(exc)) from exc
     # Before the request: one that cannot be kept might have cost something.
     if args.output == "-":
         raise CommandError("-o needs the name of a file: its timing goes to another beside it")
     recording = _Recording(args.output)
     try:
-        try:
+        with usage_errors():
             response = request(**arguments)
-        except ValueError as exc:
-            raise CommandError(str(exc)) from exc
         with response:
             if not args.any:
                 _check(response)
@@ -124,19 +113,19 @@ def _record(
     response: HTTPResponse, method: str, recording: _Recording, interrupts: Interrupts
 ) -> None:
     recording.start(response, method)
-    how: dict[str, object] = {"end": "interrupted"}
+    how, error = "interrupted", None
     try:
         while True:
             chunk = interrupts.wait(response.chunks)
             if chunk is None:
-                how = {"end": "complete"}
+                how = "complete"
                 return
             recording.add(bytes(chunk))
     except (SSEWireError, CommandError) as exc:
-        how = {"end": "failed", "error": str(exc)}
+        how, error = "failed", str(exc)
         raise
     finally:
-        recording.end(how)
+        recording.end(how, error)
 
 
 class _Recording:
@@ -147,13 +136,12 @@ class _Recording:
     """
 
     def __init__(self, path: str) -> None:
-        self._paths = (path, f"{path}.times")
+        self._paths = (path, times_path(path))
         # Those that were not there; to be removed if nothing is recorded.
         self._made: list[str] = []
         self._files: list[BinaryIO] = []
-        self._started = 0.0
-        self._offset = 0
-        self._reads = 0
+        # Of the response that is accepted; begun with it.
+        self._times = TimesWriter()
         for name in self._paths:
             refuse_special(name)
         try:
@@ -171,39 +159,31 @@ class _Recording:
 
     def start(self, response: HTTPResponse, method: str) -> None:
         """Begin anew with an accepted response."""
-        self._started = time.monotonic()
+        self._times = TimesWriter()
         self._made = []
         for name, file in zip(self._paths, self._files):
             with file_errors("write", name):
                 file.truncate(0)
         url = urlsplit(response.url)._replace(query="", fragment="").geturl()
-        self._line(
-            {
-                "version": 1,
-                "method": method.upper(),
-                "url": url,
-                "status": response.status,
-                "content_type": response.headers.get("Content-Type"),
-                "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            }
+        content_type = response.headers.get("Content-Type")
+        self._write(
+            1, self._times.head(method.upper(), url, response.status, content_type, time.time())
         )
 
     def add(self, chunk: bytes) -> None:
         """Write a piece of the body that has just arrived."""
-        seconds = self._seconds()
+        seconds = self._times.seconds()
         self._write(0, chunk)
         # Only now: a line never speaks of bytes that are not there.
-        self._line({"offset": self._offset, "size": len(chunk), "seconds": seconds})
-        self._offset += len(chunk)
-        self._reads += 1
+        self._write(1, self._times.piece(len(chunk), seconds))
 
-    def end(self, how: dict[str, object]) -> None:
+    def end(self, how: str, error: str | None = None) -> None:
         """Write how it ended, also to stderr."""
-        seconds = self._seconds()
-        self._line({**how, "seconds": seconds})
+        times = self._times
+        seconds = times.seconds()
+        self._write(1, times.end(how, seconds, error))
         print(
-            f"[{how['end']}: {self._offset} bytes in {self._reads} reads, {seconds:.1f} s]",
-            file=sys.stderr,
+            f"[{how}: {times.size} bytes in {times.reads} reads, {seconds:.1f} s]", file=sys.stderr
         )
 
     def close(self) -> None:
@@ -212,12 +192,6 @@ class _Recording:
             file.close()
         for name in self._made:
             os.unlink(name)
-
-    def _seconds(self) -> float:
-        return round(time.monotonic() - self._started, 6)
-
-    def _line(self, fields: dict[str, object]) -> None:
-        self._write(1, (json.dumps(fields) + "\n").encode())
 
     def _write(self, which: int, data: bytes) -> None:
         rest = memoryview(data)

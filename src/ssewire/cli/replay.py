@@ -1,4 +1,7 @@
-"""`ssewire replay FILE...`: a stand-in for the Claude API on this machine, from recordings."""
+"""The command `ssewire replay FILE...`: a stand-in for the Claude API on this machine.
+
+May import: ssewire.replay, _output.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import argparse
 import asyncio
 import sys
 
-from ..replay import PACE, Recording, RecordingError, ReplayServer
-from ._output import CommandError, standard_input, warn
+from ..replay import PACE, Recording, ReplayServer
+from ._output import CommandError, standard_input, usage_errors, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,15 +34,17 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "replay",
-        description="Serve recorded streams, for tests and demos: a stand-in for the Claude API\n"
-        "on this machine. Its base URL is the first line of the output.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Serve recorded streams, for tests and demos: a stand-in for the Claude API\n"
+    "on this machine. Its base URL is the first line of the output.",
+    "epilog": _EPILOG,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
@@ -72,12 +77,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--retry-after", type=float, metavar="S", help="seconds that a status:CODE asks to wait"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire replay`."""
-    try:
+    with usage_errors():
         server = ReplayServer(
             [_source(path) for path in args.files],
             host=args.host,
@@ -91,10 +95,6 @@ def run(args: argparse.Namespace) -> int:
             # Nobody here looks at them.
             remember=0,
         )
-    except RecordingError:
-        raise
-    except ValueError as exc:
-        raise CommandError(str(exc)) from exc
     asyncio.run(_serve(server, args))
     return 0
 
@@ -110,7 +110,7 @@ async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:
         await server.start()
     except (OSError, UnicodeError) as exc:
         # The latter is of names that no computer can have.
-        reason = getattr(exc, "strerror", None) or exc
+        reason = (isinstance(exc, OSError) and exc.strerror) or exc
         raise CommandError(f"cannot listen on {args.host} port {args.port}: {reason}") from exc
     try:
         if not server.loopback:

@@ -1,9 +1,9 @@
-"""`ssewire tail`: follow a stream across reconnects, and across runs with --save-id.
+"""The command `ssewire tail`: follow a stream across reconnects, and with --save-id across runs.
 
 An event counts as handed out once it has been printed and flushed; its ID is
 saved after that and before anything else happens. Killed in between, the next
 run gets that one event again; none is ever lost.
-May import: client, errors, reconnect.
+May import: client, errors, event, _input, _output, _request_options.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ._output import (
     json_line,
     printable,
     refuse_special,
+    usage_errors,
     warn,
 )
 from ._request_options import add_request_options, request_arguments
@@ -60,16 +61,21 @@ exit codes:
 # more; a larger file is something else, named by mistake.
 _MAX_ID = 64 * 1024
 
+# Of the package's logger: without one, logging writes to stderr what our notices say.
+_NO_LOG = logging.NullHandler()
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "tail",
-        description="Follow an event stream across reconnects. Print each event as soon as it\n"
-        "is complete: its type, two spaces, its data.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+
+# What argparse is told of the command.
+PARSER: dict[str, Any] = {
+    "description": "Follow an event stream across reconnects. Print each event as soon as it\n"
+    "is complete: its type, two spaces, its data.",
+    "epilog": _EPILOG,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
     parser.add_argument(
         "--json", action="store_true", help="write each event as one JSON object on a line"
     )
@@ -111,14 +117,12 @@ def add_parser(subparsers: Any) -> None:
         "%(default)g); longer after each failed attempt",
     )
     add_request_options(parser, stall=True)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire tail`."""
     saved = None if args.save_id is None else _SavedID(args.save_id, args.last_event_id)
     reads = _Reads()
-    # Two writers of notices would be one too many; without a handler, logging is the other.
     logging.getLogger("ssewire").addHandler(_NO_LOG)
     out = sys.stdout.buffer
     try:
@@ -139,9 +143,6 @@ def run(args: argparse.Namespace) -> int:
                 saved.save(source.last_event_id)
 
 
-_NO_LOG = logging.NullHandler()
-
-
 def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source:
     def on_open(stream: EventStream) -> None:
         if args.timing:
@@ -153,7 +154,7 @@ def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source
             after = f" after event ID {source.last_event_id!r}" if source.last_event_id else ""
             warn(f"{error}; connecting again in {delay:.1f} s{after}")
 
-    try:
+    with usage_errors():
         options: dict[str, Any] = {
             **request_arguments(args),
             "last_event_id": last_event_id,
@@ -164,17 +165,9 @@ def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source
             stream = open_stream(**options)
             on_open(stream)
             return stream
-        source = EventSource(
-            **options,
-            reconnect=ReconnectPolicy(
-                initial_delay=args.retry_delay, max_attempts=args.max_attempts
-            ),
-            on_open=on_open,
-            on_error=on_error,
-        )
+        policy = ReconnectPolicy(initial_delay=args.retry_delay, max_attempts=args.max_attempts)
+        source = EventSource(**options, reconnect=policy, on_open=on_open, on_error=on_error)
         return source
-    except ValueError as exc:
-        raise CommandError(str(exc)) from exc
 
 
 class _Reads:
@@ -189,10 +182,7 @@ class _Reads:
 
     def count(self, stream: EventStream) -> None:
         """Count the reads of this stream too."""
-        stream._chunks = self._over(stream._chunks)
-
-    def _over(self, chunks: Iterator[Any]) -> Iterator[Any]:
-        return _CountedChunks(self, chunks)
+        stream._pass_chunks_through(lambda chunks: _CountedChunks(self, chunks))
 
     def note(self) -> None:
         """Note that there was a read just now."""
@@ -208,7 +198,6 @@ class _Reads:
 
 
 class _CountedChunks:
-    # Not a generator: Ctrl-C would end that, and the stream with it.
     def __init__(self, reads: _Reads, chunks: Iterator[Any]) -> None:
         self._reads = reads
         self._chunks = chunks

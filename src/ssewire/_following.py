@@ -1,0 +1,208 @@
+"""An event source but for waiting: what it was given, where it stands, what comes next.
+
+Both `EventSource` classes are a `Following` that waits and moves bytes. When
+to connect again is for `reconnect` to say; what goes into the next request,
+which parser reads its answer and what an end amounts to is said here. Time is
+passed in. May import: _checks, _http, errors, parser, reconnect.
+"""
+
+from __future__ import annotations
+
+from ._checks import wrong_type
+from ._http.refusal import parse_retry_after
+from .errors import StateError, StatusError
+from .parser import Parser
+from .reconnect import Connect, Reconnection, ReconnectPolicy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Protocol
+
+    from ._http.request import HTTPRequest
+    from .errors import SSEWireError
+    from .reconnect import Command
+
+    class Followed(Protocol):
+        """The events of one connection."""
+
+        @property
+        def last_event_id(self) -> str: ...
+
+
+class Following:
+    """The state of an event source.
+
+    Args:
+        first: the request, without a Last-Event-ID unless its caller gave one.
+        last_event_id: where to go on; "" for what the request says.
+        max_event_size, comments, default_event: of `Parser`.
+        reconnect: when and how often to try again.
+        on_open, on_error: hooks, checked.
+        random: gives a float from [0, 1).
+
+    Raises:
+        TypeError, ValueError: an option that makes no sense.
+    """
+
+    __slots__ = (
+        "_attempted",
+        "_closing",
+        "_due",
+        "_final_id",
+        "_given_id",
+        "_machine",
+        "_on_error",
+        "_on_open",
+        "_parser",
+        "_parser_options",
+        "_progress",
+        "_request",
+        "_restarting",
+        "_stream",
+    )
+
+    def __init__(
+        self,
+        first: HTTPRequest,
+        *,
+        last_event_id: str,
+        max_event_size: int | None,
+        comments: bool,
+        default_event: str,
+        reconnect: ReconnectPolicy | None,
+        on_open: Callable[[Any], object] | None,
+        on_error: Callable[[SSEWireError, float | None], object] | None,
+        random: Callable[[], float],
+    ) -> None:
+        self._request = first
+        self._parser_options: dict[str, Any] = {
+            "max_event_size": max_event_size,
+            "comments": comments,
+            "default_event": default_event,
+        }
+        self._parser: Parser[Any] = Parser(
+            last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
+            **self._parser_options,
+        )
+        # An ID that no header can carry fails here, not in a later attempt.
+        first.with_last_event_id(self._parser.last_event_id)
+        if reconnect is None:
+            reconnect = ReconnectPolicy()
+        elif not isinstance(reconnect, ReconnectPolicy):
+            raise wrong_type("reconnect", "a ReconnectPolicy", reconnect)
+        self._on_open = on_open
+        self._on_error = on_error
+        self._machine = Reconnection(reconnect, random=random, method=first.method)
+        # When to connect next: a wait that was interrupted goes on where it was.
+        self._due = float("-inf")
+        # The request has been made, and restart() not asked for another.
+        self._attempted = False
+        # An event was handed out that the machine does not know of yet. Set inline by whoever
+        # hands it out, so that an event costs no call here.
+        self._progress = False
+        # The last event ID as of what streams that have ended handed out.
+        self._given_id: str = self._parser.last_event_id
+        # The last event ID as it was at close(): no event with another is handed out after that.
+        self._final_id: str | None = None
+        self._stream: Any = None
+        self._closing = False
+        self._restarting = False
+
+    @property
+    def last_event_id(self) -> str:
+        """The last event ID as of the last event that was handed out."""
+        if self._final_id is not None:
+            return self._final_id
+        stream = self._stream
+        return self._given_id if stream is None else stream.last_event_id
+
+    @property
+    def retry(self) -> int | None:
+        """The server's reconnection time in milliseconds, if it sent one."""
+        retry = self._parser.retry
+        # A parser made for a new connection has not heard of it.
+        return self._machine.retry if retry is None else retry
+
+    @property
+    def state(self) -> str:
+        """Where it stands: "connecting" (also while it waits to), "open" or "closed"."""
+        return "closed" if self._closing else self._machine.state
+
+    def _check_open(self) -> None:
+        """Refuse a restart of what is closed.
+
+        Raises:
+            StateError: it is.
+        """
+        if self.state == "closed":
+            raise StateError("restart() after close()")
+
+    def _attempt(self) -> HTTPRequest | None:
+        """Begin an attempt; return its request, or None where the one that may be made has been.
+
+        An exception interrupted it then, and the server may have acted on it.
+        """
+        if self._restarting:
+            self._restarting = False
+            self._attempted = False
+            self._progress = False
+            self._machine.restart()
+        if self._attempted and not self._machine.may_repeat:
+            return None
+        self._attempted = True
+        if self._parser.last_event_id == self._given_id:
+            self._parser.reset()
+        else:
+            # The parser is ahead of what was handed out.
+            self._machine.retry = self.retry
+            self._parser = Parser(last_event_id=self._given_id, **self._parser_options)
+        return self._request.with_last_event_id(self._given_id)
+
+    def _opened(self, stream: Followed) -> None:
+        """Note that an attempt has brought a stream of events."""
+        self._stream = stream
+        self._machine.on_open()
+
+    def _ended(self, stream: Followed) -> None:
+        """Note that there is no stream any more, and how far it has come."""
+        self._given_id = stream.last_event_id
+        self._stream = None
+
+    def _outcome(self, error: SSEWireError | None, now: float, wall: float) -> Command:
+        """Return what to do after the end of a connection, or of the attempt at one.
+
+        Args:
+            error: None where the response ended as HTTP says it should.
+            now: on the clock of `_due`, which is set.
+            wall: seconds since 1970, for a date in Retry-After.
+        """
+        if self._progress:
+            self._progress = False
+            self._machine.on_event()
+        self._machine.retry = self.retry
+        if error is None:
+            command = self._machine.on_end()
+        else:
+            retry_after = None
+            if isinstance(error, StatusError):
+                retry_after = parse_retry_after(error.headers, wall)
+            command = self._machine.on_failure(error, retry_after)
+        if isinstance(command, Connect):
+            self._due = now + command.delay
+        return command
+
+    def __repr__(self) -> str:
+        return f"<EventSource {self.state}>"
+
+
+def check_hook_error(error: BaseException, *ends: type[Exception]) -> None:
+    """Let what a hook raised come out of the iteration, unless that would take it for its end.
+
+    Args:
+        ends: what ends such an iteration.
+
+    Raises:
+        RuntimeError: it is one of those, which is the cause (PEP 479).
+    """
+    if isinstance(error, ends):
+        raise RuntimeError(f"a hook raised {type(error).__name__}") from error

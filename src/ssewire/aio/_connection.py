@@ -1,0 +1,467 @@
+"""One connection: it receives into one buffer per event loop and parses there and then.
+
+May import: _http, _settings, errors, _dial, _tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import warnings
+import weakref
+from typing import TypeVar
+
+from .._http.timeouts import Deadlines, Timeouts
+from .._settings import READ_SIZE, reason
+from ..errors import (
+    ConnectFailed,
+    ConnectionLost,
+    EventTooLarge,
+    SSEWireError,
+    StateError,
+    StreamTimeout,
+)
+from ._dial import connected_socket
+from ._tasks import Child, Closing, Interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Hashable
+    from typing import Any
+
+    from .._http.exchange import Ask
+    from .._http.heads import ResponseHead
+    from .._http.reader import ResponseReader
+    from ..parser import Parser
+    from ._pool import Pool
+
+_T = TypeVar("_T")
+
+# Bytes received that nobody has taken yet, after which the socket is stopped:
+# one full read. More would only move the kernel's own buffer into ours, less
+# would stop and start the socket at every burst.
+_BACKLOG = 64 * 1024
+
+# Seconds for the rest of a response that nobody waits for, when its connection is
+# to be kept: the last chunk follows the last event at once, or the server is at fault.
+_REST = 1.0
+
+# asyncio's own limit for a TLS handshake, in seconds, moved out of the way (a
+# year): the `connect` timeout alone decides.
+_HANDSHAKE = 365 * 86400.0
+
+# By loop: all its connections receive into the same buffer, because each read
+# is used up before the next one begins.
+_buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _shared_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
+    view = _buffers.get(loop)
+    if view is None:
+        view = _buffers[loop] = memoryview(bytearray(READ_SIZE))
+    return view
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection, and what it has received.
+
+    `received` holds the bytes of the body, one item per read; once a parser
+    is attached, the items that each read completed. When `ended` is set
+    nothing more comes, and `error` says why unless all is well; both count
+    only after what was received.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_connecting",
+        "_key",
+        "_parser",
+        "_paused",
+        "_pool",
+        "_timed",
+        "_timer",
+        "_timer_at",
+        "_transport",
+        "_unread",
+        "_view",
+        "_waiter",
+        "deadlines",
+        "ended",
+        "error",
+        "loop",
+        "reader",
+        "received",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        deadlines: Deadlines,
+        reader: ResponseReader,
+    ) -> None:
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.deadlines: Deadlines = deadlines
+        # There from the start: an answer may come before the question is asked.
+        self.reader: ResponseReader = reader
+        self.received: list[Any] = []
+        self.ended: bool = False
+        self.error: SSEWireError | None = None
+        self._view = _shared_buffer(loop)
+        self._transport: asyncio.Transport | None = None
+        # Takes the transport over once the response is through; None if it is to be closed.
+        self._pool: Pool | None = None
+        self._key: Hashable = None
+        # None while bytes are wanted.
+        self._parser: Parser[Any] | None = None
+        # Done when there is news for the task that waits; None if none does.
+        self._waiter: asyncio.Future[None] | None = None
+        # The request whose head is waited for, so that every read is news.
+        self._asked: Ask | None = None
+        # Bytes since somebody last waited.
+        self._unread = 0
+        self._paused = False
+        # What connects, while that is under way.
+        self._connecting: Child | None = None
+        # Deadlines can run; most streams have none and need not look at the clock.
+        self._timed = True
+        # The one timer, and when it fires: never later than the next deadline while somebody
+        # waits. Deadlines that move away do not touch it.
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    # --- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        if self.ended:
+            # Given up while it was being made.
+            self._transport.abort()  # type: ignore[union-attr]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.ended:
+            return
+        reader = self.reader
+        news = self._asked is not None
+        pieces = reader.feed(bytes(self._view[:nbytes]))
+        if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
+            news = True
+        if reader.error is not None or (reader.complete and not reader.tunnel):
+            self._end(reader.error)
+        waiter = self._waiter
+        if waiter is None:
+            self._unread += nbytes
+            if self._unread > _BACKLOG and not self._paused and not self.ended:
+                self._paused = True
+                assert self._transport is not None
+                self._transport.pause_reading()
+        elif news:
+            self._unread = nbytes
+            self._wake(waiter)
+        elif self._timed:
+            self.deadlines.start_idle(self.loop.time())
+
+    # Between these two much of a large request is still here; asyncio calls them in pairs.
+    def pause_writing(self) -> None:
+        if self._asked is not None:
+            self._asked.written = False
+
+    def resume_writing(self) -> None:
+        if self._asked is not None:
+            self._asked.written = True
+
+    def eof_received(self) -> None:
+        self.connection_lost(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.ended:
+            return
+        if exc is None:
+            self.reader.close()
+            self._end(self.reader.error)
+        else:
+            lost = ConnectionLost(reason(exc))
+            lost.__cause__ = exc
+            self._end(lost)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        # Nobody waits: a consumer that takes its time cannot time out a good stream.
+        if (self._waiter is None and self._connecting is None) or self.ended:
+            return
+        error = self.deadlines.expired(self.loop.time())
+        if error is None:
+            self._arm()
+        elif self._connecting is not None:
+            self._connecting.cancel()
+        else:
+            self._end(error)
+
+    # --- what tasks call
+
+    def wait(self, progress: bool = False) -> asyncio.Future[None]:
+        """Return what is done at the next news: something in `received`, the end, more of a head.
+
+        A future, not a coroutine, which would cost each waiting stream another
+        frame. Whoever awaits it closes the connection when cancelled.
+
+        Args:
+            progress: an event was handed out, so that `stall` begins anew.
+
+        Raises:
+            StateError: another task waits.
+        """
+        if self._waiter is not None:
+            raise StateError("another task is waiting for this stream")
+        waiter = self._waiter = self.loop.create_future()
+        self._unread = 0
+        if self._timed:
+            now = self.loop.time()
+            if self._asked is None:
+                self.deadlines.start_idle(now)
+                if progress:
+                    self.deadlines.start_stall(now)
+            # One may have run out while nobody waited.
+            error = self.deadlines.expired(now)
+            if error is None:
+                self._arm()
+            else:
+                self._end(error)
+        if self._paused and not self.ended:
+            self._paused = False
+            assert self._transport is not None
+            self._transport.resume_reading()
+        return waiter
+
+    async def ask(self, step: Ask) -> ResponseHead:
+        """Send a request and return the head of the response.
+
+        Raises:
+            TransportError: there is none.
+        """
+        transport = self._transport
+        assert transport is not None
+        reader = self.reader
+        self._asked = step
+        if not transport.is_closing():
+            step.written = True
+            transport.write(step.data)
+            if transport.is_closing():
+                # The socket refused it.
+                step.written = False
+        while reader.head is None and not self.ended:
+            await self.wait()
+        self._asked = None
+        if reader.head is None:
+            raise self.error or ConnectionLost("the connection was closed")
+        return reader.head
+
+    def reuse(self, transport: asyncio.Transport) -> None:
+        """Go on with a connection that carried another request before."""
+        self._transport = transport
+        transport.set_protocol(self)
+
+    def keep_for(self, pool: Pool, key: Hashable) -> None:
+        """Leave the transport to a pool once the response is through, if it is any good then."""
+        self._pool = pool
+        self._key = pool.keys.setdefault(key, key)
+
+    def is_for(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> bool:
+        """Whether it is to be kept for `key`, in that loop."""
+        return self.loop is loop and self._key == key
+
+    async def connect(self, host: str, port: int, address: str) -> None:
+        """Connect to the address of the host that answers first."""
+
+        async def connected() -> None:
+            found = await connected_socket(self.loop, host, port)
+            await self.loop.create_connection(lambda: self, sock=found)
+
+        try:
+            await self._within_deadline(connected())
+        # An encoding error of a host name is a ValueError.
+        except (OSError, ValueError) as exc:
+            if isinstance(exc, StreamTimeout):
+                raise
+            raise ConnectFailed(address, reason(exc)) from exc
+
+    async def start_tls(
+        self, context: ssl.SSLContext, host: str, address: str, reader: ResponseReader
+    ) -> None:
+        """Put TLS on the connection, and have `reader` read what comes over it."""
+        assert self._transport is not None
+        plain = self._transport
+
+        async def shaken() -> None:
+            if self.ended:
+                why = str(self.error) if self.error else "the connection was closed"
+                raise ConnectFailed(address, why) from self.error
+            # From here to asyncio's taking over nothing else runs, so that no bytes in
+            # plain text ever reach the reader of the answer.
+            self.reader = reader
+            try:
+                made: Any = await self.loop.start_tls(
+                    plain, self, context, server_hostname=host, ssl_handshake_timeout=_HANDSHAKE
+                )
+            except BaseException:
+                # Cancelled just as it was made: up to Python 3.10 nobody would close this one.
+                made = getattr(plain.get_protocol(), "_app_transport", None)
+                if made is not None:
+                    made.abort()
+                raise
+            # Up to Python 3.10 there is none if the connection was lost meanwhile.
+            if made is None:
+                raise ConnectionResetError("closed within the TLS handshake")
+            self._transport = made
+            if self.ended:
+                made.abort()
+
+        try:
+            await self._within_deadline(shaken())
+        except ssl.CertificateError as exc:
+            raise ConnectFailed(address, reason(exc), False) from exc
+        except (OSError, ValueError) as exc:
+            if isinstance(exc, StreamTimeout):
+                raise
+            raise ConnectFailed(address, reason(exc)) from exc
+
+    async def _within_deadline(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        error = self.deadlines.expired(self.loop.time())
+        if error is not None:
+            coroutine.close()
+            raise error
+        self._connecting = Child()
+        self._arm()
+        try:
+            return await self._connecting.run(coroutine)
+        except Interrupted:
+            raise self.deadlines.timed_out(self.loop.time()) from None
+        finally:
+            self._connecting = None
+
+    def begin_body(self, timeouts: Timeouts) -> None:
+        """Note that the head is there: what may still run out are those of the body."""
+        self._timed = not (timeouts.idle is timeouts.stall is timeouts.total is None)
+        if not self._timed:
+            # A stream may last for days; what it does not need is let go.
+            self._disarm()
+            self.deadlines = _NO_DEADLINES
+
+    def attach(self, parser: Parser[Any]) -> None:
+        """Parse what was received, and from now on at every read."""
+        self._parser = parser
+        chunks, self.received = self.received, []
+        if chunks:
+            self._keep(b"".join(chunks))
+
+    def close(self) -> Closing:
+        """End it; what was received stays. Done at once, awaited until the socket is closed."""
+        self._end(None)
+        return Closing()
+
+    def finish(self) -> None:
+        """Let what is left of the response come, for the pool; close it if that takes long."""
+        pool = self._pool
+        if pool is None:
+            self._end(None)
+        if pool is None or self.ended:
+            return
+        self._disarm()
+        self._timed = False
+        self._timer = self.loop.call_later(_REST, self._end, None)
+        pool.finishing.add(self)
+        if self._paused:
+            self._paused = False
+            assert self._transport is not None
+            self._transport.resume_reading()
+
+    def ending(self) -> asyncio.Future[None]:
+        """Return what is done when `finish` has come to its end."""
+        if self._waiter is None:
+            self._waiter = self.loop.create_future()
+        return self._waiter
+
+    def abandon(self, owner: object) -> None:
+        """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
+        if not self.ended and not self.loop.is_closed():
+            # It may run in any thread.
+            self.loop.call_soon_threadsafe(self.close)
+            warnings.warn(f"unclosed {owner!r}", ResourceWarning, 2, owner)
+
+    # --- common
+
+    def _keep(self, data: bytes) -> bool:
+        """Store bytes of the body, or the items that they complete; return whether there are."""
+        if self._parser is None:
+            self.received.append(data)
+            return True
+        try:
+            items = self._parser.feed(data)
+        except EventTooLarge as exc:
+            items = exc.events
+            self._end(None)
+            # Whatever came after these bytes does not count any more.
+            self.error = exc
+        if items:
+            self.received.append(items)
+            return True
+        return False
+
+    def _end(self, error: SSEWireError | None) -> None:
+        """Close the socket, or give it away, and wake who waits."""
+        if self.ended:
+            return
+        self.ended = True
+        self.error = error
+        self._disarm()
+        transport = self._transport
+        if transport is not None and not self.loop.is_closed():
+            pool = self._pool
+            if pool is not None:
+                pool.finishing.discard(self)
+            # Of a request that was answered before it was through, some is still to be sent.
+            if (
+                pool is not None
+                and error is None
+                and self.reader.reusable
+                and not transport.get_write_buffer_size()
+            ):
+                if self._paused:
+                    transport.resume_reading()
+                pool.give(self.loop, self._key, transport)
+            else:
+                # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
+                # All that we had to say has long been said, or need not be any more.
+                transport.abort()
+        if self._waiter is not None:
+            self._wake(self._waiter)
+
+    def _wake(self, waiter: asyncio.Future[None]) -> None:
+        self._waiter = None
+        # Its task may just have been cancelled.
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def _arm(self) -> None:
+        earliest = self.deadlines.earliest()
+        if earliest is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= earliest:
+                return
+            self._timer.cancel()
+        self._timer_at = earliest
+        self._timer = self.loop.call_at(earliest, self._on_timer)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+# For all connections that have none.
+_NO_DEADLINES = Deadlines(Timeouts(connect=None), 0.0)

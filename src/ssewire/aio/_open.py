@@ -1,0 +1,105 @@
+"""The two functions that open a response.
+
+May import: _http, _limits, _settings, parser, _exchange, _opening.
+"""
+
+from __future__ import annotations
+
+from .._http.redirects import MAX_REDIRECTS
+from .._limits import MAX_EVENT_SIZE
+from .._settings import prepare
+from ..parser import Parser
+from ._exchange import open_events, respond
+from ._opening import Opening
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from typing import Any
+
+    from .._headers import HeaderSource
+    from .._http.request import Body
+    from .._http.timeouts import Timeouts
+    from ._response import HTTPResponse, Transport
+    from ._stream import EventStream
+
+
+def request(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: HeaderSource | None = None,
+    body: Body | None = None,
+    timeouts: Timeouts | None = None,
+    tls: ssl.SSLContext | None = None,
+    proxy: str | None = "env",
+    max_redirects: int = MAX_REDIRECTS,
+    transport: Transport | None = None,
+) -> Opening[HTTPResponse]:
+    """Send a request, follow redirects and return the response, whatever its status is.
+
+    To be awaited, or entered by `async with`, which closes the response.
+
+    Args:
+        url: http or https; without credentials.
+        headers: a mapping or pairs; they win over the defaults (Accept:
+            text/event-stream, Cache-Control: no-cache, Accept-Encoding: identity).
+        timeouts: in seconds; by default 10 for connecting and none else.
+        tls: verifies with the system's certificates if not given.
+        proxy: "env" takes it from the environment (HTTP_PROXY, NO_PROXY, ...);
+            else a proxy's URL, or None.
+        transport: carries each request instead of our own sockets. It and its
+            chunks are awaited in tasks of their own.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, at the call itself.
+
+    Raises (when awaited):
+        TransportError: no response could be had.
+    """
+    first, settings = prepare(
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+    )
+    return Opening(lambda: respond(first, settings))
+
+
+def open_stream(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: HeaderSource | None = None,
+    body: Body | None = None,
+    timeouts: Timeouts | None = None,
+    tls: ssl.SSLContext | None = None,
+    proxy: str | None = "env",
+    max_redirects: int = MAX_REDIRECTS,
+    transport: Transport | None = None,
+    last_event_id: str = "",
+    max_event_size: int | None = MAX_EVENT_SIZE,
+    comments: bool = False,
+    default_event: str = "message",
+) -> Opening[EventStream]:
+    """Send a request and return its events; takes the arguments of `request` and of `Parser`.
+
+    To be awaited, or entered by `async with`, which closes the stream.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, at the call itself.
+
+    Raises (when awaited):
+        StatusError: the status is not 200.
+        ContentTypeError: the media type is not text/event-stream.
+        TransportError: no response could be had.
+    """
+    first, settings = prepare(
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+    )
+    parser: Parser[Any] = Parser(
+        last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
+        max_event_size=max_event_size,
+        comments=comments,
+        default_event=default_event,
+    )
+    if last_event_id:
+        first = first.with_last_event_id(last_event_id)
+    return Opening(lambda: open_events(first, settings, parser))

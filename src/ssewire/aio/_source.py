@@ -1,0 +1,245 @@
+"""Events for ever, across reconnects: the rules of `reconnect` carried out.
+
+May import: _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
+_response, _stream, _tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Callable
+
+from .._following import Following, check_hook_error
+from .._http.redirects import MAX_REDIRECTS
+from .._limits import MAX_EVENT_SIZE
+from .._settings import log_command, plain_callable, prepare
+from ..errors import SSEWireError, StateError
+from ..event import Comment
+from ..reconnect import Connect
+from ._exchange import event_response
+from ._response import HTTPResponse
+from ._stream import parsed
+from ._tasks import Child, Closing, EitherCloseable, Interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from .._headers import HeaderSource
+    from .._http.request import Body
+    from .._http.timeouts import Timeouts
+    from ..reconnect import ReconnectPolicy
+    from ._response import Transport
+    from ._stream import EventStream
+
+
+class EventSource(EitherCloseable, Following):
+    """Events for ever, across reconnects: an asynchronous iterator and context manager.
+
+    Takes the arguments of `open_stream`, and:
+
+    Args:
+        last_event_id: where to go on; a Last-Event-ID header counts as that.
+        reconnect: when and how often to try again.
+        on_open: called with the EventStream of each connection.
+        on_error: called with each exception that ends a connection, and the
+            seconds until the next attempt, or None if there is none. The end
+            of a stream is a ConnectionLost here.
+
+    What a hook raises closes the source and comes out of the iteration.
+    Cancelling a task that waits for an event closes the connection; iterating
+    on connects again where it was.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, before any I/O;
+            hooks must be plain callables, not coroutine functions.
+
+    Raises (while iterating):
+        RetriesExhausted: too many failed attempts; the last failure is the cause.
+        StatusError, ContentTypeError, RedirectError, ConnectFailed,
+        ContentDecodingError, EventTooLarge: those that would only come again.
+        StateError: another task is waiting for it.
+    """
+
+    __slots__ = ("__weakref__", "_connecting", "_settings")
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: HeaderSource | None = None,
+        body: Body | None = None,
+        timeouts: Timeouts | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = "env",
+        max_redirects: int = MAX_REDIRECTS,
+        transport: Transport | None = None,
+        last_event_id: str = "",
+        max_event_size: int | None = MAX_EVENT_SIZE,
+        comments: bool = False,
+        default_event: str = "message",
+        reconnect: ReconnectPolicy | None = None,
+        on_open: Callable[[EventStream], object] | None = None,
+        on_error: Callable[[SSEWireError, float | None], object] | None = None,
+    ) -> None:
+        first, self._settings = prepare(
+            url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+        )
+        super().__init__(
+            first,
+            last_event_id=last_event_id,
+            max_event_size=max_event_size,
+            comments=comments,
+            default_event=default_event,
+            reconnect=reconnect,
+            on_open=plain_callable("on_open", on_open),
+            on_error=plain_callable("on_error", on_error),
+            random=random.random,
+        )
+        # The wait before an attempt, or the attempt itself.
+        self._connecting = Child()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._closing:
+            stream = self._stream
+            if stream is None:
+                await self._connect()
+                continue
+            try:
+                item = await stream.__anext__()
+            except StopAsyncIteration:
+                await self._end(None)
+            except StateError:
+                raise
+            except SSEWireError as exc:
+                await self._end(exc)
+            except asyncio.CancelledError:
+                # The connection is closed; what it has brought stays, and the next step goes on.
+                if stream._cut:
+                    self._interrupted()
+                raise
+            else:
+                if item.__class__ is not Comment:
+                    self._progress = True
+                return item
+        await self._release()
+        raise StopAsyncIteration
+
+    def close(self) -> Closing:
+        """End the iteration, also of a task that waits. Idempotent.
+
+        Done at once; awaiting it returns when the socket is closed.
+        """
+        self._final_id = self.last_event_id
+        self._closing = True
+        self._connecting.cancel()
+        stream = self._stream
+        return Closing() if stream is None else stream.close()
+
+    def restart(self) -> None:
+        """Drop the connection, or the wait for the next, and connect at once.
+
+        Events already received are handed out first.
+
+        Raises:
+            StateError: the source is closed.
+        """
+        self._check_open()
+        self._restarting = True
+        self._connecting.cancel()
+        if self._stream is not None:
+            self._stream._stop()
+
+    async def _connect(self) -> None:
+        """Wait until it is due, then connect; return after one outcome."""
+        connecting = self._connecting
+        connecting.check_free()
+        try:
+            # What is left of it: a wait that was cancelled need not begin anew.
+            delay = self._due - asyncio.get_running_loop().time()
+            if not self._restarting and delay > 0:
+                await connecting.run(asyncio.sleep(delay))
+        except Interrupted:
+            pass
+        if self._closing:
+            return
+        current = self._attempt()
+        if current is None:
+            self.close()
+            return
+        opening = event_response(current, self._settings)
+        try:
+            response = await connecting.run(opening, discard=HTTPResponse.close)
+        except Interrupted:
+            return
+        except StateError:
+            raise
+        except SSEWireError as exc:
+            await self._end(exc)
+            return
+        except asyncio.CancelledError:
+            if not self._machine.may_repeat:
+                self.close()
+            raise
+        # Not before it is certain that what the parser finds will be handed out.
+        stream = parsed(response, self._parser)
+        self._opened(stream)
+        if self._on_open is not None:
+            await self._run_hook(self._on_open, stream)
+
+    async def _end(self, error: SSEWireError | None) -> None:
+        """Act on the end of a connection, or of the attempt at one.
+
+        Nothing is awaited before it is settled what comes next: a cancellation must not undo it.
+        """
+        released = self._release()
+        if self._closing or self._restarting:
+            # The machine is told of a restart when it is done, in _connect.
+            await released
+            return
+        command = self._outcome(error, asyncio.get_running_loop().time(), time.time())
+        log_command(command, self._machine.failures)
+        delay: float | None = None
+        if isinstance(command, Connect):
+            delay = command.delay
+        else:
+            self._closing = True
+        if command.error is not None and self._on_error is not None:
+            await self._run_hook(self._on_error, command.error, delay)
+        if command.error is not None and delay is None:
+            raise command.error
+        await released
+
+    def _interrupted(self) -> None:
+        """Note that a connection was cancelled."""
+        if self._machine.may_repeat:
+            self._restarting = True
+        else:
+            # The server may have acted on the request: it is not sent once more.
+            self.close()
+
+    async def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
+        try:
+            hook(*args)
+        except BaseException as exc:
+            self.close()
+            await self._release()
+            check_hook_error(exc, StopIteration, StopAsyncIteration)
+            raise
+
+    def _release(self) -> Closing:
+        stream = self._stream
+        if stream is None:
+            return Closing()
+        closing: Closing = stream.close()
+        self._ended(stream)
+        return closing

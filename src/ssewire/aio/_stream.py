@@ -1,0 +1,262 @@
+"""The events of one response.
+
+May import: errors, event, _body, _connection, _tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import EventTooLarge, SSEWireError, StateError
+from ..event import Comment, ServerSentEvent
+from ._body import ResponseBody
+from ._connection import Connection
+from ._tasks import EitherCloseable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .._headers import Headers
+    from ..event import Item
+    from ..parser import Parser
+    from ._body import ForeignBody
+    from ._response import HTTPResponse
+    from ._tasks import Closing
+
+# Exhausted, and so the same for all.
+_NOTHING: Iterator[Any] = iter(())
+
+
+class EventStream(EitherCloseable):
+    """The events of one response: an asynchronous iterator and context manager.
+
+    It ends where the body ends as HTTP says it should, and after `close()`.
+    `open_stream` makes it. One task at a time may wait for it; cancelling that
+    task closes the connection.
+
+    Raises (while iterating):
+        ConnectionLost: the body broke off.
+        StreamTimeout: a timeout ran out.
+        EventTooLarge: after the events that were complete before.
+        StateError: another task is waiting for it.
+        TransportError: what else can go wrong with a connection.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_batches",
+        "_cut",
+        "_dropped",
+        "_given_id",
+        "_parser",
+        "_progress",
+        "_ready",
+        "_source",
+        "headers",
+        "status",
+        "url",
+    )
+
+    def __init__(
+        self, response: HTTPResponse, parser: Parser[Any], source: Connection | Parsed
+    ) -> None:
+        self.status: int = response.status
+        self.headers: Headers = response.headers
+        self.url: str = response.url
+        self._source = source
+        self._parser = parser
+        # Received and taken from the source, not handed out: the rest of one
+        # read's items, and the reads after it.
+        self._ready: Iterator[Item] = _NOTHING
+        self._batches: Iterator[list[Item]] = _NOTHING
+        # The ID of the last event handed out; counts while more of them are ready.
+        self._given_id: str = parser.last_event_id
+        # Some were dropped by close(): the parser's last event ID is theirs.
+        self._dropped = False
+        # An event was handed out since `stall` was started.
+        self._progress = True
+        # A cancellation has ended it.
+        self._cut = False
+
+    @property
+    def last_event_id(self) -> str:
+        """The last event ID as of the last event that was handed out."""
+        return self._given_id if self._dropped or self._waits() else self._parser.last_event_id
+
+    def _waits(self) -> bool:
+        """Return whether something received has not been handed out."""
+        return bool(
+            operator.length_hint(self._ready)
+            or operator.length_hint(self._batches)
+            or self._source.received
+        )
+
+    @property
+    def retry(self) -> int | None:
+        """The server's reconnection time in milliseconds, if it sent one."""
+        return self._parser.retry
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while True:
+            for item in self._ready:
+                if item.__class__ is not Comment:
+                    self._given_id = item.id  # type: ignore[union-attr]
+                    self._progress = True
+                return item
+            for batch in self._batches:
+                self._ready = iter(batch)
+                break
+            else:
+                self._batches = iter(await self._refill())
+
+    def batches(self) -> Batches:
+        """Return an asynchronous iterator over the list of events of each read.
+
+        For those who want to know what came together, or handle it so.
+        """
+        return Batches(self)
+
+    async def _next_batch(self) -> list[Any]:
+        batch = list(self._ready)
+        self._ready = _NOTHING
+        while not batch:
+            batch = next(self._batches, batch)
+            if not batch:
+                self._batches = iter(await self._refill())
+        for item in reversed(batch):
+            if isinstance(item, ServerSentEvent):
+                self._given_id = item.id
+                self._progress = True
+                break
+        return batch
+
+    async def _refill(self) -> list[list[Any]]:
+        """Return what each read since the last call has completed; wait if that is nothing."""
+        source = self._source
+        while not source.received:
+            if source.ended:
+                await source.close()
+                # Not before: a cancellation there must not lose it.
+                error, source.error = source.error, None
+                if error is not None:
+                    raise error
+                raise StopAsyncIteration
+            waiting = source.wait(self._progress)
+            self._progress = False
+            try:
+                await waiting
+            except StateError:
+                raise
+            except BaseException:
+                # Cancelled. What it ended with by itself just before still comes.
+                if not source.ended:
+                    self._cut = True
+                    source.close()
+                raise
+        batches, source.received = source.received, []
+        return batches
+
+    def close(self) -> Closing:
+        """End the iteration, also of a task that waits; what is ready is dropped.
+
+        Done at once; awaiting it returns when the socket is closed.
+        """
+        self._dropped = self._dropped or self._waits()
+        self._ready = _NOTHING
+        self._batches = _NOTHING
+        source = self._source
+        closing = source.close()
+        source.received = []
+        source.error = None
+        return closing
+
+    def _stop(self) -> None:
+        """End it; what is ready stays."""
+        self._source.close()
+
+    def __repr__(self) -> str:
+        return f"<EventStream {'closed' if self._source.ended else 'open'}>"
+
+    def __del__(self) -> None:
+        # Not set where __init__ failed.
+        source = getattr(self, "_source", None)
+        if isinstance(source, Connection):
+            source.abandon(self)
+
+
+class Batches:
+    """The asynchronous iterator that `EventStream.batches` returns."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        return await self._stream._next_batch()
+
+
+class Parsed:
+    """A source of events like a connection with a parser, over any chunks of bytes."""
+
+    __slots__ = ("_body", "_parser", "ended", "error", "received")
+
+    def __init__(self, body: ResponseBody | ForeignBody, parser: Parser[Any]) -> None:
+        self._body = body
+        self._parser = parser
+        self.received: list[list[Any]] = []
+        self.ended: bool = False
+        self.error: SSEWireError | None = None
+
+    async def wait(self, progress: bool) -> None:
+        """Read one chunk."""
+        if progress:
+            self._body.deadlines.start_stall(asyncio.get_running_loop().time())
+        try:
+            chunk = await self._body.__anext__()
+            items = self._parser.feed(chunk)
+        except StateError:
+            raise
+        except StopAsyncIteration:
+            self.ended = True
+            return
+        except EventTooLarge as exc:
+            items = exc.events
+            self.ended = True
+            self.error = exc
+        except SSEWireError as exc:
+            self.ended = True
+            self.error = exc
+            return
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self.ended = True
+            raise
+        if items:
+            self.received.append(items)
+
+    def close(self) -> Closing:
+        self.ended = True
+        return self._body.close()
+
+
+def parsed(response: HTTPResponse, parser: Parser[Any]) -> EventStream:
+    """Return the events of a response."""
+    body: Any = response.chunks
+    connection = body.release() if isinstance(body, ResponseBody) else None
+    if connection is None:
+        return EventStream(response, parser, Parsed(body, parser))
+    stream = EventStream(response, parser, connection)
+    connection.attach(parser)
+    return stream

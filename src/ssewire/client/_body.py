@@ -1,0 +1,178 @@
+"""The bytes of a response's body, one piece per read.
+
+May import: _http, _settings, errors, _connection.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+from .._http.content import Body
+from .._http.refusal import ERROR_BODY
+from .._settings import foreign
+from ..errors import ConnectionLost, SSEWireError
+from ._connection import Interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from .._http.reader import ResponseReader
+    from .._http.timeouts import Deadlines
+    from ._connection import Handle, Wire
+    from ._response import HTTPResponse
+
+
+class ResponseBody:
+    """The decoded bytes of a response over a socket of ours."""
+
+    __slots__ = ("_content", "_reader", "_received", "_wire", "_within")
+
+    def __init__(self, wire: Wire, reader: ResponseReader, first: list[bytes]) -> None:
+        assert reader.head is not None
+        self._wire = wire
+        self._reader = reader
+        self._received = b"".join(first)
+        self._content = Body(reader.head.headers)
+        # A step has begun and not been done.
+        self._within = False
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """When to give up on it."""
+        return self._wire.deadlines
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        handle = self._wire.handle
+        if self._within and handle.taken and not handle.aborted:
+            handle.abort()
+            raise handle.lost()
+        self._within = True
+        # But for the time of waiting, in receive().
+        handle.taken = True
+        try:
+            chunk = self._step()
+        except StopIteration:
+            self._wire.end(self._reader)
+            self._within = False
+            raise
+        except SSEWireError:
+            handle.abort()
+            self._within = False
+            raise
+        except Interrupted:
+            self._within = False
+            raise StopIteration from None
+        self._within = False
+        return chunk
+
+    def _step(self) -> bytes:
+        reader = self._reader
+        content = self._content
+        if not content.begun:
+            content.begin(reader.complete and not self._received)
+        while True:
+            piece = content.take()
+            if piece is not None:
+                return piece
+            received, self._received = self._received, b""
+            if received:
+                if content.plain:
+                    return received
+                content.feed(received)
+                continue
+            if reader.error is not None:
+                raise reader.error
+            if reader.complete:
+                content.close()
+                raise StopIteration
+            data = self._receive()
+            if data:
+                pieces = reader.feed(data)
+                received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                if received and content.plain:
+                    return received
+                self._received = received
+            else:
+                reader.close()
+
+    def _receive(self) -> bytes:
+        if self._wire.deadlines.idle is not None:
+            self._wire.deadlines.start_idle(time.monotonic())
+        try:
+            return self._wire.receive()
+        except ConnectionLost as exc:
+            if not isinstance(exc.__cause__, ssl.SSLEOFError) or self._reader.until_close:
+                raise
+            # Without TLS's own end; but this body says itself where it ends.
+            return b""
+
+    def finish(self) -> None:
+        """Close it, though what is left of it may still come and be of no interest."""
+        self._wire.end(self._reader)
+
+    def close(self) -> None:
+        self._wire.handle.abort()
+
+
+class ForeignBody:
+    """The chunks of a transport's response: failures typed, deadlines kept as well as can be."""
+
+    __slots__ = ("_chunks", "_handle", "deadlines")
+
+    def __init__(self, response: HTTPResponse, deadlines: Deadlines, handle: Handle) -> None:
+        self._chunks = response.chunks
+        self._handle = handle
+        self.deadlines: Deadlines = deadlines
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        if self._handle.aborted:
+            raise StopIteration
+        # What an exception does to somebody else's iterator cannot be known: it may be
+        # a generator, which would just end.
+        self._handle.taken = True
+        if self.deadlines.idle is not None:
+            self.deadlines.start_idle(time.monotonic())
+        try:
+            chunk = next(self._chunks)
+        except (StopIteration, SSEWireError):
+            raise
+        except Exception as exc:
+            if self._handle.aborted:
+                # What its library makes of being closed while it reads.
+                raise StopIteration from None
+            raise foreign(exc) from exc
+        error = self.deadlines.expired(time.monotonic())
+        if error is not None:
+            raise error
+        return chunk
+
+    def finish(self) -> None:
+        """Close it: whether its connection can go on is its library's business."""
+        self.close()
+
+    def close(self) -> None:
+        self._handle.abort()
+
+
+def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) -> bytes:
+    """Return the beginning of a body that says why a response was refused."""
+    body.deadlines.start_error_body(time.monotonic())
+    said = bytearray()
+    try:
+        for chunk in body:
+            said += chunk
+            if len(said) >= limit:
+                break
+    except SSEWireError:
+        pass  # The status is the news; what there is of the body will do.
+    return bytes(said[:limit])

@@ -1,0 +1,412 @@
+"""A socket that one thread uses and any thread can end, and blocking I/O over it.
+
+A socket is closed only by the thread that uses it, or while none does: the
+others shut it down, which wakes the reader.
+May import: _settings, errors, _custody.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+import time
+from threading import get_ident
+
+from .._settings import READ_SIZE, reason
+from ..errors import ConnectFailed, ConnectionLost, StreamTimeout
+from ._custody import Custody
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Any, Callable
+
+    from .._http.exchange import Ask
+    from .._http.reader import ResponseReader
+    from .._http.timeouts import Deadlines
+    from ._pool import Pool
+
+# Seconds of one wait: the clocks of some calls overflow after weeks. Who waits
+# for longer waits again.
+LONGEST_WAIT = 86400.0
+
+
+class Interrupted(Exception):
+    """close() or restart() was called in another thread; never leaves this module."""
+
+
+class Handle(Custody):
+    """A socket that one thread uses and any thread can end.
+
+    The using thread brackets each blocking call, so that `abort` knows
+    whether it may close the socket (nobody is in a call) or must only shut it
+    down (the caller wakes up and closes it): a closed descriptor could be
+    another thread's new file by the time it is used.
+    """
+
+    __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Reentrant: a signal handler may call abort() while its thread holds it.
+        self._lock = threading.RLock()
+        self._socket: socket.socket | None = None
+        # The thread that is in a blocking call, or that an exception took out of one.
+        self._busy: int | None = None
+        self._aborted = False
+        # The socket's timeout, to spare the system call that sets the same again.
+        self._timeout: float | None = None
+        # Called by abort() where there is no socket of ours, but a transport's response.
+        self._on_abort: Callable[[], object] | None = None
+
+    @property
+    def aborted(self) -> bool:
+        return self._aborted
+
+    def adopt(self, new: socket.socket) -> None:
+        """Take over a socket, in place of the one before."""
+        with self._lock:
+            if self._aborted:
+                new.close()
+                raise Interrupted
+            self._socket = new
+            self._timeout = new.gettimeout()
+
+    def adopt_response(self, close: Callable[[], object]) -> None:
+        """Have `close` called by abort(); at once if that has already been."""
+        with self._lock:
+            if not self._aborted:
+                self._on_abort = close
+                return
+        close()
+        raise Interrupted
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+        """Put TLS on the socket, without a handshake yet."""
+        with self._lock:
+            if self._aborted or self._socket is None:
+                raise Interrupted
+            wrapped = context.wrap_socket(
+                self._socket,
+                server_hostname=host,
+                do_handshake_on_connect=False,
+                # Else a connection that was cut looks like one that was closed.
+                suppress_ragged_eofs=False,
+            )
+            self._socket = wrapped
+            return wrapped
+
+    def blocking(self, operation: Callable[..., Any], *args: Any) -> Any:
+        """Return what `operation` does with the socket: one of the methods below.
+
+        Raises:
+            Interrupted: abort() was called before, or meanwhile.
+            OSError: what the call raises; socket.timeout after its `timeout` seconds.
+        """
+        # Without the lock, which a read would take twice: here `busy` is set before `aborted`
+        # is looked at, in abort() it is the reverse, so one of the two sees what the other did.
+        try:
+            self._busy = get_ident()
+            if self._aborted or self._socket is None:
+                raise Interrupted
+            result = operation(self._socket, *args)
+            if not self._aborted:
+                return result
+        except (OSError, ValueError, AttributeError):
+            # What a socket makes of it when it is shut down, or closed by a signal handler.
+            if not self._aborted:
+                raise
+        finally:
+            self._busy = None
+            if self._aborted:
+                with self._lock:
+                    self._close_now()
+        raise Interrupted
+
+    def _set_timeout(self, current: socket.socket, timeout: float | None) -> None:
+        if timeout is not None and timeout > LONGEST_WAIT:
+            timeout = LONGEST_WAIT
+        if timeout != self._timeout:
+            current.settimeout(timeout)
+            self._timeout = timeout
+
+    def connect(self, current: socket.socket, timeout: float | None, where: Any) -> None:
+        """Connect to an address of getaddrinfo's."""
+        self._set_timeout(current, timeout)
+        current.connect(where)
+        # An event sent back in answer must not wait for an acknowledgement.
+        current.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def shake_hands(self, current: ssl.SSLSocket, timeout: float | None) -> None:
+        """Do the TLS handshake."""
+        self._set_timeout(current, timeout)
+        current.do_handshake()
+
+    def receive(self, current: socket.socket, timeout: float | None) -> None:
+        """Put what there is into the inbox, as soon as there is something."""
+        if not isinstance(current, ssl.SSLSocket):
+            if timeout != self._timeout:
+                self._set_timeout(current, timeout)
+            # One call into C, after which the bytes are in the inbox: a signal
+            # handler's exception comes before or after, but cannot drop them.
+            self.inbox.extend(map(current.recv, (READ_SIZE,)))
+            return
+        # ssl is not like that, so the waiting is done where no bytes are taken.
+        self._set_timeout(current, 0.0)
+        while True:
+            self.taken = True
+            try:
+                self.inbox.append(current.recv(READ_SIZE))
+            except ssl.SSLWantReadError:
+                self.taken = False
+                _wait(current, timeout)
+            except ssl.SSLWantWriteError:
+                self.taken = False
+                _wait(current, timeout, write=True)
+            else:
+                return
+
+    def send(self, current: socket.socket, timeout: float | None, data: memoryview) -> int:
+        """Send some of it; or 0 when it would block, and something comes meanwhile."""
+        self._set_timeout(current, 0.0)
+        while True:
+            try:
+                return current.send(data)
+            except ssl.SSLWantReadError:
+                # A message of TLS's own is to come before.
+                _wait(current, timeout)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                if not _wait(current, timeout, write=True):
+                    continue
+            try:
+                self.inbox.append(current.recv(READ_SIZE))
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                # TLS has messages of its own, such as tickets.
+                continue
+            return 0
+
+    def abort(self) -> None:
+        """End it from any thread. Idempotent."""
+        with self._lock:
+            self._aborted = True
+            on_abort, self._on_abort = self._on_abort, None
+            if self._socket is not None:
+                # Its own thread is in a signal handler, or was interrupted: it may close.
+                if self._busy is not None and self._busy != get_ident():
+                    try:
+                        # Of the plain socket, also for TLS, which has its own state to keep.
+                        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                    except OSError:
+                        pass  # Not connected (yet, or any more): the call ends by itself.
+                else:
+                    self._close_now()
+        if on_abort is not None:
+            on_abort()
+
+    def release(self) -> socket.socket | None:
+        """Give the socket away, for whoever goes on with it; None if it is closed already."""
+        with self._lock:
+            current, self._socket = self._socket, None
+            return current
+
+    def drop(self) -> None:
+        """Close the socket or response, to go on with another; for the thread that uses it."""
+        with self._lock:
+            self._close_now()
+            on_abort, self._on_abort = self._on_abort, None
+        if on_abort is not None:
+            on_abort()
+
+    def _close_now(self) -> None:
+        # Forgotten once it is closed: an exception may come in between.
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _wait(
+    current: socket.socket, timeout: float | None, *, read: bool = True, write: bool = False
+) -> bool:
+    """Wait until a socket is ready for one of the two; return whether it is for reading.
+
+    Raises:
+        socket.timeout: it is not within `timeout` seconds.
+    """
+    if timeout is not None:
+        timeout = min(timeout, LONGEST_WAIT)
+    if not hasattr(select, "poll"):
+        # Windows, where select() has no limit to the number of a descriptor.
+        readable, writable, _ = select.select(
+            [current] if read else [], [current] if write else [], [], timeout
+        )
+        if not readable and not writable:
+            raise socket.timeout("timed out")
+        return bool(readable)
+    poll = select.poll()
+    poll.register(current, select.POLLIN * read | select.POLLOUT * write)
+    # Rounded up: a wait of none would spin.
+    ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
+    if not ready:
+        raise socket.timeout("timed out")
+    return bool(ready[0][1] & ~select.POLLOUT)
+
+
+class Wire:
+    """Blocking I/O of one exchange under its deadlines; every failure typed."""
+
+    __slots__ = ("_pool", "deadlines", "handle", "key")
+
+    def __init__(self, handle: Handle, deadlines: Deadlines, pool: Pool | None = None) -> None:
+        self.handle: Handle = handle
+        self.deadlines: Deadlines = deadlines
+        self._pool = pool
+        # What the connection may be kept for; None if it may not.
+        self.key: Hashable = None
+
+    def remaining(self) -> float | None:
+        """Return the seconds until the next deadline.
+
+        Raises:
+            StreamTimeout: it has passed.
+        """
+        return self.deadlines.remaining(time.monotonic())
+
+    def connect(self, host: str, port: int, address: str) -> None:
+        """Connect to the first address of the host that answers."""
+        try:
+            found = socket.getaddrinfo(
+                # Bytes: a str would go through the idna codec, which raises UnicodeError.
+                host.encode("ascii"),
+                port,
+                type=socket.SOCK_STREAM,
+            )
+        except OSError as exc:
+            raise ConnectFailed(address, reason(exc)) from exc
+        failure: OSError | None = None
+        handle = self.handle
+        for left, (family, kind, protocol, _, where) in zip(range(len(found), 0, -1), found):
+            remaining = self.remaining()
+            # One address that does not answer must not use up the time of the others.
+            budget = None if remaining is None else remaining / left
+            try:
+                handle.adopt(socket.socket(family, kind, protocol))
+                handle.blocking(handle.connect, budget, where)
+                return
+            except OSError as exc:
+                failure = exc
+                handle.drop()
+        self.remaining()
+        assert failure is not None
+        if _is_ours(failure):
+            raise self._timed_out() from failure
+        raise ConnectFailed(address, reason(failure)) from failure
+
+    def start_tls(self, context: ssl.SSLContext, host: str, address: str) -> None:
+        """Do the TLS handshake."""
+        remaining = self.remaining()
+        try:
+            self.handle.start_tls(context, host)
+            self.handle.blocking(self.handle.shake_hands, remaining)
+        except ssl.CertificateError as exc:
+            raise ConnectFailed(address, reason(exc), False) from exc
+        except (OSError, ValueError) as exc:
+            if _is_ours(exc):
+                raise self._timed_out() from exc
+            raise ConnectFailed(address, reason(exc)) from exc
+
+    def end(self, reader: ResponseReader) -> None:
+        """End the exchange: leave the connection to the pool, or close it."""
+        if self._pool is not None and self.key is not None:
+            current = self.handle.release()
+            if current is not None:
+                self._pool.give(self.key, current, reader)
+        self.handle.drop()
+
+    def ask(self, step: Ask) -> list[bytes]:
+        """Send a request and wait for a head; return what has come of the body.
+
+        Raises:
+            TransportError: there is none.
+        """
+        reader = step.reader
+        lost: ConnectionLost | None = None
+        pieces: list[bytes] = []
+        try:
+            pieces = self._send(step)
+        except ConnectionLost as exc:
+            # A server may refuse a large body before it is through; its answer says why.
+            lost = exc
+        while reader.head is None:
+            if reader.error is not None:
+                raise lost or reader.error
+            try:
+                received = self.receive()
+            except ConnectionLost as exc:
+                raise (lost or exc) from (lost or exc).__cause__
+            if received:
+                pieces = reader.feed(received)
+            else:
+                reader.close()
+        return pieces
+
+    def _send(self, step: Ask) -> list[bytes]:
+        """Send all of a request, or until there is an answer; return what has come of the body.
+
+        Looks for an answer only where sending has to wait.
+        """
+        handle = self.handle
+        reader = step.reader
+        rest = memoryview(step.data)
+        pieces: list[bytes] = []
+        while rest:
+            remaining = self.remaining()
+            try:
+                # In pieces, because each has its own timeout and the whole one deadline.
+                sent = handle.blocking(handle.send, remaining, rest[:READ_SIZE])
+            except OSError as exc:
+                if _is_ours(exc):
+                    # remaining() says which deadline it was.
+                    continue
+                raise ConnectionLost(reason(exc)) from exc
+            rest = rest[sent:]
+            if handle.inbox:
+                data = handle.inbox.pop()
+                if data:
+                    pieces = reader.feed(data)
+                else:
+                    reader.close()
+                if reader.head is not None or reader.error is not None:
+                    break
+        step.written = not rest
+        return pieces
+
+    def receive(self) -> bytes:
+        """Return what there is, as soon as there is something; b"" at the end."""
+        handle = self.handle
+        inbox = handle.inbox
+        if not inbox:
+            handle.taken = False
+        while not inbox:
+            # Outside of try: a StreamTimeout is an OSError and a socket.timeout too.
+            remaining = self.remaining() if self.deadlines.running else None
+            try:
+                handle.blocking(handle.receive, remaining)
+            except OSError as exc:
+                if _is_ours(exc):
+                    # remaining() says which deadline it was, or goes on if the clock was early.
+                    continue
+                # It is told once: what comes next may look like the end.
+                handle.taken = True
+                raise ConnectionLost(reason(exc)) from exc
+        handle.taken = True
+        return inbox.pop()
+
+    def _timed_out(self) -> StreamTimeout:
+        return self.deadlines.timed_out(time.monotonic())
+
+
+def _is_ours(exc: BaseException) -> bool:
+    """Say whether a timeout is one that we set: the kernel's ETIMEDOUT is the same class."""
+    return isinstance(exc, socket.timeout) and exc.errno is None

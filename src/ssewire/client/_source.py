@@ -1,0 +1,247 @@
+"""Events for ever, across reconnects: the rules of `reconnect` carried out.
+
+May import: _closing, _following, _http, _limits, _settings, errors, event, reconnect,
+_connection, _exchange.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Callable
+
+from .._closing import Closeable
+from .._following import Following, check_hook_error
+from .._http.redirects import MAX_REDIRECTS
+from .._limits import MAX_EVENT_SIZE
+from .._settings import log_command, plain_callable, prepare
+from ..errors import SSEWireError
+from ..event import Comment
+from ..reconnect import Connect
+from ._connection import LONGEST_WAIT, Handle, Interrupted
+from ._exchange import open_events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from .._headers import HeaderSource
+    from .._http.request import Body
+    from .._http.timeouts import Timeouts
+    from ..event import Item
+    from ..reconnect import ReconnectPolicy
+    from ._response import Transport
+    from ._stream import EventStream
+
+
+class EventSource(Closeable, Following):
+    """Events for ever, across reconnects: an iterator, and a context manager that closes it.
+
+    Takes the arguments of `open_stream`, and:
+
+    Args:
+        last_event_id: where to go on; a Last-Event-ID header counts as that.
+        reconnect: when and how often to try again.
+        on_open: called with the EventStream of each connection.
+        on_error: called with each exception that ends a connection, and the
+            seconds until the next attempt, or None if there is none. The end
+            of a stream is a ConnectionLost here.
+
+    What a hook raises closes the source and comes out of the iteration.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, before any I/O;
+            hooks must be plain callables, not coroutine functions.
+
+    Raises (while iterating):
+        RetriesExhausted: too many failed attempts; the last failure is the cause.
+        StatusError, ContentTypeError, RedirectError, ConnectFailed,
+        ContentDecodingError, EventTooLarge: those that would only come again.
+    """
+
+    __slots__ = ("__weakref__", "_handle", "_settings", "_wake")
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: HeaderSource | None = None,
+        body: Body | None = None,
+        timeouts: Timeouts | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = "env",
+        max_redirects: int = MAX_REDIRECTS,
+        transport: Transport | None = None,
+        last_event_id: str = "",
+        max_event_size: int | None = MAX_EVENT_SIZE,
+        comments: bool = False,
+        default_event: str = "message",
+        reconnect: ReconnectPolicy | None = None,
+        on_open: Callable[[EventStream], object] | None = None,
+        on_error: Callable[[SSEWireError, float | None], object] | None = None,
+    ) -> None:
+        carrier = plain_callable("transport", transport)
+        first, self._settings = prepare(
+            url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
+        )
+        super().__init__(
+            first,
+            last_event_id=last_event_id,
+            max_event_size=max_event_size,
+            comments=comments,
+            default_event=default_event,
+            reconnect=reconnect,
+            on_open=plain_callable("on_open", on_open),
+            on_error=plain_callable("on_error", on_error),
+            random=random.random,
+        )
+        # Guards what close() and restart() set from any thread: _closing, _restarting, _final_id
+        # and _handle.
+        self._wake = threading.Condition()
+        self._handle = Handle()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        while not self._closing:
+            stream = self._stream
+            if stream is None:
+                self._connect()
+                continue
+            given_id = stream._given_id
+            # Not next(stream), and no call before `return`: see EventStream.__next__.
+            try:
+                for item in stream._ready:
+                    if item.__class__ is not Comment:
+                        stream._given_id = item.id
+                        self._progress = True
+                    # After the ID is set, as close() looks at the ID after it set this:
+                    # one of the two sees what the other did.
+                    if not self._closing or self._still_given(item):
+                        return item
+                    break
+            except BaseException:
+                stream._lose(given_id)
+                raise
+            if not self._closing:
+                try:
+                    stream._refill()
+                except StopIteration:
+                    self._end(None)
+                except SSEWireError as exc:
+                    self._end(exc)
+        self._release()
+        raise StopIteration
+
+    def close(self) -> None:
+        """End the iteration, also a blocked one in another thread. Idempotent.
+
+        Returns at once. A name lookup that is under way cannot be
+        interrupted; its thread ends when it is done.
+        """
+        with self._wake:
+            if not self._closing:
+                self._closing = True
+                self._final_id = self.last_event_id
+            self._handle.abort()
+            self._wake.notify_all()
+
+    def _still_given(self, item: Item) -> bool:
+        """Say whether close(), called as an item was about to be handed out, counted it."""
+        with self._wake:
+            return item.__class__ is not Comment and item.id == self._final_id  # type: ignore[union-attr]
+
+    def restart(self) -> None:
+        """Drop the connection, or the wait for the next, and connect at once.
+
+        Events already received are handed out first.
+
+        Raises:
+            StateError: the source is closed.
+        """
+        with self._wake:
+            self._check_open()
+            self._restarting = True
+            self._handle.abort()
+            self._wake.notify_all()
+
+    def _connect(self) -> None:
+        """Wait until it is due, then connect; return after one outcome."""
+        with self._wake:
+            while not self._restarting and not self._closing:
+                left = self._due - time.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(min(left, LONGEST_WAIT))
+            if self._closing:
+                return
+            current = self._attempt()
+            if current is None:
+                self.close()
+                return
+            # What an interrupted attempt may have left open.
+            self._handle.abort()
+            handle = self._handle = Handle()
+        try:
+            stream = open_events(current, self._settings, handle, self._parser)
+        except Interrupted:
+            return
+        except SSEWireError as exc:
+            self._end(exc)
+            return
+        self._opened(stream)
+        if self._on_open is not None:
+            self._run_hook(self._on_open, stream)
+
+    def _end(self, error: SSEWireError | None) -> None:
+        """Act on the end of a connection, or of the attempt at one."""
+        self._release()
+        with self._wake:
+            if self._closing or self._restarting:
+                # The machine is told of a restart when it is done, in _connect.
+                return
+        command = self._outcome(error, time.monotonic(), time.time())
+        log_command(command, self._machine.failures)
+        delay: float | None = None
+        if isinstance(command, Connect):
+            delay = command.delay
+        else:
+            with self._wake:
+                self._closing = True
+        if command.error is None:
+            return
+        if self._on_error is not None:
+            self._run_hook(self._on_error, command.error, delay)
+        if delay is None:
+            raise command.error
+
+    def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
+        try:
+            hook(*args)
+        except BaseException as exc:
+            self.close()
+            self._release()
+            check_hook_error(exc, StopIteration)
+            raise
+
+    def _release(self) -> None:
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+            self._ended(stream)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(exc_type, exc, traceback)
+        self._release()

@@ -1,0 +1,231 @@
+"""The events of one response.
+
+May import: _closing, errors, event.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .._closing import Closeable
+from ..errors import EventTooLarge, SSEWireError
+from ..event import Comment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from typing_extensions import Self
+
+    from .._headers import Headers
+    from .._http.timeouts import Deadlines
+    from ..event import Item
+    from ..parser import Parser
+    from ._connection import Handle
+    from ._response import HTTPResponse
+
+
+# Exhausted, and so the same for all.
+_NOTHING: Iterator[Any] = iter(())
+
+
+class EventStream(Closeable):
+    """The events of one response: an iterator, and a context manager that closes it.
+
+    It ends (StopIteration) where the body ends as HTTP says it should, and
+    after `close()`. `open_stream` makes it.
+
+    Raises (while iterating):
+        ConnectionLost: the body broke off.
+        StreamTimeout: a timeout ran out.
+        EventTooLarge: after the events that were complete before.
+        TransportError: what else can go wrong with a connection.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_chunks",
+        "_closed",
+        "_deadlines",
+        "_error",
+        "_given_id",
+        "_handle",
+        "_parser",
+        "_progress",
+        "_ready",
+        "_response",
+        "headers",
+        "status",
+        "url",
+    )
+
+    def __init__(
+        self, response: HTTPResponse, parser: Parser[Any], deadlines: Deadlines, handle: Handle
+    ) -> None:
+        self.status: int = response.status
+        self.headers: Headers = response.headers
+        self.url: str = response.url
+        self._response = response
+        self._chunks = response.chunks
+        self._parser = parser
+        self._deadlines = deadlines
+        self._handle = handle
+        # Received, not handed out. The list's own iterator: one object per read.
+        self._ready: Iterator[Item] = _NOTHING
+        # The last event ID as of what was handed out; only the iterating thread sets it.
+        self._given_id: str = parser.last_event_id
+        # An event was handed out since `stall` was started.
+        self._progress = True
+        # Raised once what was complete before it has been handed out.
+        self._error: BaseException | None = None
+        self._closed = False
+        # The head is through; an interruption up to here left no stream.
+        handle.taken = False
+
+    @property
+    def last_event_id(self) -> str:
+        """The last event ID as of the last event that was handed out."""
+        return self._given_id
+
+    @property
+    def retry(self) -> int | None:
+        """The server's reconnection time in milliseconds, if it sent one."""
+        return self._parser.retry
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        while True:
+            given_id = self._given_id
+            # No call between taking an item and returning it: from Python 3.10 on
+            # that is where the exceptions of signal handlers come.
+            try:
+                for item in self._ready:
+                    if item.__class__ is not Comment:
+                        self._given_id = item.id  # type: ignore[union-attr]
+                    return item
+            except BaseException:
+                self._lose(given_id)
+                raise
+            self._refill()
+
+    def _lose(self, given_id: str) -> None:
+        """Note that an exception may have taken an item, and which ID was the last before."""
+        self._given_id = given_id
+        self._ready = _NOTHING
+        self._handle.taken = True
+
+    def _pass_chunks_through(self, make: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
+        """Have what is read come through an iterator that `make` makes of ours.
+
+        No generator: Ctrl-C would end that, and the stream with it.
+        """
+        self._chunks = make(self._chunks)
+
+    def batches(self) -> Batches:
+        """Return an iterator over the list of events of each read; it may be empty.
+
+        For those who want to know what came together, or handle it so.
+        """
+        return Batches(self)
+
+    def _next_batch(self) -> list[Any]:
+        if not operator.length_hint(self._ready):
+            self._refill()
+        before = self._given_id
+        given_id = self._parser.last_event_id
+        # As in __next__.
+        try:
+            batch = [*self._ready]
+            if not self._closed:
+                self._given_id = given_id
+            return batch
+        except BaseException:
+            self._lose(before)
+            raise
+
+    def _refill(self) -> None:
+        """Make ready what the next read of the body completes; StopIteration is its end."""
+        handle = self._handle
+        if handle.taken:
+            # The last read was left by an exception when it had taken bytes from the
+            # connection: which events they were is not known any more.
+            self._error = handle.lost()
+            handle.taken = False
+        if self._error is not None:
+            error = self._error
+            self._shut()
+            self._error = None
+            raise error
+        if self._closed:
+            raise StopIteration
+        # All that was parsed has been handed out.
+        self._given_id = self._parser.last_event_id
+        if self._progress:
+            self._progress = False
+            if self._deadlines.stall is not None:
+                self._deadlines.start_stall(time.monotonic())
+        try:
+            chunk = next(self._chunks)
+        except (StopIteration, SSEWireError):
+            self._shut()
+            handle.taken = False
+            raise
+        # Set by now: next() does so when it has taken bytes.
+        handle.taken = True
+        if self._closed:
+            handle.taken = False
+            raise StopIteration
+        try:
+            items = self._parser.feed(chunk)
+        except EventTooLarge as exc:
+            items = exc.events
+            self._error = exc
+        except BaseException:
+            self._shut()
+            raise
+        # Nearly always the last one is an event, and there need be no loop.
+        if items and (
+            items[-1].__class__ is not Comment
+            or any(item.__class__ is not Comment for item in items)
+        ):
+            self._progress = True
+        self._ready = iter(items)
+        handle.taken = False
+        if self._closed:
+            self._ready = _NOTHING
+            raise StopIteration
+
+    def close(self) -> None:
+        """End the iteration, also a blocked one in another thread; what is ready is dropped."""
+        self._handle.taken = False
+        self._shut()
+
+    def _shut(self) -> None:
+        self._closed = True
+        self._ready = _NOTHING
+        self._response.close()
+        # Again, should an exception have left an earlier call halfway.
+        self._handle.abort()
+
+    def __repr__(self) -> str:
+        return f"<EventStream {'closed' if self._closed else 'open'}>"
+
+
+class Batches:
+    """The iterator that `EventStream.batches` returns."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> list[Any]:
+        return self._stream._next_batch()

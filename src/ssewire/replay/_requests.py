@@ -1,0 +1,162 @@
+"""Requests off the wire, without I/O, and why one is refused.
+
+Deliberately less strict than the API, and apart from `_http`, which reads
+responses: of a request's head only what this server acts on is looked at.
+May import: _headers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from .._headers import Headers
+
+# Bytes of a request's head: several times what any client sends.
+MAX_HEAD = 64 * 1024
+
+# Bytes of a request's body: the API's own limit.
+MAX_BODY = 32 * 2**20
+
+
+class Seen(NamedTuple):
+    """A request as the server saw it."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    # The number of its connection, from 0.
+    connection: int
+
+
+class Refused(Exception):
+    """The request is answered with an error; never leaves this package.
+
+    Args:
+        kind: the error's type, as the API names it.
+        fields: lines of the answer's head, beside those that each has.
+    """
+
+    def __init__(self, status: int, kind: str, message: str, *fields: str) -> None:
+        self.status = status
+        self.kind = kind
+        self.message = message
+        self.fields = fields
+
+
+class RequestReader:
+    """The requests of one connection, one after the other: bytes in, requests out.
+
+    Args:
+        connection: its number.
+    """
+
+    def __init__(self, connection: int) -> None:
+        self._connection = connection
+        self._received = bytearray()
+        # Up to where the end of the head has been looked for.
+        self._searched = 0
+        # Of a request whose body is still to come.
+        self._head: tuple[str, str, Headers] | None = None
+        self._body_size = 0
+        # What to write before more can be hoped for; for the caller to take, once.
+        self.interim: bytes = b""
+        # Of the last request: its answer has no body; the client understands chunks.
+        self.head_only: bool = False
+        self.chunks: bool = True
+        # Whether the connection goes on after the answer. Not before the end of
+        # the request is known.
+        self.persistent: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that have been received and not been read."""
+        return len(self._received)
+
+    def feed(self, data: bytes) -> None:
+        """Take what has been received; `next` reads it."""
+        self._received += data
+
+    def next(self) -> Seen | None:
+        """Return the next request, None if it is not complete.
+
+        Raises:
+            Refused: where it ends is unknown, or too far: what follows cannot be read.
+        """
+        if self._head is None:
+            self._head = self._read_head()
+        if self._head is None:
+            return None
+        size = self._body_size
+        if len(self._received) < size:
+            return None
+        body = bytes(self._received[:size])
+        del self._received[:size]
+        method, target, headers = self._head
+        self._head = None
+        self.persistent = self.chunks and "close" not in headers.get("Connection", "").lower()
+        return Seen(method, target, headers, body, self._connection)
+
+    def _read_head(self) -> tuple[str, str, Headers] | None:
+        """Take a head off what was received, None if it is not complete."""
+        self.persistent = self.head_only = False
+        end = self._received.find(b"\r\n\r\n", max(0, self._searched - 3))
+        if end < 0:
+            self._searched = len(self._received)
+            if len(self._received) > MAX_HEAD:
+                raise Refused(431, "invalid_request_error", "the head is too large")
+            return None
+        first, *rest = bytes(self._received[:end]).decode("latin-1").split("\r\n")
+        del self._received[: end + 4]
+        self._searched = 0
+        words = first.split(" ")
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            raise Refused(400, "invalid_request_error", "this is not HTTP/1.1")
+        method, target, version = words
+        self.head_only = method == "HEAD"
+        self.chunks = version != "HTTP/1.0"
+        fields = [line.partition(":") for line in rest]
+        headers = Headers([(name, value.strip()) for name, _, value in fields])
+        self._body_size = _body_size(headers)
+        expects = headers.get("Expect", "").lower() == "100-continue"
+        if expects and len(self._received) < self._body_size:
+            self.interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        return method, target, headers
+
+
+def _body_size(headers: Headers) -> int:
+    """Return how many bytes follow a head."""
+    if "Transfer-Encoding" in headers:
+        raise Refused(411, "invalid_request_error", "a Content-Length is required")
+    length = headers.get("Content-Length", "0")
+    if not re.fullmatch("[0-9]{1,18}", length):
+        raise Refused(400, "invalid_request_error", "the Content-Length is not a number")
+    if int(length) > MAX_BODY:
+        raise Refused(413, "request_too_large", "the request exceeds the maximum size")
+    return int(length)
+
+
+def wants_stream(request: Seen) -> bool:
+    """Return whether a request, which is no GET, asks for a stream or for a message.
+
+    Raises:
+        Refused: it is not what the API would take.
+    """
+    if not request.target.partition("?")[0].endswith("/v1/messages"):
+        raise Refused(404, "not_found_error", "this server knows POST .../v1/messages and GET")
+    if request.method != "POST":
+        raise Refused(405, "invalid_request_error", "use POST or GET", "Allow: GET, POST")
+    if not (request.headers.get("x-api-key") or request.headers.get("Authorization")):
+        raise Refused(401, "authentication_error", "x-api-key header is required")
+    try:
+        asked = json.loads(request.body)
+    except (ValueError, RecursionError) as exc:
+        raise Refused(400, "invalid_request_error", "the body is not JSON") from exc
+    if not isinstance(asked, dict):
+        raise Refused(400, "invalid_request_error", "the body is not a JSON object")
+    for name in ("model", "max_tokens", "messages"):
+        if name not in asked:
+            raise Refused(400, "invalid_request_error", f"{name}: Field required")
+    return asked.get("stream") is True
