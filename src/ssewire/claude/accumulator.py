@@ -1,8 +1,8 @@
 """From bytes to typed events and the message, without I/O.
 
-Content never raises: what ends the stream is an event, after which nothing is
-taken any more. What an event changes is in `_assembly`.
-May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
+Content never raises: what ends the stream is an event, after which nothing is taken any
+more. What an event changes is in `_assembly`. May import: _assembly, _checks, _delta,
+_json, _limits, _sniff, errors, event, parser, ssewire.errors.
 """
 
 from __future__ import annotations
