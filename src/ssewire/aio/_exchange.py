@@ -105,11 +105,11 @@ class _Driver:
         return await self.close()
 
     async def _take(self, step: Take) -> bool:
-        transport: Any = await self._settings.pool.soon(self._loop, step.route)
-        if transport is None:
+        wire: Any = await self._settings.pool.soon(self._loop, step.route)
+        if wire is None:
             return False
         self._connection = Connection(self._loop, self.deadlines, step.reader)
-        self._connection.reuse(transport)
+        self._connection.reuse(wire)
         return True
 
     async def _ask(self, step: Ask) -> ResponseHead:
