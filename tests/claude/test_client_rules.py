@@ -25,7 +25,7 @@ from ssewire.claude import (
     StreamTruncated,
     continuation,
 )
-from ssewire.claude._request import (
+from ssewire.claude._options import (
     ANTHROPIC_VERSION,
     BASE_URL,
     DEFAULT_TIMEOUTS,

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from ._record import JSONObject
 from .accumulator import Accumulator
+from .blocks import (
+    AdvisorToolResultBlock,
+    BashCodeExecutionToolResultBlock,
+    CodeExecutionToolResultBlock,
+    CompactionBlock,
+    ContainerUploadBlock,
+    ContentBlock,
+    FallbackBlock,
+    MCPToolListingBlock,
+    MCPToolResultBlock,
+    MCPToolUseBlock,
+    RedactedThinkingBlock,
+    ServerToolUseBlock,
+    TextBlock,
+    TextEditorCodeExecutionToolResultBlock,
+    ThinkingBlock,
+    ToolSearchToolResultBlock,
+    ToolUseBlock,
+    UnknownBlock,
+    WebFetchToolResultBlock,
+    WebSearchToolResultBlock,
+)
 from .continuation import continuation
 from .errors import (
     APIError,
@@ -53,32 +76,7 @@ from .events import (
     UnknownDelta,
     UnknownEvent,
 )
-from .message import (
-    AdvisorToolResultBlock,
-    BashCodeExecutionToolResultBlock,
-    CodeExecutionToolResultBlock,
-    CompactionBlock,
-    ContainerUploadBlock,
-    ContentBlock,
-    FallbackBlock,
-    JSONObject,
-    MCPToolListingBlock,
-    MCPToolResultBlock,
-    MCPToolUseBlock,
-    Message,
-    RedactedThinkingBlock,
-    ServerToolUseBlock,
-    TextBlock,
-    TextEditorCodeExecutionToolResultBlock,
-    ThinkingBlock,
-    ToolSearchToolResultBlock,
-    ToolUseBlock,
-    UnknownBlock,
-    Usage,
-    WebFetchToolResultBlock,
-    WebSearchToolResultBlock,
-)
-from .partial_json import PartialJSON
+from .message import Message, Usage
 from .stream import (
     AsyncMessageStream,
     AsyncRawMessageStream,
@@ -93,6 +91,7 @@ TYPE_CHECKING = False  # importing typing costs more than the rest of the packag
 if TYPE_CHECKING:
     from .aio import AsyncClaude
     from .client import Claude
+    from .partial_json import PartialJSON
 
 __all__ = [
     "APIError",
@@ -181,7 +180,8 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        # Sockets, TLS and threads are not for those who have the bytes already.
+        # Sockets, TLS and threads are not for those who have the bytes already; the patterns
+        # of JSON in parts are not for those whose streams have no tool inputs.
         if name == "Claude":
             from .client import Claude
 
@@ -190,4 +190,8 @@ if not TYPE_CHECKING:
             from .aio import AsyncClaude
 
             return AsyncClaude
+        if name == "PartialJSON":
+            from .partial_json import PartialJSON
+
+            return PartialJSON
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

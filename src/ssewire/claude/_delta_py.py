@@ -5,13 +5,14 @@ and after that string is learned from one payload, by a probe: json's own parser
 reads it with a marker in the string's place. From then on a payload with the
 same text around its string must mean the same, and the string is read by json's
 own scanner. Whatever does not fit gives None and is left to json.loads.
-May import: json, _scanstring.
+May import: _json, _scanstring.
 """
 
 from __future__ import annotations
 
 from json.decoder import JSONDecoder
 
+from ._json import DELTA_KEYS as _KEYS
 from ._scanstring import scanstring
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 # Bumped with any change of behaviour; the compiled twin repeats it as a literal.
 DELTA_CONTRACT = 1
 
-# Type of a delta that is one string -> the key that holds it.
-_KEYS = {
-    "text_delta": "text",
-    "input_json_delta": "partial_json",
-    "thinking_delta": "thinking",
-    "signature_delta": "signature",
-}
 _TEXT_KEYS = frozenset(_KEYS.values())
 
 # So many templates are kept: more than one block is rarely open, and a block

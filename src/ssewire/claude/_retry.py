@@ -16,14 +16,40 @@ from .._http.refusal import parse_retry_after
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from ..errors import StreamTimeout, TransportError
+from ._json import NOT_JSON
 from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
 
     from .._headers import Headers
     from .errors import ClaudeError
+
+    class Attempt(Protocol):
+        """What a stream calls of the request whose body it reads; `Any`: awaited with asyncio."""
+
+        # The body of the attempt that is under way.
+        chunks: Any
+        # Starts the clock for `stall` anew; None where there is no such timeout.
+        watch: Callable[[], object] | None
+
+        def again(self, error: ClaudeError) -> Any:
+            """Return the head of another response, a StreamResponse; None where there is none.
+
+            Raises:
+                ClaudeError: the later attempts failed too.
+            """
+
+        def begun(self) -> None:
+            """Note that the message has begun: there will be no more attempts."""
+
+        def finish(self) -> Any:
+            """Leave the connection to further requests: the message is complete."""
+
+        def close(self) -> Any:
+            """End it, also while something waits for it. Idempotent."""
+
 
 # As the official SDKs: three requests at most.
 MAX_RETRIES = 2
@@ -175,7 +201,7 @@ def response_error(status: int, headers: Headers, body: bytes) -> APIError:
     decoded: Any = text
     try:
         decoded = json.loads(text)
-    except (ValueError, RecursionError):
+    except NOT_JSON:
         pass  # HTML of a proxy: the text is all there is.
     error = api_error(decoded, status)
     error.headers = headers

@@ -15,14 +15,12 @@ TYPE_CHECKING = False  # importing typing costs more than the rest of the packag
 if TYPE_CHECKING:
     from typing import Callable
 
-_escapes = re.compile(r"\\(?:[^u]|u[0-9a-fA-F]{4})")
-
 
 def _strict(text: str, start: int) -> tuple[str, int]:
     string: str
     string, end = _scanstring(text, start)
     written = text[start:end]
-    if "\\u" in written and "\\" in _escapes.sub("", written):
+    if "\\u" in written and "\\" in re.sub(r"\\(?:[^u]|u[0-9a-fA-F]{4})", "", written):
         raise ValueError("Invalid \\uXXXX escape")
     return string, end
 

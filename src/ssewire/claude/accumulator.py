@@ -1,81 +1,34 @@
-"""From wire events to the message, without I/O.
+"""From bytes to typed events and the message, without I/O.
 
-One event in, at most one event out, and the message changed by it. Content
-never raises: an error is an event, after which nothing is taken any more.
-Deviations of relays are tolerated, each where it is handled, and logged once.
-May import: json, ssewire.event, ssewire.parser, ssewire.errors, claude's values.
+Content never raises: what ends the stream is an event, after which nothing is
+taken any more. What an event changes is in `_assembly`.
+May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
 """
 
 from __future__ import annotations
 
 import json
 
-from .._checks import not_bytes, wrong_type
+from .._checks import wrong_type
 from .._limits import MAX_EVENT_SIZE
 from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
+from ._assembly import Assembly
 from ._delta import DeltaDecoder
-from .errors import MalformedEvent, OversizedEvent, StreamTruncated, api_error
-from .events import (
-    ContentBlockDeltaEvent,
-    ContentBlockStartEvent,
-    ContentBlockStopEvent,
-    ErrorEvent,
-    MessageDeltaEvent,
-    MessageStartEvent,
-    MessageStopEvent,
-    PingEvent,
-    UnknownEvent,
-)
-from .message import (
-    CompactionBlock,
-    FallbackBlock,
-    Message,
-    ShapeError,
-    TextBlock,
-    ThinkingBlock,
-    UnknownBlock,
-    copy_json,
-    make_block,
-    want,
-    want_or,
-)
+from ._json import read_object
+from ._sniff import Sniffer, document_events
+from .errors import MalformedEvent, OversizedEvent
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from typing import Any, Callable
-
     from typing_extensions import Buffer
 
     from .errors import ClaudeError
-    from .events import ClaudeEvent
-    from .message import ContentBlock
-
-# White space that may stand before a body that is not a stream; more than
-# this and it is taken for a stream, whose parser holds no blank lines.
-_MAX_LEADING_SPACE = 4096
-
-# Deltas for a block that never began make one, if their type says of what kind.
-_IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
-    "text_delta": {"type": "text", "text": ""},
-    "citations_delta": {"type": "text", "text": ""},
-    "input_json_delta": {"type": "tool_use", "id": "", "name": "", "input": {}},
-    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
-    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
-    "compaction_delta": {"type": "compaction", "content": None},
-}
-
-# Type of a delta that is one string -> the key that holds it.
-_STRING_DELTAS = {
-    "text_delta": "text",
-    "input_json_delta": "partial_json",
-    "thinking_delta": "thinking",
-    "signature_delta": "signature",
-}
+    from .events import ClaudeEvent, ErrorEvent
 
 
-class Accumulator:
+class Accumulator(Assembly):
     """Turn the bytes or events of one stream into typed events and the message.
 
     Args:
@@ -84,26 +37,7 @@ class Accumulator:
         request_id: what errors give as theirs.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_blocks",
-        "_body",
-        "_closed",
-        "_decoder",
-        "_ended",
-        "_error",
-        "_fatal",
-        "_finished",
-        "_head",
-        "_last_index",
-        "_max_body",
-        "_message",
-        "_mode",
-        "_parser",
-        "_request_id",
-        "_unterminated",
-        "_warned",
-    )
+    __slots__ = ("__weakref__", "_closed", "_fatal", "_parser", "_sniffer")
 
     def __init__(
         self,
@@ -113,50 +47,12 @@ class Accumulator:
         request_id: str | None = None,
     ) -> None:
         self._parser = Parser(max_event_size=max_event_size)
-        self._max_body = max_event_size
-        self._mode = "B" if partial_strings else "A"
-        self._request_id = request_id
-        self._decoder = DeltaDecoder()
-        self._message: Message | None = None
-        # The protocol's index of a block -> the block; None while that is its place in
-        # content, which has them in order of arrival.
-        self._blocks: dict[int, ContentBlock] | None = None
-        # The index of the block that began last.
-        self._last_index = -1
-        self._finished = False
-        self._unterminated = False
+        super().__init__(DeltaDecoder(), "B" if partial_strings else "A", request_id)
         self._closed = False
-        # Nothing is taken any more: finished, failed, or after [DONE].
-        self._ended = False
-        self._error: ClaudeError | None = None
         # What is wrong with the input itself; it is reported after the events before it.
         self._fatal: MalformedEvent | None = None
-        # Until the first byte tells what the body is, the white space before it.
-        self._head: bytes | None = b""
-        # A body that is no stream but JSON or HTML, as far as it came.
-        self._body: bytearray | None = None
-        # Of what has been warned; None for nothing, as nearly always.
-        self._warned: set[str] | None = None
-
-    @property
-    def message(self) -> Message | None:
-        """The message as of now, live until it is finished; None before message_start."""
-        return self._message
-
-    @property
-    def finished(self) -> bool:
-        """Whether the message is complete."""
-        return self._finished
-
-    @property
-    def unterminated(self) -> bool:
-        """Whether the message is complete though its message_stop never came."""
-        return self._unterminated
-
-    @property
-    def error(self) -> ClaudeError | None:
-        """Why the stream failed, with what had arrived as its `partial_message`."""
-        return self._error
+        # None once the body is known to be a stream.
+        self._sniffer: Sniffer | None = Sniffer(max_event_size)
 
     def feed(self, data: Buffer) -> list[ClaudeEvent]:
         """Return the events that the next bytes of the body complete.
@@ -169,14 +65,7 @@ class Accumulator:
             StateError: the accumulator is closed.
         """
         self._check_open()
-        events: list[ClaudeEvent] = []
-        for sse in self._receive(data):
-            event = self._step(sse)
-            if event is not None:
-                events.append(event)
-        if self._fatal is not None and not self._ended:
-            events.append(self._fail_fatal())
-        return events
+        return self._steps(self._receive(data))
 
     def feed_event(self, event: ServerSentEvent) -> list[ClaudeEvent]:
         """Return the event that the stream's next wire event makes; comments make none.
@@ -200,33 +89,37 @@ class Accumulator:
         body that was JSON in place of a stream is taken now. Then `error` is
         a StreamTruncated, unless the message is complete.
         """
-        events: list[ClaudeEvent] = []
-        if not self._closed:
-            self._closed = True
-            for sse in self._end():
-                event = self._step(sse)
-                if event is not None:
-                    events.append(event)
-            if self._fatal is not None and not self._ended:
-                events.append(self._fail_fatal())
-            self._end_of_stream()
+        if self._closed:
+            return []
+        self._closed = True
+        events = self._steps(self._end())
+        self._end_of_stream()
         return events
 
     def _check_open(self) -> None:
         if self._closed:
             raise StateError("the accumulator is closed")
 
-    # What MessageStream uses: bytes to wire events first, then one step for each
-    # event when it is handed out.
+    def _steps(self, wire_events: list[ServerSentEvent]) -> list[ClaudeEvent]:
+        """Take wire events, and what was wrong with the input after them."""
+        events: list[ClaudeEvent] = []
+        for sse in wire_events:
+            event = self._step(sse)
+            if event is not None:
+                events.append(event)
+        if self._fatal is not None and not self._ended:
+            events.append(self._fail_fatal())
+        return events
+
+    # What the streams use: bytes to wire events first (`_receive`, `_end`), then one step
+    # for each event when it is handed out, or texts ahead of it; `_settle` when none is left.
 
     def _receive(self, data: Buffer) -> list[ServerSentEvent]:
         """Return the wire events that `data` completes, changing nothing else."""
         if self._ended:
             return []
-        if self._head is not None or self._body is not None:
-            data = self._sniff(data)
-            if self._body is not None:
-                return []
+        if self._sniffer is not None:
+            return self._sniff(data)
         try:
             return self._parser.feed(data)
         except EventTooLarge as exc:
@@ -234,305 +127,48 @@ class Accumulator:
             self._fatal.__cause__ = exc
             return exc.events
 
-    def _sniff(self, data: Buffer) -> bytes:
-        """Find out if the body is a stream; return what is for the parser of it.
-
-        A server that fails, and a relay that does not stream, send JSON or
-        HTML. No line of a stream begins with { or <.
-        """
+    def _sniff(self, data: Buffer) -> list[ServerSentEvent]:
+        """Take bytes while it is not known that they are a stream's."""
+        assert self._sniffer is not None
         try:
-            piece = memoryview(data).tobytes()
-        except TypeError:
-            raise not_bytes(data) from None
-        if self._body is None:
-            assert self._head is not None
-            head = self._head + piece
-            start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-            if not start and len(head) < _MAX_LEADING_SPACE:
-                self._head = head
-                return b""
-            self._head = None
-            if start not in (b"{", b"<"):
-                return head
-            self._body = bytearray()
-            piece = head
-        self._body += piece
-        if self._max_body is not None and len(self._body) > self._max_body:
-            self._body.clear()
-            self._fatal = OversizedEvent(self._max_body)
-        return b""
+            beginning = self._sniffer.feed(data)
+        except MalformedEvent as exc:
+            self._fatal = exc
+            return []
+        if beginning is None:
+            return []
+        self._sniffer = None
+        return self._receive(beginning)
 
     def _end(self) -> list[ServerSentEvent]:
         """End the input; return the wire events that it completes."""
         if self._ended:
             return []
-        if self._body is not None:
-            return self._whole_body(self._body.decode("utf-8-sig", "replace"))
+        document = None if self._sniffer is None else self._sniffer.document()
+        if document is not None:
+            try:
+                return document_events(document)
+            except MalformedEvent as exc:
+                self._fatal = exc
+                return []
         if not self._parser.pending:
             return []
         # Ends the current line, then the event. Relays leave out the last blank
         # line; what the standard would drop is an event if its JSON is whole.
         events = self._parser.feed(b"\n\n")
-        return [event for event in events if _is_object(event.data)]
+        return [event for event in events if read_object(event.data) is not None]
 
-    def _whole_body(self, text: str) -> list[ServerSentEvent]:
-        """Return the wire events of a body that is not a stream."""
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            body = None
-        if isinstance(body, dict) and body.get("type") == "message":
-            start = json.dumps({"type": "message_start", "message": body})
-            return [
-                ServerSentEvent(start, "message_start"),
-                ServerSentEvent('{"type":"message_stop"}', "message_stop"),
-            ]
-        if isinstance(body, dict) and not _is_error(body):
-            self._fatal = MalformedEvent(text)
-            self._fatal.__cause__ = ShapeError("the body is neither a message nor an error")
-            return []
-        return [ServerSentEvent(text)]
+    def _settle(self, exhausted: bool) -> ClaudeError | None:
+        """Return why there is no more, when all that came was taken; None if more may come.
 
-    def _step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
-        """Change the message as `sse` says and return its event; None if it is to be skipped."""
-        if self._ended:
-            return None
-        decoded = self._decoder.decode(sse.data)
-        if decoded is None or sse.event == "error":
-            return self._slow_step(sse)
-        index, kind, text = decoded
-        return ContentBlockDeltaEvent(sse, index, self._grow(index, kind, text), kind, text)
-
-    def _slow_step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
-        """Take an event of any kind but a plain delta."""
-        data = sse.data
-        name = sse.event
-        if not data:
-            return None
-        if data.strip() == "[DONE]":
-            self._end_of_stream()
-            return None
-        raw: Any = None
-        cause: Exception | None = None
-        try:
-            raw = json.loads(data)
-        except (ValueError, RecursionError) as exc:
-            cause = exc
-        kind = None
-        if isinstance(raw, dict):
-            kind = raw.get("type")
-            if not isinstance(kind, str):
-                kind = "error" if _is_error(raw) else name
-        if kind == "error" or name == "error":
-            return self._fail(sse, api_error(data if raw is None else raw, in_band=True))
-        if kind is None:
-            if name == "ping":
-                return PingEvent(sse)
-            return self._malformed(sse, cause or ShapeError("an event must be an object"))
-        handler = _HANDLERS.get(kind)
-        if handler is None:
-            return UnknownEvent(sse, kind)
-        try:
-            return handler(self, sse, raw)
-        except ShapeError as exc:
-            return self._malformed(sse, exc)
-
-    def _on_ping(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        return PingEvent(sse)
-
-    def _on_message_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        message = Message(_shared(want(dict, raw.get("message"), "message"), 3), self._mode)
-        if self._message is not None:
-            self._warn("a second message_start is ignored")
-        else:
-            self._message = message
-            self._last_index = len(message.content) - 1
-        return MessageStartEvent(sse)
-
-    def _on_block_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        index = _index(raw)
-        block = make_block(
-            _shared(want(dict, raw.get("content_block"), "content_block"), 1), self._mode
-        )
-        message = self._message
-        if message is None:
-            self._warn("events before message_start are ignored")
-            return ContentBlockStartEvent(sse, index, None)
-        place = index
-        if self._block(index) is not None:
-            # Seen in code execution: the start reuses an index, while deltas
-            # and stop carry the right one, which is the position of arrival.
-            self._warn("a content_block_start with an index that is taken")
-            place = len(message.content)
-            while self._block(place) is not None:
-                place += 1
-        self._add_block(place, block)
-        if isinstance(block, FallbackBlock):
-            target = block.get("to")
-            model = target.get("model") if isinstance(target, dict) else None
-            if isinstance(model, str):
-                message._data["model"] = model
-        return ContentBlockStartEvent(sse, index, block)
-
-    def _on_block_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        index = _index(raw)
-        delta = want(dict, raw.get("delta"), "delta")
-        kind = want(str, delta.get("type"), "delta.type")
-        text = ""
-        block: ContentBlock | None = None
-        key = _STRING_DELTAS.get(kind)
-        if key is not None:
-            text = want_or("", delta.get(key), f"delta.{key}")
-            block = self._grow(index, kind, text)
-        elif kind == "citations_delta":
-            citation = want(dict, delta.get("citation"), "delta.citation")
-            block = self._target(index, kind, TextBlock)
-            if isinstance(block, TextBlock):
-                block._cite(copy_json(citation))
-        elif kind == "compaction_delta":
-            block = self._target(index, kind, CompactionBlock)
-            if block is not None:
-                for name in ("content", "encrypted_content"):
-                    if name in delta:
-                        block._data[name] = copy_json(delta[name])
-        event = ContentBlockDeltaEvent(sse, index, block, kind, text)
-        event._raw = raw
-        return event
-
-    def _grow(self, index: int, kind: str, text: str) -> ContentBlock | None:
-        """Add a delta that is one string; return the block that it went to."""
-        block = self._block(index)
-        if block is not None and block._grows_by == kind:
-            block._add(text)
-            return block
-        if kind == "signature_delta":
-            block = self._target(index, kind, ThinkingBlock)
-            if block is not None:
-                block._data["signature"] = text
-            return block
-        implied = self._implied(index, kind) if block is None else None
-        if implied is None:
-            self._warn("a delta that does not fit its block is ignored")
-        else:
-            implied._add(text)
-        return implied
-
-    def _target(self, index: int, kind: str, cls: type[ContentBlock]) -> ContentBlock | None:
-        """Return the block that a delta is for, if it is a `cls`."""
-        block = self._block(index)
-        if block is None:
-            return self._implied(index, kind)
-        if isinstance(block, cls):
-            return block
-        self._warn("a delta that does not fit its block is ignored")
-        return None
-
-    def _implied(self, index: int, kind: str) -> ContentBlock | None:
-        """Return a new block for a delta whose block never began; None before message_start."""
-        if self._message is None:
-            self._warn("events before message_start are ignored")
-            return None
-        self._warn("a delta without a content_block_start")
-        block = make_block(dict(_IMPLIED_BLOCKS[kind]), self._mode)
-        self._add_block(index, block)
-        return block
-
-    def _block(self, index: int) -> ContentBlock | None:
-        """Return the block of that index; None if none has begun."""
-        if self._blocks is not None:
-            return self._blocks.get(index)
-        content = self._message.content if self._message is not None else ()
-        return content[index] if 0 <= index < len(content) else None
-
-    def _add_block(self, index: int, block: ContentBlock) -> None:
-        assert self._message is not None
-        content = self._message.content
-        if self._blocks is None and index != len(content):
-            self._blocks = dict(enumerate(content))
-        if self._blocks is not None:
-            self._blocks[index] = block
-        content.append(block)
-        self._last_index = index
-
-    def _on_block_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        index = _index(raw)
-        block = self._block(index)
-        if block is None:
-            self._warn("a content_block_stop for a block that never began")
-            return ContentBlockStopEvent(sse, index, UnknownBlock({"type": "unknown"}))
-        block._finish(True)
-        return ContentBlockStopEvent(sse, index, block)
-
-    def _on_message_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        delta = want_or({}, raw.pop("delta", None), "delta")
-        usage = want_or({}, raw.pop("usage", None), "usage")
-        raw.pop("type", None)
-        if self._message is None:
-            self._warn("events before message_start are ignored")
-            return MessageDeltaEvent(sse)
-        data = self._message._data
-        for key, value in delta.items():
-            # null is news for what says why the message stopped, else it is no value.
-            if value is not None or key not in data or key.startswith("stop_"):
-                _assign(data, key, value)
-        for key, value in raw.items():
-            if value is not None:
-                _assign(data, key, value)
-        # Totals for the whole message: they replace what was there, and are never added.
-        for key, value in usage.items():
-            if value is not None:
-                self._message.usage._data[key] = value
-        return MessageDeltaEvent(sse)
-
-    def _on_message_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
-        if self._message is None:
-            self._warn("events before message_start are ignored")
-            return MessageStopEvent(sse, Message({}))
-        self._finish()
-        return MessageStopEvent(sse, self._message)
-
-    def _finish(self) -> None:
-        self._finished = self._ended = True
-        self._finish_blocks()
-
-    def _finish_blocks(self) -> None:
-        """Finish the blocks whose stop never came, as when max_tokens cut the message."""
-        if self._message is not None:
-            for block in self._message.content:
-                block._finish(False)
-
-    def _end_of_stream(self) -> None:
-        """React to the body's end, or to [DONE], which some send for message_stop."""
-        if self._ended:
-            return
-        if self._message is not None and self._message._data.get("stop_reason") is not None:
-            self._unterminated = True
-            self._finish()
-        else:
-            self._set_error(StreamTruncated())
-
-    def _set_error(self, error: ClaudeError) -> None:
-        self._ended = True
-        self._finish_blocks()
-        error.partial_message = self._partial()
-        if error.request_id is None:
-            error.request_id = self._request_id
-        self._error = error
-
-    def _partial(self) -> Message | None:
-        """Return the message as of now, as one that never changes again."""
-        if self._message is None or self._finished:
-            return self._message
-        return self._message._frozen()
-
-    def _fail(self, sse: ServerSentEvent, error: ClaudeError) -> ErrorEvent:
-        self._set_error(error)
-        return ErrorEvent(sse, error)
-
-    def _malformed(self, sse: ServerSentEvent, cause: Exception) -> ErrorEvent:
-        error = MalformedEvent(sse.data)
-        error.__cause__ = cause
-        return self._fail(sse, error)
+        Args:
+            exhausted: whether the input has ended.
+        """
+        if self._fatal is not None:
+            self._fail_fatal()
+        elif exhausted:
+            self.close()
+        return self._error
 
     def _fail_fatal(self) -> ErrorEvent:
         error = self._fatal
@@ -543,87 +179,3 @@ class Accumulator:
             report = {"type": "error", "error": {"type": "event_too_large", "message": str(error)}}
             sse = ServerSentEvent(json.dumps(report), "error")
         return self._fail(sse, error)
-
-    def _warn(self, deviation: str) -> None:
-        """Log a deviation from the protocol, once for each kind and message."""
-        if self._warned is None:
-            self._warned = set()
-        if deviation not in self._warned:
-            self._warned.add(deviation)
-            import logging  # seldom needed, and as large as the rest of the imports
-
-            logging.getLogger("ssewire").warning("Claude stream: %s", deviation)
-
-
-# Not bound to each accumulator: a thousand streams have one table.
-_HANDLERS: dict[str, Callable[[Accumulator, ServerSentEvent, Any], ClaudeEvent]] = {
-    "message_start": Accumulator._on_message_start,
-    "content_block_start": Accumulator._on_block_start,
-    "content_block_delta": Accumulator._on_block_delta,
-    "content_block_stop": Accumulator._on_block_stop,
-    "message_delta": Accumulator._on_message_delta,
-    "message_stop": Accumulator._on_message_stop,
-    "ping": Accumulator._on_ping,
-}
-
-
-# What all messages say alike: keys and values of a message, of its usage, of its blocks.
-_COMMON = {
-    word: word
-    for word in (
-        *("id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"),
-        *("stop_details", "container", "context_management", "diagnostics", "message"),
-        *("assistant", "input_tokens", "output_tokens", "cache_creation_input_tokens"),
-        *("cache_read_input_tokens", "cache_creation", "service_tier", "inference_geo", "standard"),
-        *("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "server_tool_use"),
-        *("text", "thinking", "signature", "tool_use", "name", "input", "caller", "direct"),
-    )
-}
-
-
-def _shared(data: dict[str, Any], depth: int) -> dict[str, Any]:
-    """Return an object, and those in it, with the one copy there is of what all messages say.
-
-    Their own would be a third of what a message holds at its start
-    (benchmarks/claude_clients.py).
-    """
-    shared = {}
-    for key, value in data.items():
-        if type(value) is str:
-            value = _COMMON.get(value, value)
-        elif type(value) is dict and depth > 1:
-            value = _shared(value, depth - 1)
-        shared[_COMMON.get(key, key)] = value
-    return shared
-
-
-def _index(raw: Any) -> int:
-    """Return the index of an event's block.
-
-    Raises:
-        ShapeError: it is not an int of 0 or more.
-    """
-    index = raw.get("index")
-    if type(index) is not int or index < 0:
-        raise ShapeError("index must be an int of 0 or more")
-    return index
-
-
-def _assign(data: dict[str, Any], key: str, value: Any) -> None:
-    # The message keeps these two apart; no server sends them in a message_delta.
-    if key not in ("content", "usage"):
-        data[key] = value
-
-
-def _is_error(raw: dict[str, Any]) -> bool:
-    """Say whether JSON is an error, though perhaps without the type that says so."""
-    if isinstance(raw.get("type"), str):
-        return bool(raw["type"] == "error")
-    return isinstance(raw.get("error"), (dict, str))
-
-
-def _is_object(data: str) -> bool:
-    try:
-        return isinstance(json.loads(data), dict)
-    except (ValueError, RecursionError):
-        return False

@@ -1,10 +1,10 @@
 """Ask Claude with asyncio: the twin of `claude.client`, the same names with Async before them.
 
-Settings and the body of a request are in `_request`, the rules of asking
-again in `_retry`, reading in `stream`: here is what is awaited. Cancelling a
-task that opens or reads a stream closes its connection. One client serves
-any number of streams at once; its connections belong to the loop they were
-opened in. May import: ssewire.aio and below, claude's own modules but client.
+What is asked, and whether again, is decided in `_client_base`, reading in
+`stream`: here is what is awaited. Cancelling a task that opens or reads a
+stream closes its connection. One client serves any number of streams at once;
+its connections belong to the loop they were opened in.
+May import: _client_base, _http, _retry, _settings, aio, errors, stream.
 """
 
 from __future__ import annotations
@@ -14,104 +14,54 @@ import os
 import random
 import time
 from collections.abc import Iterable, Mapping
-from copy import copy
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._http.redirects import MAX_REDIRECTS
-from .._http.request import HTTPRequest
-from .._limits import MAX_EVENT_SIZE
 from .._settings import Settings
 from ..aio import HTTPResponse, Pool
 from ..aio._body import ResponseBody, error_body
 from ..aio._exchange import respond
 from ..aio._tasks import Child, Interrupted
 from ..errors import SSEWireError, StateError
-from ._request import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven
-from ._retry import (
-    MAX_ERROR_BODY,
-    MAX_RETRIES,
-    MAX_RETRY_DELAY,
-    Retries,
-    check_limits,
-    response_error,
-    transport_error,
-)
-from .accumulator import Accumulator
-from .errors import APIError, ClaudeError, StreamClosed
+from ._client_base import CallBase, ClientBase, ManagerBase
+from ._retry import MAX_ERROR_BODY, response_error, transport_error
+from .errors import ClaudeError, StreamClosed
 from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
     from types import TracebackType
-    from typing import Any, Callable, Literal
+    from typing import Any, Literal
 
     from typing_extensions import Self
 
     from .._headers import Headers
-    from .._http.timeouts import Timeouts
+    from .._http.request import HTTPRequest
     from ..aio import Transport
-    from ._request import MessageParam
+    from ._request_body import MessageParam
     from .message import Message
 
 __all__ = ["AsyncClaude", "AsyncMessageStreamManager", "AsyncMessages"]
 
-_Stream = TypeVar("_Stream", AsyncMessageStream, AsyncRawMessageStream)
+StreamT = TypeVar("StreamT", AsyncMessageStream, AsyncRawMessageStream)
 
 
-class AsyncClaude:
+class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
     """A client of the Messages API; an asynchronous context manager that closes its connections.
 
     Takes and raises what `Claude` does; `transport` is an asynchronous one.
     """
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        auth_token: str | None = None,
-        auth_header: Literal["x-api-key", "authorization"] | None = None,
-        base_url: str | None = None,
-        default_headers: Mapping[str, str | None] | None = None,
-        anthropic_version: str = ANTHROPIC_VERSION,
-        betas: Iterable[str] = (),
-        max_retries: int = MAX_RETRIES,
-        max_retry_delay: float = MAX_RETRY_DELAY,
-        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
-        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
-        transport: Transport | None = None,
-        tls: ssl.SSLContext | None = None,
-        proxy: str | None = "env",
-        max_event_size: int | None = MAX_EVENT_SIZE,
-        partial_strings: bool = False,
-    ) -> None:
-        self._options = ClientOptions(
-            api_key=api_key,
-            auth_token=auth_token,
-            auth_header=auth_header,
-            base_url=base_url,
-            default_headers=default_headers,
-            anthropic_version=anthropic_version,
-            betas=betas,
-            timeouts=timeouts,
-            timeout=timeout,
-            environ=os.environ,
-        )
-        check_limits(max_retries, max_retry_delay)
-        self.max_retries: int = max_retries
-        self.max_retry_delay: float = max_retry_delay
+    _random = random.random
+
+    def _environ(self) -> Mapping[str, str]:
+        return os.environ
+
+    def _make_settings(
+        self, tls: ssl.SSLContext | None, proxy: str | None, transport: Transport | None
+    ) -> Settings:
         self._pool = Pool()
-        self._settings = Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool)
-        self._settings.check(HTTPRequest(self._options.url))
-        self._stream_options: dict[str, Any] = {
-            "max_event_size": max_event_size,
-            "partial_strings": partial_strings,
-        }
-        # A wrong one fails here, not when the response is there.
-        Accumulator(**self._stream_options)
-        self._closed = False
-        # How to pause before a retry; None sleeps, until the stream is closed.
-        self._sleep: Callable[[float], object] | None = None
-        self._random: Callable[[], float] = random.random
+        return Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool)
 
     # Made anew each time: kept, the two would hold each other, and a client that nobody
     # closed would be found only by the collector, its sockets first.
@@ -124,42 +74,6 @@ class AsyncClaude:
     def beta(self) -> AsyncBeta:
         """The same under the name that the official SDK has for its betas."""
         return AsyncBeta(AsyncMessages(self))
-
-    @property
-    def timeouts(self) -> Timeouts:
-        """What goes for requests that have no timeouts of their own."""
-        return self._options.timeouts
-
-    def with_options(
-        self,
-        *,
-        max_retries: int | None = None,
-        max_retry_delay: float | None = None,
-        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
-        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
-        default_headers: Mapping[str, str | None] | None = None,
-    ) -> AsyncClaude:
-        """Return a client that differs in what is given, and shares this one's connections.
-
-        `default_headers` are added to those of this client. Closing either closes
-        the idle connections of both.
-
-        Raises:
-            TypeError, ValueError: as for a new client.
-        """
-        if not isinstance(timeouts, NotGiven) and not isinstance(timeout, NotGiven):
-            raise TypeError("timeout is another name of timeouts: give one of them")
-        given = timeout if isinstance(timeouts, NotGiven) else timeouts
-        changed = copy(self)
-        changed._options = self._options.changed(default_headers, given)
-        if max_retries is not None:
-            changed.max_retries = max_retries
-        if max_retry_delay is not None:
-            changed.max_retry_delay = max_retry_delay
-        check_limits(changed.max_retries, changed.max_retry_delay)
-        return changed
-
-    copy = with_options
 
     async def close(self) -> None:
         """Close the idle connections; further requests are refused, streams go on. Idempotent."""
@@ -179,19 +93,16 @@ class AsyncClaude:
     ) -> None:
         await self.close()
 
-    def __repr__(self) -> str:
-        return f"<AsyncClaude {self._options.origin}>"
-
 
 class AsyncBeta:
-    """`client.beta.messages`: the same as `client.messages`, which knows betas too."""
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
     def __init__(self, messages: AsyncMessages) -> None:
         self.messages: AsyncMessages = messages
 
 
 class AsyncMessages:
-    """`client.messages`; takes what `Messages` does."""
+    """What `client.messages` is; takes what `Messages` does."""
 
     def __init__(self, client: AsyncClaude) -> None:
         self._client = client
@@ -205,8 +116,8 @@ class AsyncMessages:
             ConfigurationError: there is no key.
             TypeError, ValueError: something that cannot be sent.
         """
-        params.update(model=model, max_tokens=max_tokens, messages=messages)
-        return AsyncMessageStreamManager(self._client, self._client._options.build(params))
+        request = self._client._build(model, max_tokens, messages, params)
+        return AsyncMessageStreamManager(self._client, request)
 
     @overload
     async def create(
@@ -257,36 +168,24 @@ class AsyncMessages:
             TypeError, ValueError: something that cannot be sent.
             ClaudeError: the request failed.
         """
-        params.update(model=model, max_tokens=max_tokens, messages=messages)
-        client = self._client
-        call = _Call(client, client._options.build(params))
+        call = _Call(self._client, self._client._build(model, max_tokens, messages, params))
         if stream:
-            return await _open(AsyncRawMessageStream, call, client)
-        async with await _open(AsyncMessageStream, call, client) as whole:
+            return await call.stream(AsyncRawMessageStream)
+        async with await call.stream(AsyncMessageStream) as whole:
             return await whole.get_final_message()
 
 
-class AsyncMessageStreamManager:
+class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
     """What `messages.stream` returns: `async with` sends the request and gives the stream.
 
-    Raises (on entering):
-        ClaudeError: no response could be had, or it was an error.
+    Raises what a MessageStreamManager does.
     """
 
-    __slots__ = ("_client", "_request", "_stream")
-
-    def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
-        self._client = client
-        # None once it has been sent: it may be larger than all that a stream holds.
-        self._request: HTTPRequest | None = request
-        self._stream: AsyncMessageStream | None = None
+    __slots__ = ()
 
     async def __aenter__(self) -> AsyncMessageStream:
-        request, self._request = self._request, None
-        if request is None:
-            raise StateError("this request has been sent already; call stream() for another")
-        call = _Call(self._client, request)
-        self._stream = await _open(AsyncMessageStream, call, self._client)
+        call = _Call(self._client, self._take_request())
+        self._stream = await call.stream(AsyncMessageStream)
         return self._stream
 
     async def __aexit__(
@@ -303,26 +202,23 @@ class AsyncMessageStreamManager:
 _NO_CHILD = Child()
 
 
-class _Call:
-    """One request with its retries: what a stream gets its bytes from."""
+class _Call(CallBase):
+    """One request with its retries: the Attempt whose body a stream reads."""
 
-    __slots__ = ("_child", "_client", "_closing", "_response", "_retries", "chunks", "watch")
+    __slots__ = ("_child", "_closing")
 
     def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
-        if client._closed:
-            raise StateError("the client is closed")
-        self._client = client
-        # None once the message has begun; it holds the request.
-        self._retries: Retries | None = Retries(
-            client.max_retries, client.max_retry_delay, client._random, request, _now()
-        )
+        super().__init__(client, request, _now())
         self._closing = False
         # The attempt, or the pause before it.
         self._child = Child()
-        self._response: HTTPResponse | None = None
-        self.chunks: Any = None
-        # Starts the clock for `stall` anew; None where there is no such timeout.
-        self.watch: Callable[[], object] | None = None
+
+    async def stream(self, cls: type[StreamT]) -> StreamT:
+        """Send the request and return the stream of its response."""
+        try:
+            return self._stream_of(cls, await self.open())
+        except Interrupted:
+            raise StreamClosed from None
 
     async def open(self) -> StreamResponse:
         """Send the request, again where that may help, and return the head of the response.
@@ -335,22 +231,12 @@ class _Call:
             try:
                 return await self._attempt()
             except ClaudeError as exc:
-                headers = exc.headers if isinstance(exc, APIError) else None
-                if not await self._pause(exc, headers):
+                if not await self._pause(exc):
                     raise
 
     async def again(self, error: ClaudeError) -> StreamResponse | None:
-        """Ask again after a body that failed before its message began.
-
-        None where that makes no sense, or `close` was called.
-
-        Raises:
-            ClaudeError: the later attempts failed too.
-        """
-        response = self._response
-        assert response is not None
-        await response.close()
-        if not await self._pause(error, response.headers):
+        await self._response.close()
+        if not await self._pause(error, self._response.headers):
             return None
         try:
             return await self.open()
@@ -358,12 +244,10 @@ class _Call:
             return None
 
     def begun(self) -> None:
-        """Note that the message has begun: there will be no more attempts."""
-        self._retries = None
+        super().begun()
         self._child = _NO_CHILD
 
     async def finish(self) -> None:
-        """Leave the connection to further requests: the message is complete."""
         self._closing = True
         if isinstance(self.chunks, ResponseBody):
             self.chunks.finish()
@@ -371,7 +255,6 @@ class _Call:
             await self.close()
 
     async def close(self) -> None:
-        """End it, also for a task that waits. Idempotent."""
         self._closing = True
         self._child.cancel()
         if self._response is not None:
@@ -380,8 +263,7 @@ class _Call:
     async def _attempt(self) -> StreamResponse:
         if self._closing:
             raise Interrupted
-        assert self._retries is not None
-        request = self._retries.request(_now())
+        request = self._request(_now())
         try:
             response = await self._child.run(
                 respond(request, self._client._settings), discard=HTTPResponse.close
@@ -398,20 +280,11 @@ class _Call:
             finally:
                 await response.close()
             raise response_error(response.status, response.headers, body)
-        deadlines = chunks.deadlines
-        self.chunks = chunks
-        self.watch = None
-        if request.timeouts.stall is not None:
-            self.watch = lambda: deadlines.start_stall(_now())
-        return StreamResponse(response.status, response.headers, response.url)
+        return self._accept(request, response, _now)
 
-    async def _pause(self, error: ClaudeError, headers: Headers | None) -> bool:
-        """Wait as long as is right before another attempt; False if there is to be none.
-
-        `close` ends the wait; the attempt then finds that out.
-        """
-        assert self._retries is not None
-        delay = self._retries.next_delay(error, headers, _now(), time.time())
+    async def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
+        """Wait as is right, or until `close`; False if there is to be no other attempt."""
+        delay = self._delay(error, headers, _now(), time.time())
         if delay is None:
             return False
         if self._client._sleep is not None:
@@ -426,14 +299,3 @@ class _Call:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _open(cls: type[_Stream], call: _Call, client: AsyncClaude) -> _Stream:
-    """Send the request and return the stream of its response."""
-    try:
-        response = await call.open()
-    except Interrupted:
-        raise StreamClosed from None
-    stream = cls(call.chunks, **client._stream_options)
-    stream._attach(call, response)
-    return stream

@@ -9,7 +9,8 @@ May import: ssewire.errors, claude.message.
 from __future__ import annotations
 
 from ..errors import StateError
-from .message import Message, TextBlock
+from .blocks import TextBlock
+from .message import Message
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 An event keeps the wire's event and decodes it when asked: most readers look
 at a delta's text and no further. What an event says about its block or
 message (`snapshot`, `content_block`, `message`) is read from the live one.
-May import: json, ssewire.event, message.
+May import: _json, _record, blocks, event, message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 
 from ..event import ServerSentEvent
-from .message import JSONObject, Message, Record, Usage, _view, make_block
+from ._json import DELTA_KEYS, read_object
+from ._record import JSONObject, Record, view
+from .blocks import make_block
+from .message import Message, Usage
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeAlias
 
-    from .message import ContentBlock
+    from .blocks import ContentBlock
 
 
 class Event:
@@ -39,7 +42,8 @@ class Event:
         try:
             return self._raw
         except AttributeError:
-            self._raw: dict[str, Any] = _decode(self._sse.data)
+            # Pings and errors need not be JSON.
+            self._raw: dict[str, Any] = read_object(self._sse.data) or {}
             return self._raw
 
     def to_sse(self) -> ServerSentEvent:
@@ -51,7 +55,7 @@ class Event:
         def __getattr__(self, name: str) -> Any:
             # Python asks for names with an underscore, such as those of pickle.
             if name[:1] != "_" and name in self.raw:
-                return _view(self.raw[name])
+                return view(self.raw[name])
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __getitem__(self, key: str) -> Any:
@@ -61,15 +65,9 @@ class Event:
         return f"{type(self).__name__}({self._sse.data!r})"
 
 
-def _decode(data: str) -> dict[str, Any]:
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError):  # pings and errors need not be JSON
-        raw = None
-    return raw if isinstance(raw, dict) else {}
-
-
 class TextDelta(Record):
+    """A piece of a text block, to be added to its text."""
+
     __slots__ = ()
     _strings = ("text",)
 
@@ -78,6 +76,8 @@ class TextDelta(Record):
 
 
 class InputJSONDelta(Record):
+    """A piece of the JSON of a tool input, cut anywhere."""
+
     __slots__ = ()
     _strings = ("partial_json",)
 
@@ -86,7 +86,10 @@ class InputJSONDelta(Record):
 
 
 class ThinkingDelta(Record):
-    """`estimated_tokens` are increments, for a progress hint."""
+    """A piece of a thinking block.
+
+    `estimated_tokens` are those of this piece, to be added up for a progress hint.
+    """
 
     __slots__ = ()
     _nullable = ("estimated_tokens",)
@@ -98,6 +101,8 @@ class ThinkingDelta(Record):
 
 
 class SignatureDelta(Record):
+    """The whole signature of a thinking block, sent once, before the block's stop."""
+
     __slots__ = ()
     _strings = ("signature",)
 
@@ -106,6 +111,8 @@ class SignatureDelta(Record):
 
 
 class CitationsDelta(Record):
+    """One more citation of a text block."""
+
     __slots__ = ()
     _nullable = ("citation",)
 
@@ -114,6 +121,8 @@ class CitationsDelta(Record):
 
 
 class CompactionDelta(Record):
+    """The whole summary of a compaction block; null `content`: compaction failed."""
+
     __slots__ = ()
     _nullable = (
         "content",
@@ -155,14 +164,6 @@ _DELTAS = {
     "compaction_delta": CompactionDelta,
 }
 
-# Type of a delta that is one string -> the key that holds it.
-_DELTA_KEYS = {
-    "text_delta": "text",
-    "input_json_delta": "partial_json",
-    "thinking_delta": "thinking",
-    "signature_delta": "signature",
-}
-
 
 class MessageStartEvent(Event):
     """The message's frame; `message` is as it was sent, not the one that grows."""
@@ -172,7 +173,8 @@ class MessageStartEvent(Event):
 
     @property
     def message(self) -> Message:
-        return Message(_decode(self._sse.data)["message"])
+        """The message as it was sent, made anew at each use."""
+        return Message(json.loads(self._sse.data)["message"])
 
 
 class ContentBlockStartEvent(Event):
@@ -188,7 +190,8 @@ class ContentBlockStartEvent(Event):
 
     @property
     def content_block(self) -> ContentBlock:
-        return make_block(_decode(self._sse.data)["content_block"])
+        """The block as it was sent, made anew at each use."""
+        return make_block(json.loads(self._sse.data)["content_block"])
 
 
 class ContentBlockDeltaEvent(Event):
@@ -211,12 +214,13 @@ class ContentBlockDeltaEvent(Event):
 
     @property
     def delta(self) -> Delta:
+        """What came, by the delta's type on the wire; an UnknownDelta for one that is not known."""
         data: dict[str, Any]
         try:
             data = self._raw["delta"]
         except AttributeError:
             # Read without json: nothing but the one string is in it.
-            data = {"type": self._kind, _DELTA_KEYS[self._kind]: self._text}
+            data = {"type": self._kind, DELTA_KEYS[self._kind]: self._text}
         cls: Any = _DELTAS.get(data["type"], UnknownDelta)
         return cls(data)  # type: ignore[no-any-return]
 
@@ -258,10 +262,12 @@ class MessageDeltaEvent(Event):
 
     @property
     def delta(self) -> MessageDelta:
+        """What changes of the message's own keys, such as `stop_reason`."""
         return MessageDelta(self.raw.get("delta") or {})
 
     @property
     def usage(self) -> Usage:
+        """Token counts as totals of the whole message so far; keys not sent have not changed."""
         return Usage(self.raw.get("usage") or {})
 
 
@@ -318,6 +324,7 @@ class UnknownEvent(Event):
 
         @property
         def type(self) -> str:
+            """The event's type on the wire."""
             return self._type
 
     def __init__(self, sse: ServerSentEvent, type: str) -> None:
@@ -325,114 +332,120 @@ class UnknownEvent(Event):
         self._type = type
 
 
-class TextEvent(Event):
-    """Text came: `text` is new, `snapshot` the block's whole text so far."""
+class _DerivedEvent(Event):
+    """Base of what a stream derives from a delta: `index` is that of the delta's block."""
 
-    __slots__ = ("_block", "index", "text")
-    type: Literal["text"] = "text"
+    __slots__ = ("_block", "index")
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
         self._sse = sse
         self.index: int = index
+        self._block = block
+
+
+class TextEvent(_DerivedEvent):
+    """Text came: `text` is new, `snapshot` the block's whole text so far."""
+
+    __slots__ = ("text",)
+    type: Literal["text"] = "text"
+
+    def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
+        self._sse = sse
+        self.index = index
         self._block = block
         self.text: str = text
 
     @property
     def snapshot(self) -> str:
+        """The block's text as of now; exact for the event that was handed out last."""
         return self._block.text  # type: ignore[no-any-return]
 
 
-class ThinkingEvent(Event):
+class ThinkingEvent(_DerivedEvent):
     """Thinking came: `thinking` is new, `snapshot` the block's whole thinking so far."""
 
-    __slots__ = ("_block", "index", "thinking")
+    __slots__ = ("thinking",)
     type: Literal["thinking"] = "thinking"
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, thinking: str) -> None:
         self._sse = sse
-        self.index: int = index
+        self.index = index
         self._block = block
         self.thinking: str = thinking
 
     @property
     def snapshot(self) -> str:
+        """The block's thinking as of now; exact for the event that was handed out last."""
         return self._block.thinking  # type: ignore[no-any-return]
 
 
-class InputJSONEvent(Event):
-    """Tool input came: `partial_json` is new, `snapshot` what can be told of the input so far.
+class InputJSONEvent(_DerivedEvent):
+    """Tool input came: `partial_json` is new, `snapshot` what can be told of the input so far."""
 
-    The snapshot is the live value: it goes on growing with the next events.
-    """
-
-    __slots__ = ("_block", "index", "partial_json")
+    __slots__ = ("partial_json",)
     type: Literal["input_json"] = "input_json"
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, partial_json: str) -> None:
         self._sse = sse
-        self.index: int = index
+        self.index = index
         self._block = block
         self.partial_json: str = partial_json
 
     @property
     def snapshot(self) -> Any:
+        """The input as far as it can be told: the live value, which grows with the next events."""
         return self._block.input
 
 
-class SignatureEvent(Event):
-    """The signature of a thinking block came."""
+class SignatureEvent(_DerivedEvent):
+    """The signature of a thinking block came, whole."""
 
-    __slots__ = ("_block", "index", "signature")
+    __slots__ = ("signature",)
     type: Literal["signature"] = "signature"
 
     def __init__(self, sse: ServerSentEvent, index: int, block: Any, signature: str) -> None:
         self._sse = sse
-        self.index: int = index
+        self.index = index
         self._block = block
         self.signature: str = signature
 
 
-class CitationEvent(Event):
+class CitationEvent(_DerivedEvent):
     """A citation of a text block came: `snapshot` holds all of the block's so far."""
 
-    __slots__ = ("_block", "index")
+    __slots__ = ()
     type: Literal["citation"] = "citation"
-
-    def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
-        self._sse = sse
-        self.index: int = index
-        self._block = block
 
     @property
     def citation(self) -> JSONObject:
+        """The new citation: a location in a document, a search result or a page."""
         return JSONObject(self.raw["delta"]["citation"])
 
     @property
     def snapshot(self) -> list[JSONObject]:
+        """All citations of the block as of now."""
         return self._block.citations  # type: ignore[no-any-return]
 
 
-class CompactionEvent(Event):
+class CompactionEvent(_DerivedEvent):
     """The summary of a compaction block came; `content` None: compaction failed."""
 
-    __slots__ = ("_block", "index")
+    __slots__ = ()
     type: Literal["compaction"] = "compaction"
-
-    def __init__(self, sse: ServerSentEvent, index: int, block: Any, text: str) -> None:
-        self._sse = sse
-        self.index: int = index
-        self._block = block
 
     @property
     def content(self) -> str | None:
+        """The summary; None: compaction failed."""
         return self.raw["delta"].get("content")  # type: ignore[no-any-return]
 
     @property
     def encrypted_content(self) -> str | None:
+        """What only the API can read of the summary, to be sent back as it is."""
         return self.raw["delta"].get("encrypted_content")  # type: ignore[no-any-return]
 
     @property
     def snapshot(self) -> str | None:
+        """The block's content as of now."""
         return self._block.content  # type: ignore[no-any-return]
 
 

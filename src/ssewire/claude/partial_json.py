@@ -5,30 +5,20 @@ open, so the value of all that has come is there at any time, and a fragment
 costs its own length however long the document is. What is unfinished at a
 fragment's end, a number or a string, is shown when the value is read. A
 document is valid if json.loads takes it and it is not nested beyond MAX_DEPTH.
-May import: re, _scanstring.
+May import: _json, _scanstring.
 """
 
 from __future__ import annotations
 
 import re
 
+from ._json import MISSING
 from ._scanstring import scanstring
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from typing import Any
 
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
-
-    def __reduce__(self) -> str:
-        return "MISSING"  # there is one only, in copies and pickles too
-
-
-# The value of a document that has not shown any value yet.
-MISSING: Any = _Missing()
 
 # What may come next, white space aside. After the document's end: nothing.
 _VALUE = 1

@@ -1,16 +1,13 @@
-"""What a request to Claude consists of: settings, headers, the JSON body. No I/O.
+"""What a client is set to: where it asks, with which headers, key and timeouts. No I/O.
 
 All that makes no sense is refused here, before anything is connected to, and
 no text that leaves this module holds a key. The environment is passed in.
-May import: ipaddress, json, math, warnings, urllib.parse, ssewire._headers, ssewire._http,
-ssewire.errors, claude.errors, claude.message.
+May import: _checks, _headers, _http, _request_body, errors.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
-import math
 import warnings
 from collections.abc import Iterable, Mapping
 from copy import copy
@@ -21,19 +18,14 @@ from .._headers import Headers
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from .._http.url import parse_url
+from ._request_body import _body
 from .errors import ConfigurationError
-from .message import Block, Message, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Union
-
-    from typing_extensions import TypeAlias
+    from typing import Any
 
     from .._http.url import URL
-
-    # What `messages` may hold.
-    MessageParam: TypeAlias = Union[Mapping[str, Any], Message]
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -133,9 +125,7 @@ class ClientOptions:
             fields.set(name, value)
         fields.update("default_headers", default_headers)
         self._fields = fields
-        if not isinstance(timeouts, NotGiven) and not isinstance(timeout, NotGiven):
-            raise TypeError("timeout is another name of timeouts: give one of them")
-        given = timeout if isinstance(timeouts, NotGiven) else timeouts
+        given = given_timeouts(timeouts, timeout)
         self.timeouts: Timeouts = (
             DEFAULT_TIMEOUTS if isinstance(given, NotGiven) else _timeouts(given)
         )
@@ -159,8 +149,8 @@ class ClientOptions:
     def build(self, params: dict[str, Any]) -> HTTPRequest:
         """Return the request for `messages.stream(**params)`.
 
-        To be called by the function that the user calls, for the warning to
-        name the user's line.
+        To be called by what the function that the user calls calls, for the
+        warning to name the user's line.
 
         Raises:
             ConfigurationError: there is no credential.
@@ -194,12 +184,27 @@ class ClientOptions:
             warnings.warn(
                 f"the key is sent to {self.origin} without encryption; use https",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return request
 
     def __repr__(self) -> str:
         return f"<ClientOptions {self.origin}>"
+
+
+def given_timeouts(
+    timeouts: Timeouts | float | NotGiven | None, timeout: Timeouts | float | NotGiven | None
+) -> Timeouts | float | NotGiven | None:
+    """Return what was given under either name.
+
+    Raises:
+        TypeError: both were given.
+    """
+    if isinstance(timeouts, NotGiven):
+        return timeout
+    if not isinstance(timeout, NotGiven):
+        raise TypeError("timeout is another name of timeouts: give one of them")
+    return timeouts
 
 
 class _Fields:
@@ -328,126 +333,3 @@ def _query(extra: object) -> str:
                 raise wrong_type(f"extra_query[{name!r}]", "a str, number or list of them", item)
             pairs.append((name, str(item)))
     return f"?{urlencode(pairs)}" if pairs else ""
-
-
-# --- the body
-
-
-def _body(params: dict[str, Any], extra: object) -> bytes:
-    """Return the JSON of a request.
-
-    Raises:
-        TypeError, ValueError: something in it is not JSON; the text says where.
-    """
-    content = dict(params)
-    if "messages" in content:
-        content["messages"] = _messages(content["messages"])
-    content["stream"] = True
-    if extra is not None:
-        if not isinstance(extra, Mapping):
-            raise wrong_type("extra_body", "a mapping or None", extra)
-        content.update(extra)
-    try:
-        text = json.dumps(
-            content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
-        )
-        return text.encode()
-    except (TypeError, ValueError, RecursionError) as exc:
-        found = _first_fault(content)
-        if found is None:
-            raise
-        raise found from exc
-
-
-def _messages(messages: object) -> list[Any]:
-    """Return messages for the API; those that came from it as it wants them back."""
-    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
-        raise wrong_type("messages", "a list of messages", messages)
-    found: list[Any] = []
-    for message in messages:
-        if isinstance(message, Message):
-            message = message.to_param()
-            # An assistant's turn without content is refused.
-            if not message["content"]:
-                continue
-        elif isinstance(message, Mapping) and isinstance(message.get("content"), (list, tuple)):
-            given = message["content"]
-            message = {**message, "content": _content(given)}
-            # As above, of blocks that do not go back.
-            if given and not message["content"] and message.get("role") == "assistant":
-                continue
-        found.append(message)
-    return found
-
-
-def _content(blocks: Any) -> list[Any]:
-    """Return content whose blocks may have come from the API."""
-    if blocks and all(isinstance(block, Block) for block in blocks):
-        # What may go back depends on all of them together.
-        holder = Message({})
-        holder.content = list(blocks)
-        param: list[Any] = holder.to_param()["content"]
-        return param
-    found = []
-    for block in blocks:
-        if isinstance(block, Block):
-            block = block._param()
-            if block is None:
-                continue
-        found.append(block)
-    return found
-
-
-def _plain(value: object) -> Any:
-    """Return JSON for what json does not know."""
-    if isinstance(value, Message):
-        return value.to_param()
-    if isinstance(value, Record):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError  # _first_fault finds out what to say
-
-
-def _first_fault(content: dict[str, Any]) -> Exception | None:
-    """Return the error for the first thing in `content` that is not JSON; None if all of it is."""
-    # (what, where, the containers around it)
-    todo: list[tuple[Any, str, tuple[int, ...]]] = [(content, "", ())]
-    while todo:
-        value, place, around = todo.pop()
-        where = place or "the request"
-        if isinstance(value, Record):
-            value = _plain(value)
-        if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return ValueError(f"{where} holds half of a surrogate pair, which UTF-8 cannot")
-        elif isinstance(value, float):
-            if value != value or value in (float("inf"), float("-inf")):
-                return ValueError(f"{where} is {value}, which JSON does not have")
-        elif isinstance(value, (Mapping, list, tuple)):
-            if id(value) in around:
-                return ValueError(f"{where} contains itself")
-            # json.dumps gives up at about as many.
-            if len(around) > _MAX_DEPTH:
-                return ValueError(f"{place[:64]}... is nested more than {_MAX_DEPTH} levels deep")
-            inside = (*around, id(value))
-            below: list[tuple[Any, str, tuple[int, ...]]] = []
-            if isinstance(value, Mapping):
-                for key, item in value.items():
-                    if key is not None and not isinstance(key, (str, int, float)):
-                        return TypeError(f"{where} has a key of type {type(key).__name__}")
-                    if isinstance(key, float) and not math.isfinite(key):
-                        return ValueError(f"{where} has the key {key}, which JSON does not have")
-                    below.append((item, f"{place}.{key}" if place else str(key), inside))
-            else:
-                below = [(item, f"{place}[{n}]", inside) for n, item in enumerate(value)]
-            todo += reversed(below)
-        elif value is not None and not isinstance(value, (bool, int)):
-            return TypeError(f"{where} is of type {type(value).__name__}, which is not JSON")
-    return None
-
-
-# Half of Python's limit on recursion, most of which the encoder needs for itself.
-_MAX_DEPTH = 500

@@ -1,0 +1,418 @@
+"""From one wire event to the message: one event in, at most one out, and the message changed.
+
+Content never raises: an error is an event, after which nothing is taken any
+more. Deviations of relays are tolerated, each where it is handled, and logged once.
+May import: _json, _record, _sniff, blocks, errors, events, message.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ._json import DELTA_KEYS, NOT_JSON, shared
+from ._record import ShapeError, copy_json, want, want_or
+from ._sniff import is_error
+from .blocks import (
+    CompactionBlock,
+    FallbackBlock,
+    TextBlock,
+    ThinkingBlock,
+    UnknownBlock,
+    make_block,
+)
+from .errors import MalformedEvent, StreamTruncated, api_error
+from .events import (
+    ContentBlockDeltaEvent,
+    ContentBlockStartEvent,
+    ContentBlockStopEvent,
+    ErrorEvent,
+    MessageDeltaEvent,
+    MessageStartEvent,
+    MessageStopEvent,
+    PingEvent,
+    UnknownEvent,
+)
+from .message import Message
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from ..event import ServerSentEvent
+    from ._delta import DeltaDecoder
+    from ._text import GrowingText
+    from .blocks import ContentBlock
+    from .errors import ClaudeError
+    from .events import ClaudeEvent
+
+# Deltas for a block that never began make one, if their type says of what kind.
+_IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
+    "text_delta": {"type": "text", "text": ""},
+    "citations_delta": {"type": "text", "text": ""},
+    "input_json_delta": {"type": "tool_use", "id": "", "name": "", "input": {}},
+    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "compaction_delta": {"type": "compaction", "content": None},
+}
+
+
+class Assembly:
+    """The message of one stream, and what its wire events make of it.
+
+    Args:
+        decoder: reads the stream's plain deltas.
+        mode: how PartialJSON shows what is unfinished.
+        request_id: what errors give as theirs.
+    """
+
+    __slots__ = (
+        "_blocks",
+        "_decoder",
+        "_ended",
+        "_error",
+        "_finished",
+        "_last_block",
+        "_last_index",
+        "_message",
+        "_mode",
+        "_request_id",
+        "_unterminated",
+        "_warned",
+    )
+
+    def __init__(self, decoder: DeltaDecoder, mode: str, request_id: str | None) -> None:
+        self._decoder = decoder
+        self._mode = mode
+        self._request_id = request_id
+        self._message: Message | None = None
+        # The protocol's index of a block -> the block; None while that is its place in
+        # content, which has them in order of arrival.
+        self._blocks: dict[int, ContentBlock] | None = None
+        # The block that began last, and its index.
+        self._last_block: ContentBlock | None = None
+        self._last_index = -1
+        self._finished = False
+        self._unterminated = False
+        # Nothing is taken any more: finished, failed, or after [DONE].
+        self._ended = False
+        self._error: ClaudeError | None = None
+        # Of what has been warned; None for nothing, as nearly always.
+        self._warned: set[str] | None = None
+
+    @property
+    def message(self) -> Message | None:
+        """The message as of now, live until it is finished; None before message_start."""
+        return self._message
+
+    @property
+    def finished(self) -> bool:
+        """Whether the message is complete."""
+        return self._finished
+
+    @property
+    def unterminated(self) -> bool:
+        """Whether the message is complete though its message_stop never came."""
+        return self._unterminated
+
+    @property
+    def error(self) -> ClaudeError | None:
+        """Why the stream failed, with what had arrived as its `partial_message`."""
+        return self._error
+
+    def _texts_of(
+        self, index: int, batch: list[ServerSentEvent], position: int, most: int
+    ) -> list[str]:
+        """Return what the next wire events, `most` at most, add to a block's text; change nothing.
+
+        They end before the first that is anything else.
+        """
+        return self._decoder.run(batch[position : position + most], 0, index, "text_delta")
+
+    def _texts_ahead(
+        self, batch: list[ServerSentEvent], position: int, most: int
+    ) -> tuple[GrowingText, list[str]] | None:
+        """Return the text of the block that began last, and `_texts_of` that block if any."""
+        block = self._last_block
+        if type(block) is not TextBlock:
+            return None
+        # As `_texts_of`: a call less for each packet.
+        events = batch[position : position + most]
+        texts = self._decoder.run(events, 0, self._last_index, "text_delta")
+        return (block._growing, texts) if texts else None
+
+    def _step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
+        """Change the message as `sse` says and return its event; None if it is to be skipped."""
+        if self._ended:
+            return None
+        decoded = self._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return self._slow_step(sse)
+        index, kind, text = decoded
+        return ContentBlockDeltaEvent(sse, index, self._grow(index, kind, text), kind, text)
+
+    def _slow_step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
+        """Take an event of any kind but a plain delta."""
+        data = sse.data
+        name = sse.event
+        if not data:
+            return None
+        if data.strip() == "[DONE]":
+            self._end_of_stream()
+            return None
+        raw: Any = None
+        cause: Exception | None = None
+        try:
+            raw = json.loads(data)
+        except NOT_JSON as exc:
+            cause = exc
+        kind = None
+        if isinstance(raw, dict):
+            kind = raw.get("type")
+            if not isinstance(kind, str):
+                kind = "error" if is_error(raw) else name
+        if kind == "error" or name == "error":
+            return self._fail(sse, api_error(data if raw is None else raw, in_band=True))
+        if kind is None:
+            if name == "ping":
+                return PingEvent(sse)
+            return self._malformed(sse, cause or ShapeError("an event must be an object"))
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            return UnknownEvent(sse, kind)
+        try:
+            return handler(self, sse, raw)
+        except ShapeError as exc:
+            return self._malformed(sse, exc)
+
+    def _on_ping(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        return PingEvent(sse)
+
+    def _on_message_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        message = Message(shared(want(dict, raw.get("message"), "message"), 3), self._mode)
+        if self._message is not None:
+            self._warn("a second message_start is ignored")
+        else:
+            self._message = message
+            self._last_index = len(message.content) - 1
+            self._last_block = message.content[-1] if message.content else None
+        return MessageStartEvent(sse)
+
+    def _on_block_start(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        index = _index(raw)
+        block = make_block(
+            shared(want(dict, raw.get("content_block"), "content_block"), 1), self._mode
+        )
+        message = self._message
+        if message is None:
+            self._warn("events before message_start are ignored")
+            return ContentBlockStartEvent(sse, index, None)
+        place = index
+        if self._block(index) is not None:
+            # Seen in code execution: the start reuses an index, while deltas
+            # and stop carry the right one, which is the position of arrival.
+            self._warn("a content_block_start with an index that is taken")
+            place = len(message.content)
+            while self._block(place) is not None:
+                place += 1
+        self._add_block(place, block)
+        if isinstance(block, FallbackBlock):
+            target = block.get("to")
+            model = target.get("model") if isinstance(target, dict) else None
+            if isinstance(model, str):
+                message._set("model", model)
+        return ContentBlockStartEvent(sse, index, block)
+
+    def _on_block_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        index = _index(raw)
+        delta = want(dict, raw.get("delta"), "delta")
+        kind = want(str, delta.get("type"), "delta.type")
+        text = ""
+        block: ContentBlock | None = None
+        key = DELTA_KEYS.get(kind)
+        if key is not None:
+            text = want_or("", delta.get(key), f"delta.{key}")
+            block = self._grow(index, kind, text)
+        elif kind == "citations_delta":
+            citation = want(dict, delta.get("citation"), "delta.citation")
+            block = self._target(index, kind, TextBlock)
+            if isinstance(block, TextBlock):
+                block._cite(copy_json(citation))
+        elif kind == "compaction_delta":
+            block = self._target(index, kind, CompactionBlock)
+            if block is not None:
+                for name in ("content", "encrypted_content"):
+                    if name in delta:
+                        block._set(name, copy_json(delta[name]))
+        event = ContentBlockDeltaEvent(sse, index, block, kind, text)
+        event._raw = raw
+        return event
+
+    def _grow(self, index: int, kind: str, text: str) -> ContentBlock | None:
+        """Add a delta that is one string; return the block that it went to."""
+        block = self._block(index)
+        if block is not None and block._grows_by == kind:
+            block._growing.add(text)
+            return block
+        if kind == "signature_delta":
+            block = self._target(index, kind, ThinkingBlock)
+            if block is not None:
+                block._set("signature", text)
+            return block
+        implied = self._implied(index, kind) if block is None else None
+        if implied is None:
+            self._warn("a delta that does not fit its block is ignored")
+        else:
+            implied._growing.add(text)
+        return implied
+
+    def _target(self, index: int, kind: str, cls: type[ContentBlock]) -> ContentBlock | None:
+        """Return the block that a delta is for, if it is a `cls`."""
+        block = self._block(index)
+        if block is None:
+            return self._implied(index, kind)
+        if isinstance(block, cls):
+            return block
+        self._warn("a delta that does not fit its block is ignored")
+        return None
+
+    def _implied(self, index: int, kind: str) -> ContentBlock | None:
+        """Return a new block for a delta whose block never began; None before message_start."""
+        if self._message is None:
+            self._warn("events before message_start are ignored")
+            return None
+        self._warn("a delta without a content_block_start")
+        block = make_block(dict(_IMPLIED_BLOCKS[kind]), self._mode)
+        self._add_block(index, block)
+        return block
+
+    def _block(self, index: int) -> ContentBlock | None:
+        """Return the block of that index; None if none has begun."""
+        if self._blocks is not None:
+            return self._blocks.get(index)
+        content = self._message.content if self._message is not None else ()
+        return content[index] if 0 <= index < len(content) else None
+
+    def _add_block(self, index: int, block: ContentBlock) -> None:
+        assert self._message is not None
+        content = self._message.content
+        if self._blocks is None and index != len(content):
+            self._blocks = dict(enumerate(content))
+        if self._blocks is not None:
+            self._blocks[index] = block
+        content.append(block)
+        self._last_block = block
+        self._last_index = index
+
+    def _on_block_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        index = _index(raw)
+        block = self._block(index)
+        if block is None:
+            self._warn("a content_block_stop for a block that never began")
+            return ContentBlockStopEvent(sse, index, UnknownBlock({"type": "unknown"}))
+        block._finish(True)
+        return ContentBlockStopEvent(sse, index, block)
+
+    def _on_message_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        delta = want_or({}, raw.pop("delta", None), "delta")
+        usage = want_or({}, raw.pop("usage", None), "usage")
+        raw.pop("type", None)
+        message = self._message
+        if message is None:
+            self._warn("events before message_start are ignored")
+            return MessageDeltaEvent(sse)
+        for key, value in delta.items():
+            # null is news for what says why the message stopped, else it is no value.
+            if value is not None or key not in message or key.startswith("stop_"):
+                message._set(key, value)
+        for key, value in raw.items():
+            if value is not None:
+                message._set(key, value)
+        # Totals for the whole message: they replace what was there, and are never added.
+        for key, value in usage.items():
+            if value is not None:
+                message.usage._set(key, value)
+        return MessageDeltaEvent(sse)
+
+    def _on_message_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
+        if self._message is None:
+            self._warn("events before message_start are ignored")
+            return MessageStopEvent(sse, Message({}))
+        self._finish()
+        return MessageStopEvent(sse, self._message)
+
+    def _finish(self) -> None:
+        self._finished = self._ended = True
+        self._finish_blocks()
+
+    def _finish_blocks(self) -> None:
+        """Finish the blocks whose stop never came, as when max_tokens cut the message."""
+        if self._message is not None:
+            for block in self._message.content:
+                block._finish(False)
+
+    def _end_of_stream(self) -> None:
+        """React to the body's end, or to [DONE], which some send for message_stop."""
+        if self._ended:
+            return
+        if self._message is not None and self._message.stop_reason is not None:
+            self._unterminated = True
+            self._finish()
+        else:
+            self._set_error(StreamTruncated())
+
+    def _set_error(self, error: ClaudeError) -> None:
+        self._ended = True
+        self._finish_blocks()
+        error.partial_message = self._partial()
+        if error.request_id is None:
+            error.request_id = self._request_id
+        self._error = error
+
+    def _partial(self) -> Message | None:
+        """Return the message as of now, as one that never changes again."""
+        if self._message is None or self._finished:
+            return self._message
+        return self._message._frozen()
+
+    def _fail(self, sse: ServerSentEvent, error: ClaudeError) -> ErrorEvent:
+        self._set_error(error)
+        return ErrorEvent(sse, error)
+
+    def _malformed(self, sse: ServerSentEvent, cause: Exception) -> ErrorEvent:
+        error = MalformedEvent(sse.data)
+        error.__cause__ = cause
+        return self._fail(sse, error)
+
+    def _warn(self, deviation: str) -> None:
+        """Log a deviation from the protocol, once for each kind and message."""
+        if self._warned is None:
+            self._warned = set()
+        if deviation not in self._warned:
+            self._warned.add(deviation)
+            import logging  # seldom needed, and as large as the rest of the imports
+
+            logging.getLogger("ssewire").warning("Claude stream: %s", deviation)
+
+
+# Not bound to each accumulator: a thousand streams have one table.
+_HANDLERS: dict[str, Callable[[Assembly, ServerSentEvent, Any], ClaudeEvent]] = {
+    "message_start": Assembly._on_message_start,
+    "content_block_start": Assembly._on_block_start,
+    "content_block_delta": Assembly._on_block_delta,
+    "content_block_stop": Assembly._on_block_stop,
+    "message_delta": Assembly._on_message_delta,
+    "message_stop": Assembly._on_message_stop,
+    "ping": Assembly._on_ping,
+}
+
+
+def _index(raw: Any) -> int:
+    """Return the index of an event's block.
+
+    Raises:
+        ShapeError: it is not an int of 0 or more.
+    """
+    index = raw.get("index")
+    if type(index) is not int or index < 0:
+        raise ShapeError("index must be an int of 0 or more")
+    return index

@@ -1,0 +1,271 @@
+"""What Claude and AsyncClaude decide alike: settings, requests, and which attempts are made.
+
+No I/O: connections, the environment, time and chance come from the client at
+hand. May import: _limits, _options, _request_body, _retry, accumulator, errors, stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .._http.request import HTTPRequest
+from .._limits import MAX_EVENT_SIZE
+from ..errors import StateError
+from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
+from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
+from .accumulator import Accumulator
+from .errors import APIError
+from .stream import (
+    AsyncMessageStream,
+    AsyncRawMessageStream,
+    MessageStream,
+    RawMessageStream,
+    StreamResponse,
+)
+
+if TYPE_CHECKING:
+    from typing import Any, Callable, Literal
+
+    from typing_extensions import Self
+
+    from .._headers import Headers
+    from .._http.timeouts import Timeouts
+    from ._request_body import MessageParam
+    from .errors import ClaudeError
+
+# What is no business of this level: the callable that carries requests instead of our own
+# sockets, of the client's way to wait, and what the module ssl has for TLS.
+TransportT = TypeVar("TransportT")
+SSLContextT = TypeVar("SSLContextT")
+StreamT = TypeVar(
+    "StreamT", MessageStream, RawMessageStream, AsyncMessageStream, AsyncRawMessageStream
+)
+
+
+class ClientBase(Generic[TransportT, SSLContextT]):
+    """Settings and requests of a client; the classes below it wait and move bytes."""
+
+    # How to pause before a retry; None waits until the time is up or the stream is closed.
+    _sleep: Callable[[float], object] | None = None
+    # A number in [0, 1), drawn for each pause.
+    _random: Callable[[], float]
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        auth_token: str | None = None,
+        auth_header: Literal["x-api-key", "authorization"] | None = None,
+        base_url: str | None = None,
+        default_headers: Mapping[str, str | None] | None = None,
+        anthropic_version: str = ANTHROPIC_VERSION,
+        betas: Iterable[str] = (),
+        max_retries: int = MAX_RETRIES,
+        max_retry_delay: float = MAX_RETRY_DELAY,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        transport: TransportT | None = None,
+        tls: SSLContextT | None = None,
+        proxy: str | None = "env",
+        max_event_size: int | None = MAX_EVENT_SIZE,
+        partial_strings: bool = False,
+    ) -> None:
+        """Set the client up.
+
+        Args:
+            api_key: else ANTHROPIC_API_KEY. Sent as x-api-key.
+            auth_token: else ANTHROPIC_AUTH_TOKEN. Sent as Authorization: Bearer.
+            auth_header: "x-api-key" or "authorization", to send either in that header.
+            base_url: else ANTHROPIC_BASE_URL, else the API's own; may have a path.
+            default_headers: sent with every request; None takes a header away. Those
+                in ANTHROPIC_CUSTOM_HEADERS (lines of `Name: value`) come before them.
+            anthropic_version: of the API.
+            betas: names for anthropic-beta.
+            max_retries: how many times to ask again where that may help, until a
+                message has begun.
+            max_retry_delay: seconds; no pause before a retry is longer, also where
+                the server asks for more.
+            timeouts: Timeouts, or seconds for the head and for each wait for bytes,
+                or None for no limits. Its `stall` ignores pings, its `total` goes for all
+                attempts together.
+            timeout: the same, as the official SDK calls it.
+            transport: carries the requests instead of our own sockets.
+            tls, proxy: as for `ssewire.client.request`.
+            max_event_size, partial_strings: as for MessageStream.
+
+        Raises:
+            ConfigurationError: a base URL or key that cannot be used.
+            TypeError, ValueError: another argument that makes no sense.
+        """
+        self._options = ClientOptions(
+            api_key=api_key,
+            auth_token=auth_token,
+            auth_header=auth_header,
+            base_url=base_url,
+            default_headers=default_headers,
+            anthropic_version=anthropic_version,
+            betas=betas,
+            timeouts=timeouts,
+            timeout=timeout,
+            environ=self._environ(),
+        )
+        check_limits(max_retries, max_retry_delay)
+        self.max_retries: int = max_retries
+        self.max_retry_delay: float = max_retry_delay
+        self._settings = self._make_settings(tls, proxy, transport)
+        self._settings.check(HTTPRequest(self._options.url))
+        self._stream_options: dict[str, Any] = {
+            "max_event_size": max_event_size,
+            "partial_strings": partial_strings,
+        }
+        # A wrong one fails here, not when the response is there.
+        Accumulator(**self._stream_options)
+        self._closed = False
+
+    def _environ(self) -> Mapping[str, str]:
+        """Return the environment, from which settings come that were not given."""
+        raise NotImplementedError
+
+    def _make_settings(
+        self, tls: SSLContextT | None, proxy: str | None, transport: TransportT | None
+    ) -> Any:
+        """Return how requests are carried: by `transport`, or by connections that are kept.
+
+        Raises:
+            TypeError, ValueError: an argument that makes no sense.
+        """
+        raise NotImplementedError
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """What goes for requests that have no timeouts of their own."""
+        return self._options.timeouts
+
+    def with_options(
+        self,
+        *,
+        max_retries: int | None = None,
+        max_retry_delay: float | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        default_headers: Mapping[str, str | None] | None = None,
+    ) -> Self:
+        """Return a client that differs in what is given, and shares this one's connections.
+
+        `default_headers` are added to those of this client. Closing either closes
+        the idle connections of both.
+
+        Raises:
+            TypeError, ValueError: as for a new client.
+        """
+        changed = copy(self)
+        changed._options = self._options.changed(default_headers, given_timeouts(timeouts, timeout))
+        if max_retries is not None:
+            changed.max_retries = max_retries
+        if max_retry_delay is not None:
+            changed.max_retry_delay = max_retry_delay
+        check_limits(changed.max_retries, changed.max_retry_delay)
+        return changed
+
+    copy = with_options
+
+    def _build(
+        self,
+        model: str,
+        max_tokens: int,
+        messages: Iterable[MessageParam],
+        params: dict[str, Any],
+    ) -> HTTPRequest:
+        """Return the request for one message; what the user calls must call this directly.
+
+        Raises:
+            ConfigurationError: there is no key.
+            TypeError, ValueError: something that cannot be sent.
+        """
+        params.update(model=model, max_tokens=max_tokens, messages=messages)
+        return self._options.build(params)
+
+    def _start(self, request: HTTPRequest, now: float) -> Retries:
+        """Return the attempts of a request; refuse it once the client is closed."""
+        if self._closed:
+            raise StateError("the client is closed")
+        return Retries(self.max_retries, self.max_retry_delay, self._random, request, now)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._options.origin}>"
+
+
+class ManagerBase(Generic[StreamT]):
+    """Part of what `messages.stream` returns: a request that is sent once."""
+
+    __slots__ = ("_client", "_request", "_stream")
+
+    def __init__(self, client: Any, request: HTTPRequest) -> None:
+        self._client = client
+        # None once it has been sent: it may be larger than all that a stream holds.
+        self._request: HTTPRequest | None = request
+        self._stream: StreamT | None = None
+
+    def _take_request(self) -> HTTPRequest:
+        request, self._request = self._request, None
+        if request is None:
+            raise StateError("this request has been sent already; call stream() for another")
+        return request
+
+
+class CallBase:
+    """One request with its retries, but for waiting; an Attempt, which says what `begun` means."""
+
+    __slots__ = ("_client", "_response", "_retries", "chunks", "watch")
+
+    def __init__(self, client: ClientBase[Any, Any], request: HTTPRequest, now: float) -> None:
+        self._client = client
+        # None once the message has begun; it holds the request.
+        self._retries: Retries | None = client._start(request, now)
+        # Of the attempt that is under way.
+        self._response: Any = None
+        self.chunks: Any = None
+        # Starts the clock for `stall` anew; None where there is no such timeout.
+        self.watch: Callable[[], object] | None = None
+
+    def begun(self) -> None:
+        self._retries = None
+
+    def _request(self, now: float) -> HTTPRequest:
+        """Return the request to send now."""
+        assert self._retries is not None
+        return self._retries.request(now)
+
+    def _delay(
+        self, error: ClaudeError, headers: Headers | None, now: float, wall: float
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt; None if there is to be none.
+
+        Args:
+            headers: of the response whose body failed; None for those that the error has.
+            now: on a clock that only goes forward.
+            wall: seconds since 1970, for a date in Retry-After.
+        """
+        assert self._retries is not None
+        if headers is None and isinstance(error, APIError):
+            headers = error.headers
+        return self._retries.next_delay(error, headers, now, wall)
+
+    def _accept(
+        self, request: HTTPRequest, response: Any, clock: Callable[[], float]
+    ) -> StreamResponse:
+        """Have the body of a response that promises a stream; return its head."""
+        self.chunks = response.chunks
+        deadlines = self.chunks.deadlines
+        self.watch = None
+        if request.timeouts.stall is not None:
+            self.watch = lambda: deadlines.start_stall(clock())
+        return StreamResponse(response.status, response.headers, response.url)
+
+    def _stream_of(self, cls: type[StreamT], response: StreamResponse) -> StreamT:
+        """Return the stream that reads the body of an accepted response."""
+        stream = cls(self.chunks, **self._client._stream_options)
+        stream._attach(self, response)  # type: ignore[arg-type] # the waiting half is below
+        return stream

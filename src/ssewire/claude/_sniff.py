@@ -1,0 +1,99 @@
+"""What a body is: a stream, or JSON or HTML in its place; what such a document says.
+
+A server that fails, and a relay that does not stream, send JSON or HTML. No
+line of a stream begins with { or <. May import: _checks, _json, _record, errors, event.
+"""
+
+from __future__ import annotations
+
+import json
+
+from .._checks import not_bytes
+from ..event import ServerSentEvent
+from ._json import read_object
+from ._record import ShapeError
+from .errors import MalformedEvent, OversizedEvent
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import Buffer
+
+# White space that may stand before a body that is not a stream; more than
+# this and it is taken for a stream, whose parser holds no blank lines.
+_MAX_LEADING_SPACE = 4096
+
+
+class Sniffer:
+    """Find out what a body is by its first character; keep it if it is a document.
+
+    Args:
+        limit: bytes that a document may have; None for any number.
+    """
+
+    __slots__ = ("_body", "_head", "_limit")
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        # Until the first character tells: the white space before it.
+        self._head = b""
+        # A document, as far as it came.
+        self._body: bytearray | None = None
+
+    def feed(self, data: Buffer) -> bytes | None:
+        """Return the beginning of a stream; None while it is not known, and for a document.
+
+        What follows the beginning of a stream is not for the sniffer.
+
+        Raises:
+            TypeError: data is not a bytes-like object.
+            OversizedEvent: the document is larger than the limit; what came of it is dropped.
+        """
+        try:
+            piece = memoryview(data).tobytes()
+        except TypeError:
+            raise not_bytes(data) from None
+        if self._body is None:
+            piece = self._head + piece
+            start = piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+            if not start and len(piece) < _MAX_LEADING_SPACE:
+                self._head = piece
+                return None
+            if start not in (b"{", b"<"):
+                return piece
+            self._body = bytearray()
+        self._body += piece
+        if self._limit is not None and len(self._body) > self._limit:
+            self._body.clear()
+            raise OversizedEvent(self._limit)
+        return None
+
+    def document(self) -> str | None:
+        """Return the text of the document that came; None if there was none."""
+        return None if self._body is None else self._body.decode("utf-8-sig", "replace")
+
+
+def document_events(text: str) -> list[ServerSentEvent]:
+    """Return the wire events of a body that is a document: a message, or what went wrong.
+
+    Raises:
+        MalformedEvent: it is an object, but neither a message nor an error.
+    """
+    body = read_object(text)
+    if body is None or is_error(body):
+        return [ServerSentEvent(text)]
+    if body.get("type") == "message":
+        start = json.dumps({"type": "message_start", "message": body})
+        return [
+            ServerSentEvent(start, "message_start"),
+            ServerSentEvent('{"type":"message_stop"}', "message_stop"),
+        ]
+    raise MalformedEvent(text) from ShapeError("the body is neither a message nor an error")
+
+
+def is_error(raw: dict[str, Any]) -> bool:
+    """Say whether JSON is an error, though perhaps without the type that says so."""
+    if isinstance(raw.get("type"), str):
+        return bool(raw["type"] == "error")
+    return isinstance(raw.get("error"), (dict, str))

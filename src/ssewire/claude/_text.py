@@ -1,0 +1,155 @@
+"""Text that grows by deltas, and the halves of characters that deltas may cut.
+
+Text is kept in pieces and joined when it is read, so that a message of any
+number of deltas costs linear time. May import: nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+# Pieces are joined when so many have come: a short str takes four times the
+# memory of its text (`python -m benchmarks.claude_pipeline` measures it).
+_MAX_PIECES = 512
+
+
+class TextRun:
+    """Pieces on their way to a reader: those that it has passed belong to the text.
+
+    The reader walks a list iterator, with no Python code for each piece; how far it has
+    come, the iterator itself tells.
+    """
+
+    __slots__ = ("added", "pieces", "walker")
+
+    def __init__(self) -> None:
+        # None while there is no run.
+        self.pieces: list[str] | None = None
+        self.walker: Any = None
+        # How many of the pieces were added to the text.
+        self.added = 0
+
+    def passed(self) -> int:
+        """Return how many pieces the reader has taken."""
+        return 0 if self.pieces is None else len(self.pieces) - self.walker.__length_hint__()
+
+
+class GrowingText:
+    """A text that deltas are added to: linear in time, little more than the text in memory."""
+
+    __slots__ = ("_chunks", "_joined", "_pieces", "_run")
+
+    def __init__(self, text: str = "") -> None:
+        # The text is _joined, then _chunks, then _pieces, then what was handed out of _run.
+        self._joined = text
+        self._chunks: list[str] | None = None
+        self._pieces: list[str] = []
+        # Kept from run to run: a quick reader begins one for each packet.
+        self._run: TextRun | None = None
+
+    def add(self, piece: str) -> None:
+        """Append a piece; amortised cost: its own length."""
+        pieces = self._pieces
+        pieces.append(piece)
+        if len(pieces) > _MAX_PIECES:
+            self._fold()
+
+    # Here and below: no call between two changes that belong together. A call is where
+    # the exceptions of signal handlers come (Python 3.10 on).
+
+    def _fold(self) -> None:
+        """Make one chunk of the pieces."""
+        chunk = "".join(self._pieces)
+        chunks = self._chunks or []
+        chunks += (chunk,)
+        self._chunks = chunks
+        self._pieces = []
+
+    def start_run(self, pieces: list[str]) -> Iterator[str]:
+        """Return an iterator over `pieces`; one is part of the text once it was handed out."""
+        run = self._run
+        if run is None:
+            run = self._run = TextRun()
+        walker = iter(pieces)
+        run.added = 0
+        run.walker = walker
+        run.pieces = pieces
+        return walker
+
+    def end_run(self) -> int:
+        """End the run; return how many of its pieces were handed out. The others are no more."""
+        self._follow_run()
+        run = self._run
+        if run is None:
+            return 0
+        pieces = run.pieces
+        run.pieces = run.walker = None
+        if pieces is not None:
+            # Ends the iterator, wherever its reader may have put it.
+            pieces.clear()
+        return run.added
+
+    def _follow_run(self) -> None:
+        """Add what was handed out of the run since the last look."""
+        run = self._run
+        if run is None or run.pieces is None:
+            return
+        passed = run.passed()
+        if passed > run.added:
+            piece = "".join(run.pieces[run.added : passed])
+            self._pieces, run.added = [*self._pieces, piece], passed
+            if len(self._pieces) > _MAX_PIECES:
+                self._fold()
+
+    def get(self) -> str:
+        """Return the text; each call costs what was added since the last one.
+
+        CPython appends in place as long as nobody holds the str of the call
+        before; otherwise the whole text is copied.
+        """
+        if self._run is not None:
+            self._follow_run()
+        if self._chunks or self._pieces:
+            new = "".join(self._chunks or ()) + "".join(self._pieces)
+            kept = len(self._joined)
+            if self._joined and is_high_surrogate(self._joined[-1]):
+                kept -= 1
+                new = self._joined[-1] + new
+            new = join_surrogates(new)
+            text = self._joined if kept == len(self._joined) else self._joined[:kept]
+            self._joined = ""  # appending in place needs the only reference
+            text += new
+            self._joined = text
+            self._chunks = None
+            self._pieces = []
+        return self._joined
+
+
+def is_high_surrogate(character: str) -> bool:
+    """Say whether a character is the first half of a surrogate pair."""
+    return "\ud800" <= character <= "\udbff"
+
+
+def has_surrogates(text: str) -> bool:
+    """Say whether a text holds half of a surrogate pair."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def join_surrogates(text: str) -> str:
+    """Return text in which pairs that were cut between two deltas are one character.
+
+    Relays written in JavaScript cut them; halves that stand alone stay.
+    """
+    if not has_surrogates(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
