@@ -24,8 +24,8 @@ LAYERS = {
     # 0: values
     **dict.fromkeys(["errors", "_limits", "_choice", "event", "_headers", "_version"], 0),
     # 1: rules, without I/O, clock or chance
-    **dict.fromkeys(["_parser_py", "_parser_cy", "parser", "encoder", "stream", "reconnect"], 1),
-    **dict.fromkeys(["_http1", "_request", "sdk"], 1),
+    **dict.fromkeys(["_standard", "_parser_py", "_parser_cy", "parser", "encoder", "stream"], 1),
+    **dict.fromkeys(["_http1", "_request", "reconnect", "sdk"], 1),
     # 2: I/O
     **dict.fromkeys(["_settings", "client", "aio"], 2),
     # 4: tools
