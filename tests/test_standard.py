@@ -7,6 +7,9 @@ against the Python parser, and against the literal reading, which shares no code
 from __future__ import annotations
 
 import random
+import re
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,8 @@ from tests.streams import cut_down, large_stream, play, random_options, random_s
 from tests.surface import surface
 from tests.test_corpus import CASES, Case
 from tests.test_twins import seen_of
+
+SOURCES = Path(__file__).resolve().parents[1] / "src" / "ssewire"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -68,3 +73,32 @@ def test_the_line_parser_can_be_seen_and_used_as_the_parser() -> None:
 def test_every_base_has_slots_so_that_a_parser_has_no_dict(cls: type) -> None:
     assert all("__slots__" in base.__dict__ for base in cls.__mro__[:-1])
     assert not hasattr(cls(), "__dict__")
+
+
+@pytest.mark.skipif(not SOURCES.is_dir(), reason="needs the source tree")
+@pytest.mark.parametrize(
+    ("file", "modules"),
+    [
+        ("_parser_cy.pyx", ("_standard", "_parser_py", "event")),
+        ("_event_cy.pxi", ("event",)),
+    ],
+)
+def test_what_the_compiled_sources_call_their_twins_exists(
+    file: str, modules: tuple[str, ...]
+) -> None:
+    text = (SOURCES / file).read_text("utf-8")
+    twins = re.findall(r"\btwin: ([\w.]*\w)", text)
+    assert twins
+    loaded = [import_module(f"ssewire.{name}") for name in modules]
+    for twin in twins:
+        assert any(_has(module, twin) for module in loaded), twin
+
+
+def _has(found: Any, path: str) -> bool:
+    for name in path.split("."):
+        if name in getattr(found, "__slots__", ()):
+            return True
+        if not hasattr(found, name):
+            return False
+        found = getattr(found, name)
+    return True
