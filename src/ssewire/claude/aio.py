@@ -1,10 +1,9 @@
 """Ask Claude with asyncio: the twin of `claude.client`, the same names with Async before them.
 
-What is asked, and whether again, is decided in `_client_base`, reading in
-`stream`: here is what is awaited. Cancelling a task that opens or reads a
-stream closes its connection. One client serves any number of streams at once;
-its connections belong to the loop they were opened in.
-May import: _client_base, _http, _retry, _settings, aio, errors, stream.
+What is asked, and whether again, is decided in `_client_base`, reading in `stream`: here is what
+is awaited. Cancelling a task that opens or reads a stream closes its connection. One client serves
+any number of streams at once; its connections belong to the loop they were opened in.
+May import: _client_base, _http, _retry, _settings, errors, ssewire.aio, ssewire.errors, stream.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import os
 import random
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._http.redirects import MAX_REDIRECTS
@@ -279,10 +279,8 @@ class _Call(CallBase):
         if self._client._sleep is not None:
             self._client._sleep(delay)
         else:
-            try:
+            with suppress(Interrupted):
                 await self._child.run(asyncio.sleep(delay))
-            except Interrupted:
-                pass
         return True
 
 
