@@ -44,7 +44,7 @@ cdef enum:
     SPACE = 32
     COLON = 58
     # Event types are few: a line that named one before is found again without
-    # decoding it (`python -m benchmarks --corpus mixed`).
+    # decoding it (`python -m benchmarks --corpus mixed_types`).
     TYPE_SLOTS = 16
     # Longer event lines are not worth keeping.
     MAX_TYPE_LINE = 128
