@@ -1,7 +1,9 @@
 """What Claude and AsyncClaude decide alike: settings, requests, and which attempts are made.
 
 No I/O: connections, the environment, time and chance come from the client at
-hand. May import: _limits, _options, _request_body, _retry, accumulator, errors, stream.
+hand.
+May import: _http, _limits, _options, _retry, accumulator, errors,
+ssewire.errors, stream.
 """
 
 from __future__ import annotations

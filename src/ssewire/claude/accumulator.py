@@ -2,7 +2,8 @@
 
 Content never raises: what ends the stream is an event, after which nothing is
 taken any more. What an event changes is in `_assembly`.
-May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
+May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event,
+parser, ssewire.errors.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ What is asked, and whether again, is decided in `_client_base`, reading in
 `stream`: here is what is awaited. Cancelling a task that opens or reads a
 stream closes its connection. One client serves any number of streams at once;
 its connections belong to the loop they were opened in.
-May import: _client_base, _http, _retry, _settings, aio, errors, stream.
+May import: _client_base, _http, _retry, _settings, errors, ssewire.aio,
+ssewire.errors, stream.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 What is asked, and whether again, is decided in `_client_base`, reading in
 `stream`: here is what waits. A message is always streamed, so that no answer
 is too long for a connection. One client may be used by many threads; each
-stream by one, but for `close`. May import: _client_base, _http, _retry,
-_settings, client, errors, stream.
+stream by one, but for `close`.
+May import: _client_base, _closing, _http, _retry, _settings, errors,
+ssewire.client, ssewire.errors, stream.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ so what a reader sees does not depend on the packets. All readers of a stream
 (loops over events or text, `until_done`) share one place in it. What makes
 requests attaches itself: until a message has begun, it may put the body of
 another attempt in the place of one that failed.
-May import: errors; claude's _text, accumulator, blocks, continuation, errors, events.
+May import: _text, accumulator, blocks, continuation, errors, events,
+ssewire.errors.
 """
 
 from __future__ import annotations
