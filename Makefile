@@ -120,7 +120,7 @@ bench:
 	.venv-bench/bin/python -m pip install --quiet --no-deps --upgrade \
 	  --target .venv-bench/only/sseclient --requirement requirements/bench-alone.txt
 	mkdir -p build
-	.venv-bench/bin/python benchmarks/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
+	.venv-bench/bin/python benchmarks/harness/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
 	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
 	.venv-bench/bin/python -m benchmarks.conformance
 	-.venv-bench/bin/python -m benchmarks.sdk_decoder

@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable
 
-from . import clients, compare, growth, memory, processes, progress, report, shapes
-from .field import ROOT, Field, ssewire_version
+from . import clients, compare, growth, memory, report
+from .harness import processes, progress, shapes
+from .harness.field import ROOT, Field, ssewire_version
 from .targets import PURE_BULK, targets
 
 # Best of so many rounds: fewer leave noise in the ratios on a shared machine.

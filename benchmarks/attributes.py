@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any, Callable
 
-from . import processes
+from .harness import processes
 
 # Many short rounds: on a machine that others use, some of them run undisturbed.
 ROUNDS = 1_000

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from .clients import _raise_file_limit, _resident
-from .processes import ROOT, environment, machine
+from .harness.processes import ROOT, environment, machine
 from .targets import Target
 
 # Text deltas of one stream, and how many come in a second: few enough that the

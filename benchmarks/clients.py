@@ -25,7 +25,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Callable
 
-from .processes import ROOT, environment, machine
+from .harness.processes import ROOT, environment, machine
 from .targets import Target
 
 # With its two line ends 120 bytes long.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import parsers, progress, shapes
-from .field import OURS, Field, NoAnswer
+from .harness import candidates, progress, shapes
+from .harness.field import OURS, Field, NoAnswer
 
 # A candidate stops its rounds once they have taken so many seconds, after so many of them:
 # the slowest at 16-byte chunks would make up half of the run.
@@ -80,4 +80,4 @@ def _measure_step(
 
 def fastest_peer(cells: dict[str, Cell]) -> Cell:
     """Return the cell of the fastest pure-Python peer, right or wrong: a bar is a bar."""
-    return min((cells[n] for n in parsers.PEERS if n in cells), key=lambda c: c.seconds)
+    return min((cells[n] for n in candidates.PEERS if n in cells), key=lambda c: c.seconds)

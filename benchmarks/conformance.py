@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 from tests.chunkings import chunkings
 
-from . import progress, report
-from .field import OURS, ROOT, Field, NoAnswer, ssewire_version
+from . import report
+from .harness import progress
+from .harness.field import OURS, ROOT, Field, NoAnswer, ssewire_version
 
 CORPUS = ROOT / "tests" / "corpus"
 # Seconds for one case in all its chunkings: the slowest take a tenth.

@@ -13,7 +13,7 @@ import time
 from functools import partial
 from importlib import import_module
 
-from . import processes
+from .harness import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

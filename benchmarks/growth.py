@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import progress
-from .field import OURS, Field, NoAnswer
+from .harness import progress
+from .harness.field import OURS, Field, NoAnswer
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import processes
+from .harness import processes
 
 ROUNDS = 40
 AT_MOST = 1.5

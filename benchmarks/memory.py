@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import progress
-from .field import NODE_PEER, OURS, Field, NoAnswer
+from .harness import progress
+from .harness.field import NODE_PEER, OURS, Field, NoAnswer
 
 MIB = 2**20
 # Bytes of the one event. Tracing makes the quadratic ones slower still: with more they

@@ -14,7 +14,7 @@ import time
 from importlib import import_module
 from importlib.util import find_spec
 
-from . import processes
+from .harness import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from ssewire import ServerSentEvent, aio
 
 from .claude_clients import ASKED, DELTAS, PER_SECOND, replaying
 from .clients import _raise_file_limit
-from .processes import ROOT, environment, machine
+from .harness.processes import ROOT, environment, machine
 from .targets import Target
 
 # What was allowed: milliseconds added to the time to the first text; viewers at once.

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import growth, memory, parsers
-from .field import NODE_PEER, OURS
+from . import growth, memory
+from .harness.candidates import PEERS
+from .harness.field import NODE_PEER, OURS
 
 CHUNKS = {"64k": "64 KiB", "1400": "1400 B", "event": "One event", "16": "16 B"}
 PARTS = ("parsers", "growth", "memory", "clients")
@@ -107,7 +108,7 @@ def _parser_table(candidates: dict[str, dict[str, Any]]) -> str:
             mark = "*" if candidates[name][corpus]["fault"] else ""
             figures.append(significant(per_event(name, corpus)) + mark)
         rows.append([name, *figures])
-    peers = [name for name in candidates if name in parsers.PEERS]
+    peers = [name for name in candidates if name in PEERS]
     for ours in OURS:
         if ours in candidates and peers:
             times = [
@@ -182,7 +183,7 @@ def client_tables(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def write(folder: Path) -> Path:
     """Write `folder`/benchmarks.md and the plots from the JSON in `folder`/benchmarks."""
-    from . import plots
+    from .harness import plots
 
     data = folder / "benchmarks"
     parts = {

@@ -15,7 +15,7 @@ import tracemalloc
 from functools import partial
 from typing import Any, Callable
 
-from . import processes, shapes
+from .harness import processes, shapes
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -16,7 +16,7 @@ import sys
 import time
 from importlib import import_module
 
-from . import shapes
+from .harness import shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .compare import Cell, Results, fastest_peer
-from .field import NODE_PEER
+from .harness.field import NODE_PEER
 
 # Times faster than the fastest pure-Python peer, 64 KiB chunks, at least.
 PURE_BULK = {

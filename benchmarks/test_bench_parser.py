@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from benchmarks import processes, shapes
+from benchmarks.harness import processes, shapes
 
 CORPORA = ("claude", "openai", "cjk", "small", "multiline", "crlf")
 MODULES = {"python": "ssewire._parser_py", "cython": "ssewire._parser_cy"}

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import processes
+from .harness import processes
 
 AT_MOST = 1_000_000
 SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "requirements")

@@ -1,4 +1,4 @@
-// The Node side of benchmarks/worker.py: the same requests in, the same answers out.
+// The Node side of benchmarks/harness/worker.py: the same requests in, the same answers out.
 // Corpora come as files, whose folder is the argument, cut here as there. The
 // parser takes text, so decoding the bytes is part of its work.
 import fs from 'node:fs'

@@ -16,7 +16,7 @@ from typing import Any
 
 import ssewire
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 IMPLEMENTATIONS = ("python", "cython")
 
 

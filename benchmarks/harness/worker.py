@@ -19,7 +19,7 @@ import time
 import warnings
 from typing import Any, Callable
 
-from . import parsers, shapes
+from . import candidates, shapes
 
 KIB = 1024
 # Seconds of one round. A process that has just been woken finds cold caches and a
@@ -39,18 +39,18 @@ def chunked(name: str, chunks: str) -> list[bytes]:
 
 
 @functools.cache
-def candidate() -> parsers.Candidate:
+def candidate() -> candidates.Candidate:
     name = sys.argv[1]
     if name == "ssewire py":
         from ssewire._parser_py import Parser
 
-        found = parsers.ours(Parser)
+        found = candidates.ours(Parser)
     elif name == "ssewire cy":
         from ssewire._parser_cy import Parser as Compiled
 
-        found = parsers.ours(Compiled)
+        found = candidates.ours(Compiled)
     else:
-        found = parsers.PEERS[name]()
+        found = candidates.PEERS[name]()
     # What the packages hold is no garbage of ours; do not let collections walk it.
     gc.collect()
     if hasattr(gc, "freeze"):
@@ -60,7 +60,7 @@ def candidate() -> parsers.Candidate:
 
 @functools.lru_cache(maxsize=1)
 def floor(name: str, chunks: str) -> Any:
-    return parsers.floor(corpus(name).document, shapes.CHUNKS[chunks])
+    return candidates.floor(corpus(name).document, shapes.CHUNKS[chunks])
 
 
 def check(corpus_name: str, chunks: str) -> str:
@@ -160,7 +160,7 @@ def read(wire: str, sizes: list[list[int]]) -> list[Any]:
 
 def deltas(kind: str, number: int) -> float:
     """Return the seconds that a Claude message of so many deltas takes to its end."""
-    from . import claude_pipeline as pipeline
+    from .. import claude_pipeline as pipeline
 
     body = (pipeline.text_stream if kind == "text" else pipeline.tool_stream)(number)
     work: Callable[[], object]

@@ -6,8 +6,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from ..growth import KINDS, amount
 from .field import NODE_PEER
-from .growth import KINDS, amount
 
 OURS = {"ssewire cy": "#0b6e4f", "ssewire py": "#5fb08a"}
 OTHERS = {NODE_PEER: "#d9a441"}

@@ -19,9 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from . import parsers, processes, shapes
+from . import candidates, processes, shapes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NODE_PEER = "eventsource-parser"
 OURS = {"ssewire py": "python", "ssewire cy": "cython"}
 # Seconds for one answer. The slowest that get anywhere need less for any corpus.
@@ -41,7 +41,7 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, *request: Any, limit: float = LIMIT) -> Any:
-        """Return the answer to a request (benchmarks/worker.py says which there are).
+        """Return the answer to a request (benchmarks/harness/worker.py says which there are).
 
         Raises:
             NoAnswer: the candidate raised, did not answer within `limit` seconds and
@@ -106,12 +106,12 @@ class Field:
             else:
                 self._add(name, processes.environment(implementation))
         if "ssewire cy" in self.workers:
-            if parsers.floor(b"", 1) is None:
-                self.skipped["floor"] = "not built (python benchmarks/floor/setup.py)"
+            if candidates.floor(b"", 1) is None:
+                self.skipped["floor"] = "not built (python benchmarks/harness/floor/setup.py)"
             else:
                 self._add("floor", processes.environment("cython"))
-        for name in parsers.PEERS:
-            version = parsers.installed(name)
+        for name in candidates.PEERS:
+            version = candidates.installed(name)
             if version is None:
                 self.skipped[name] = "not installed"
             else:
@@ -120,7 +120,7 @@ class Field:
         self._add_node(corpora)
 
     def _add(self, name: str, env: dict[str, str]) -> None:
-        worker = Worker([sys.executable, "-m", "benchmarks.worker", name], env)
+        worker = Worker([sys.executable, "-m", "benchmarks.harness.worker", name], env)
         self._stack.callback(worker.close)
         self.workers[name] = worker
 
@@ -131,7 +131,7 @@ class Field:
             return
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         for name in ("package.json", "worker.mjs"):
-            shutil.copy(ROOT / "benchmarks" / "node_peer" / name, folder)
+            shutil.copy(ROOT / "benchmarks" / "harness" / "node_peer" / name, folder)
         install = subprocess.run(
             [npm, "install", "--silent", "--no-audit", "--no-fund"],
             cwd=folder,
