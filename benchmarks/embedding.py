@@ -19,7 +19,7 @@ from typing import Any
 
 from ssewire import IMPLEMENTATION, aio, aiter_events, client, iter_events
 
-from .clients import BULK_EVENTS, server
+from .harness.event_server import BULK_EVENTS, server
 
 _ROUNDS = 7
 # Enough that opening a connection does not count.

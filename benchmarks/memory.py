@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .harness import progress
-from .harness.field import NODE_PEER, OURS, Field, NoAnswer
+from .harness.field import NODE_PEER, OURS, Field
+from .harness.processes import NoAnswer
+from .harness.tables import MIB
 
-MIB = 2**20
 # Bytes of the one event. Tracing makes the quadratic ones slower still: with more they
 # would not end in time.
 LINE = MIB

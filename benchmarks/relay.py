@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 
 from ssewire import ServerSentEvent, aio
 
-from .claude_clients import ASKED, DELTAS, PER_SECOND, replaying
-from .clients import _raise_file_limit
-from .harness.processes import ROOT, environment, machine
-from .targets import Target
+from .claude_clients import ASKED, DELTAS, PER_SECOND
+from .harness.processes import ROOT, environment, machine, raise_file_limit
+from .harness.replaying import replaying
+from .harness.targets import Target
 
 # What was allowed: milliseconds added to the time to the first text; viewers at once.
 ADDED = 2.0
@@ -174,7 +174,7 @@ def main() -> None:
     arguments.add_argument("--repeat", type=int, help="rounds of first texts (7)")
     arguments.add_argument("--json", type=Path, metavar="FILE")
     args = arguments.parse_args()
-    _raise_file_limit()
+    raise_file_limit()
     viewers = args.viewers or (100 if args.quick else VIEWERS)
     show(viewers, args.repeat or (2 if args.quick else 7), args.json)
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import tracemalloc
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 from .harness import processes, shapes
+from .harness.rounds import best
+from .harness.tables import KIB, MIB
 
-KIB = 1024
-MIB = 1024 * KIB
 SIZES = (64 * KIB, MIB, 8 * MIB, 64 * MIB)
 PIECES = (16, KIB)
 LINES = (1_000, 10_000, 100_000)
@@ -34,17 +33,6 @@ LINEAR = 2.0
 PEAK = {"python": 2.3, "cython": 2.5}
 # One event a feed over 64 KiB chunks, per event, below. Asked of the compiled one.
 FEED = 3.0
-
-
-def best(rounds: int, *functions: Callable[[], object]) -> list[float]:
-    """Return each one's best time in seconds; they take turns, so that all see the same noise."""
-    found = [float("inf")] * len(functions)
-    for _ in range(rounds):
-        for number, function in enumerate(functions):
-            start = time.perf_counter()
-            function()
-            found[number] = min(found[number], time.perf_counter() - start)
-    return found
 
 
 def feed_large(size: int, piece: int, last: bytes = b"") -> str:

@@ -6,8 +6,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from ..growth import KINDS, amount
+from ..growth import KINDS
 from .field import NODE_PEER
+from .tables import amount
 
 OURS = {"ssewire cy": "#0b6e4f", "ssewire py": "#5fb08a"}
 OTHERS = {NODE_PEER: "#d9a441"}

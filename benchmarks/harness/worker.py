@@ -19,7 +19,7 @@ import time
 import warnings
 from typing import Any, Callable
 
-from . import candidates, shapes
+from . import candidates, messages, readers, shapes
 
 KIB = 1024
 # Seconds of one round. A process that has just been woken finds cold caches and a
@@ -160,17 +160,13 @@ def read(wire: str, sizes: list[list[int]]) -> list[Any]:
 
 def deltas(kind: str, number: int) -> float:
     """Return the seconds that a Claude message of so many deltas takes to its end."""
-    from .. import claude_pipeline as pipeline
-
-    body = (pipeline.text_stream if kind == "text" else pipeline.tool_stream)(number)
+    body = (messages.text_stream if kind == "text" else messages.tool_stream)(number)
     work: Callable[[], object]
     if sys.argv[1] == "anthropic":
-        client = pipeline.sdk_client(body)
-        work = functools.partial(
-            pipeline.sdk_text if kind == "text" else pipeline.sdk_events, client
-        )
+        client = readers.sdk_client(body)
+        work = functools.partial(readers.sdk_text if kind == "text" else readers.sdk_events, client)
     else:
-        work = functools.partial(pipeline.ours_text if kind == "text" else pipeline.ours_tool, body)
+        work = functools.partial(readers.ours_text if kind == "text" else readers.ours_tool, body)
 
     def once() -> int:
         work()

@@ -1,0 +1,24 @@
+"""A figure, what was asked of it, and whether this run reached it.
+
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    what: str
+    figure: float
+    bound: float
+    at_least: bool
+
+    @property
+    def reached(self) -> bool:
+        return self.figure >= self.bound if self.at_least else self.figure <= self.bound
+
+    def __str__(self) -> str:
+        sign = ">=" if self.at_least else "<="
+        verdict = "reached" if self.reached else "MISSED"
+        return f"{verdict:8} {self.figure:7.2f} {sign} {self.bound:5.2f}  {self.what}"
