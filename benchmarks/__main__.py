@@ -1,8 +1,9 @@
-"""`python -m benchmarks`: all parsers on the same bytes, growth, memory, clients.
+"""How do all parsers and clients compare? `python -m benchmarks`.
 
-Writes docs/benchmarks.md with tables and plots, and the figures as JSON beside
-it; takes about fifteen minutes. With `--quick`, or a choice of what is
-measured, the page goes to build/benchmarks instead; `--quick` takes three.
+Everybody on the same bytes in one run: parsers, growth, memory, clients. Writes
+docs/benchmarks.md with tables and plots, and the figures as JSON beside it; takes
+about fifteen minutes. With `--quick`, or a choice of what is measured, the page goes
+to build/benchmarks instead; `--quick` takes three.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def measure_parsers(
     ]
     found = {"rounds": rounds, "corpora": about, "rows": rows}
     for chunks, text in report.parser_tables(found).items():
-        print(f"\n{report.CHUNKS[chunks]}: ns per event; * wrong events\n{text}")
+        print(f"\n{report.CHUNK_TITLES[chunks]}: ns per event; * wrong events\n{text}")
     print("\ntargets")
     for target in parsers.targets(results):
         print(" ", target)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.claude_clients`: our Claude clients beside the official SDK.
+"""What do Claude clients cost beside the official SDK's? `python -m benchmarks.claude_clients`.
 
 Many asynchronous streams from the replay server in another process, one event
 per packet: CPU time per event and memory per stream. And the time from the
@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from .harness import processes
 from .harness.processes import ROOT, environment, machine, raise_file_limit, resident
 from .harness.replaying import replaying
 from .harness.targets import Target
@@ -137,18 +138,8 @@ def show(streams: int, repeat: int, output: Path | None) -> None:
     with replaying(DELTAS, opening, PER_SECOND) as url:
         for _ in range(repeat):
             for name in CLIENTS:
-                command = [
-                    *(sys.executable, "-m", "benchmarks.claude_clients"),
-                    *("--measure", name, "--url", url, "--streams", str(streams)),
-                ]
-                done = subprocess.run(
-                    command,
-                    cwd=ROOT,
-                    env=environment(os.environ.get("SSEWIRE_PARSER", "auto")),
-                    stdout=subprocess.PIPE,
-                    check=True,
-                )
-                figures = json.loads(done.stdout)
+                options = ["--url", url, "--streams", str(streams)]
+                figures = processes.measure("claude_clients", name, *options)
                 kept = best.setdefault(name, figures)
                 best[name] = {key: min(kept[key], figures[key]) for key in figures}
     with replaying(3, 0.0, 1000.0) as url:

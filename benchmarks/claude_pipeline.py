@@ -1,22 +1,19 @@
-"""Claude streams end to end, beside the official SDK on the same bytes.
+"""What does a Claude stream cost from bytes to message? `python -m benchmarks.claude_pipeline`.
 
-`python -m benchmarks.claude_pipeline` measures both implementations, each in
-a process of its own where it and the SDK take turns, and says which targets
+Beside the official SDK on the same bytes. Both implementations are measured, each in
+a process of its own where it and the SDK take turns; it says which targets
 are reached. Needs the `anthropic` package. Figures are microseconds of the
 best round, per delta.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 import tracemalloc
 from functools import partial
 from typing import Any
 
+from .harness import importing, processes
 from .harness.messages import chunks, text_stream, tool_stream
 from .harness.readers import (
     ours_events,
@@ -28,6 +25,7 @@ from .harness.readers import (
     sdk_text,
 )
 from .harness.rounds import best
+from .harness.targets import verdict
 
 _ROUNDS = 7
 # Long enough that starting a stream does not count, short enough for the SDK.
@@ -63,28 +61,7 @@ def _peak_over_text() -> float:
     return peak / len(text.encode())
 
 
-def _import_times() -> tuple[float, float]:
-    """Return the seconds that importing json, and this layer, takes in a bare process."""
-    fastest = [float("inf")] * 2
-    with tempfile.TemporaryDirectory() as folder:
-        # Both from bytecode, whatever may be written where they are installed.
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        for _ in range(2 * _ROUNDS):
-            for number, module in enumerate(("json", "ssewire.claude")):
-                # Without site: what it loads for editable installs would not be counted.
-                program = (
-                    f"import sys; sys.path[:] = {sys.path!r}\n"
-                    "import time; start = time.perf_counter()\n"
-                    f"import {module}; print(time.perf_counter() - start)"
-                )
-                command = [sys.executable, "-S", "-c", program]
-                done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-                fastest[number] = min(fastest[number], float(done.stdout))
-    return fastest[0], fastest[1]
-
-
-def _measure() -> dict[str, Any]:
+def measured() -> dict[str, Any]:
     body = text_stream(_DELTAS)
     client = sdk_client(body)
     assert ours_text(body) == sdk_text(client)
@@ -107,6 +84,7 @@ def _measure() -> dict[str, Any]:
         small, large = make(1000), make(64_000)
         few, many = best(_ROUNDS, partial(read, small), partial(read, large))
         growth[name] = (few / 1000 * 1e6, many / 64_000 * 1e6)
+    imports = [(module, os.environ["SSEWIRE_PARSER"]) for module in ("json", "ssewire.claude")]
     return {
         "text": text / _DELTAS * 1e6,
         "sdk_text": sdk_text_time / _DELTAS * 1e6,
@@ -114,17 +92,17 @@ def _measure() -> dict[str, Any]:
         "sdk_events": sdk_events_time / _DELTAS * 1e6,
         "growth": growth,
         "memory": _peak_over_text(),
-        "import": _import_times(),
+        "import": importing.best(2 * _ROUNDS, imports),
     }
 
 
-def _report(implementation: str, found: dict[str, Any]) -> bool:
+def report(implementation: str, found: dict[str, Any]) -> bool:
     reached = True
 
     def line(what: str, figure: str, fine: bool) -> None:
         nonlocal reached
         reached = reached and fine
-        print(f"  {what:<34} {figure:<46} {'reached' if fine else 'MISSED'}")
+        print(f"  {what:<34} {figure:<46} {verdict(fine)}")
 
     print(f"{implementation}:")
     for what, key, target in zip(
@@ -148,19 +126,5 @@ def _report(implementation: str, found: dict[str, Any]) -> bool:
     return reached
 
 
-def main() -> int:
-    """Measure both implementations and print the report; 0 if all targets are reached."""
-    if "--measure" in sys.argv:
-        print(json.dumps(_measure()))
-        return 0
-    reached = True
-    for implementation in _TARGETS:
-        environment = {**os.environ, "SSEWIRE_PARSER": implementation}
-        command = [sys.executable, "-m", "benchmarks.claude_pipeline", "--measure"]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        reached = _report(implementation, json.loads(done.stdout)) and reached
-    return 0 if reached else 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(processes.main_of_both("claude_pipeline", measured, report))

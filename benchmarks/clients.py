@@ -1,4 +1,4 @@
-"""`python -m benchmarks.clients`: what a client costs per event and per open stream.
+"""What does a client cost per event and per open stream? `python -m benchmarks.clients`.
 
 The server is another process. Paced streams get one 120-byte event per packet:
 with asyncio the server waits until all clients have taken a round of events,
@@ -12,9 +12,6 @@ import argparse
 import asyncio
 import gc
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -24,7 +21,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from .harness.event_server import BULK_EVENTS, address, server
-from .harness.processes import ROOT, environment, machine, raise_file_limit, resident
+from .harness.processes import machine, measure, raise_file_limit, resident
 from .harness.targets import Target
 
 # Rounds that fill caches and free lists before the clock starts.
@@ -106,16 +103,18 @@ async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[
     taken = 0
     _, control = await asyncio.open_connection(*address(url))
     control.write(b"GET /control HTTP/1.1\r\n\r\n")
-    begin = 0.0
-    memory = 0.0
-    for number in range(WARM_UP + rounds):
-        if number == WARM_UP:
-            gc.collect()
-            memory = (resident() - before) / streams
-            begin = time.process_time()
-        round_over.clear()
-        control.write(b"r")
-        await round_over.wait()
+
+    async def take(rounds: int) -> None:
+        for _ in range(rounds):
+            round_over.clear()
+            control.write(b"r")
+            await round_over.wait()
+
+    await take(WARM_UP)
+    gc.collect()
+    memory = (resident() - before) / streams
+    begin = time.process_time()
+    await take(rounds)
     spent = time.process_time() - begin
     assert taken == streams * (WARM_UP + rounds), taken
     control.close()
@@ -194,26 +193,13 @@ def versions(names: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     return found, skipped
 
 
-def _measured(arguments: list[str], url: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.clients", "--url", url, *arguments]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(os.environ.get("SSEWIRE_PARSER", "auto")),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
-
-
 def compare(names: list[str], arguments: list[str], repeat: int) -> dict[str, dict[str, float]]:
     """Return the best figures of each client, measured in turns."""
     best: dict[str, dict[str, float]] = {}
     with server() as url:
         for _ in range(repeat):
             for name in names:
-                figures = _measured([*arguments, "--measure", name], url)
+                figures = measure("clients", name, "--url", url, *arguments)
                 kept = best.setdefault(name, figures)
                 for key, figure in figures.items():
                     kept[key] = min(kept[key], figure)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.conformance`: every wire case with every parser that is here.
+"""Which wire cases does each parser pass? `python -m benchmarks.conformance`.
 
 Writes docs/conformance.md: which rule, which case, how each fares; and the
 verdicts as JSON beside the benchmarks. Each case runs in many chunkings, and

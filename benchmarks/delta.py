@@ -1,4 +1,4 @@
-"""What decoding the payload of one delta costs: `python -m benchmarks.delta`.
+"""What does decoding the payload of one delta cost? `python -m benchmarks.delta`.
 
 json.loads, the Python decoder and the compiled one take turns on the same
 payloads, padded at random as the API pads them; each must give the same texts.
@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from functools import partial
 from importlib import import_module
+from typing import Any, Callable
 
 from .harness import processes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+from .harness.rounds import best
 
 ROUNDS = 7
 PAYLOADS = 4_000
@@ -83,16 +79,12 @@ def measured(name: str) -> dict[str, float]:
     """
     functions = ways(name, payloads(name))
     expected = functions["json.loads"]()
-    best = dict.fromkeys(functions, float("inf"))
-    for _ in range(ROUNDS):
-        for way, function in functions.items():
-            started = time.perf_counter()
-            texts = function()
-            seconds = time.perf_counter() - started
-            if texts != expected:
-                raise AssertionError(f"{way} differs from json.loads on {name}")
-            best[way] = min(best[way], seconds / PAYLOADS * 1e9)
-    return best
+    for way, function in functions.items():
+        # Twice: the first learns how the payloads look, the second has learnt.
+        if function() != expected or function() != expected:
+            raise AssertionError(f"{way} differs from json.loads on {name}")
+    seconds = best(ROUNDS, *functions.values())
+    return {way: each / PAYLOADS * 1e9 for way, each in zip(functions, seconds)}
 
 
 def main() -> int:
@@ -100,10 +92,10 @@ def main() -> int:
     print(processes.machine())
     print("ns a payload (times faster than json.loads)")
     for name in _TEXTS:
-        best = measured(name)
+        found = measured(name)
         print(f"{name}:")
-        for way, figure in best.items():
-            print(f"  {way:<14} {figure:8.0f}  {best['json.loads'] / figure:6.1f} x")
+        for way, figure in found.items():
+            print(f"  {way:<14} {figure:8.0f}  {found['json.loads'] / figure:6.1f} x")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How the time of each candidate grows with its input.
+"""How does a candidate's time grow with its input? `python -m benchmarks --only growth`.
 
 One event of one line, one event of many data lines, and one Claude message of
 many deltas to its end. A candidate that passes the time limit is not asked

@@ -1,8 +1,8 @@
-"""How much memory each candidate takes at most, counted by tracemalloc.
+"""How much memory does a candidate take at most? `python -m benchmarks --only memory`.
 
-While one event of one line passes, over its size; and while a stream of small
-events passes, of which nothing should stay. The chunks are made before the
-count begins, and no event is kept. Node's memory is not counted so, and not
+Counted by tracemalloc: while one event of one line passes, over its size; and while a
+stream of small events passes, of which nothing should stay. The chunks are made before
+the count begins, and no event is kept. Node's memory is not counted so, and not
 measured.
 """
 

@@ -1,7 +1,8 @@
-"""Measure all candidates on the same bytes in one run, round by round in turn.
+"""How fast is each parser on the same bytes? `python -m benchmarks --only parsers`.
 
-Taking turns is what makes ratios hold on a machine that others use: a slow
-minute slows everybody's round. The best of all rounds counts.
+Round by round in turn, which is what makes ratios hold on a machine that others use: a
+slow minute slows everybody's round. The best of all rounds counts. And what was
+asked of our parsers, and what of it this run reached.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""docs/benchmarks.md from the JSON files beside it; nothing is measured here."""
+"""What does the page say of the figures? `python -m benchmarks` writes it at its end.
+
+It is docs/benchmarks.md, made from the JSON files beside it; nothing is measured here.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from .harness.candidates import PEERS
 from .harness.field import NODE_PEER, OURS
 from .harness.tables import amount, duration, prose, significant, table
 
-CHUNKS = {"64k": "64 KiB", "1400": "1400 B", "event": "One event", "16": "16 B"}
+CHUNK_TITLES = {"64k": "64 KiB", "1400": "1400 B", "event": "One event", "16": "16 B"}
 PARTS = ("parsers", "growth", "memory", "clients")
 
 
@@ -65,11 +68,11 @@ def faults(part: dict[str, Any]) -> str:
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in part["rows"]:
         if row["fault"]:
-            found[row["candidate"], row["fault"]][row["corpus"]].append(CHUNKS[row["chunks"]])
+            found[row["candidate"], row["fault"]][row["corpus"]].append(CHUNK_TITLES[row["chunks"]])
     rows = []
     for (name, fault), corpora in sorted(found.items()):
         where = "; ".join(
-            corpus if len(chunks) == len(CHUNKS) else f"{corpus} ({', '.join(chunks)})"
+            corpus if len(chunks) == len(CHUNK_TITLES) else f"{corpus} ({', '.join(chunks)})"
             for corpus, chunks in corpora.items()
         )
         rows.append([name, fault, where])
@@ -136,13 +139,13 @@ def write(folder: Path) -> Path:
     path = folder / "benchmarks.md"
     path.write_text(page, "utf-8")
     if "parsers" in parts:
-        for chunks, name in CHUNKS.items():
+        for chunks, name in CHUNK_TITLES.items():
             if any(row["chunks"] == chunks for row in parts["parsers"]["rows"]):
                 title = f"{name} per chunk" if chunks == "event" else f"{name} chunks"
                 plots.bars(parts["parsers"]["rows"], chunks, title, data / f"parsers-{chunks}.svg")
     if "growth" in parts:
         for file, kinds in (("growth", ("line", "data_lines")), ("claude", ("text", "tool"))):
-            chosen = {kind: parts["growth"]["kinds"][kind] for kind in kinds}
+            chosen = [(growth.KINDS[kind], parts["growth"]["kinds"][kind]) for kind in kinds]
             plots.lines(chosen, data / f"{file}.svg")
     return path
 
@@ -190,7 +193,7 @@ def _parsers_section(part: dict[str, Any]) -> Iterator[str]:
     )
     yield corpora_table(part)
     for chunks, text in parser_tables(part).items():
-        yield f"### {CHUNKS[chunks]} {'per chunk' if chunks == 'event' else 'chunks'}"
+        yield f"### {CHUNK_TITLES[chunks]} {'per chunk' if chunks == 'event' else 'chunks'}"
         yield f"![Bars of nanoseconds per event](benchmarks/parsers-{chunks}.svg)"
         yield text
     yield "### Whose events were wrong"

@@ -1,14 +1,13 @@
-"""How time and memory grow with one event, and what a feed costs.
+"""How do our time and memory grow with one event? `python -m benchmarks.scaling`.
 
-`python -m benchmarks.scaling` measures each implementation in a process of
-its own and says which targets are reached. One event of 64 KiB to 64 MiB is
-fed in 16-byte and in 1 KiB chunks with the limit lifted, one of 1,000 to
-100,000 data lines, and many small ones, one a feed and in 64 KiB chunks.
+Each implementation in a process of its own; it says which targets are reached. One
+event of 64 KiB to 64 MiB is fed in 16-byte and in 1 KiB chunks with the limit lifted,
+one of 1,000 to 100,000 data lines, and many small ones, one a feed and in 64 KiB
+chunks: what a feed costs.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tracemalloc
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any
 from .harness import processes, shapes
 from .harness.rounds import best
 from .harness.tables import KIB, MIB
+from .harness.targets import verdict
 
 SIZES = (64 * KIB, MIB, 8 * MIB, 64 * MIB)
 PIECES = (16, KIB)
@@ -129,10 +129,6 @@ def measured() -> dict[str, Any]:
     }
 
 
-def verdict(reached: bool) -> str:
-    return "reached" if reached else "MISSED"
-
-
 def report(implementation: str, found: dict[str, Any]) -> bool:
     """Print the figures of one implementation; return whether its targets are reached."""
     fine = []
@@ -184,21 +180,5 @@ def report(implementation: str, found: dict[str, Any]) -> bool:
     return all(fine)
 
 
-def main() -> int:
-    """Print the report of each implementation; 0 if all targets are reached."""
-    if "--measure" in sys.argv:
-        print(json.dumps(measured()))
-        return 0
-    print(processes.machine())
-    reached = True
-    for implementation in processes.IMPLEMENTATIONS:
-        found = processes.measure("scaling", implementation)
-        if found is None:
-            print(f"{implementation}: skipped, the extension was never built")
-        else:
-            reached = report(implementation, found) and reached
-    return 0 if reached else 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(processes.main_of_both("scaling", measured, report))

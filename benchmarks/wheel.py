@@ -1,4 +1,4 @@
-"""The size of the wheel with the compiled modules: `python -m benchmarks.wheel`.
+"""How large is the wheel with the compiled modules? `python -m benchmarks.wheel`.
 
 Built from a copy of the sources, so that the tree stays as it is.
 """

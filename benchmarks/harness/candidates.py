@@ -5,6 +5,7 @@
 with len(), iterators by being iterated, which is what it takes to make them
 work; where a peer asks for text the decoding is part of its work. Peers that
 only come as HTTP clients get a response made of the chunks and no network.
+May import: the standard library, the peers.
 """
 
 from __future__ import annotations
@@ -282,9 +283,7 @@ def requests_sse() -> Candidate:
             yield from source
         except StreamEnded:
             pass
-        after = source._reconnection_time
-        state["last_event_id"] = source._last_event_id
-        state["retry"] = None if after is before else round(after.total_seconds() * 1000)
+        state.update(_told(source, before))
 
     return iterating(
         "requests-sse", iterate, lambda e: Found(e.data, e.type, e.last_event_id), "id"
@@ -338,9 +337,7 @@ def aiohttp_sse_client() -> Candidate:
                 yield _run(source.__anext__())
         except StreamEnded:
             pass
-        after = source._reconnection_time
-        state["last_event_id"] = source._last_event_id
-        state["retry"] = None if after is before else round(after.total_seconds() * 1000)
+        state.update(_told(source, before))
 
     return iterating(
         "aiohttp-sse-client",
@@ -348,6 +345,17 @@ def aiohttp_sse_client() -> Candidate:
         lambda e: Found(e.data, e.type or "message", e.last_event_id),
         "id",
     )
+
+
+def _told(source: Any, before: Any) -> dict[str, Any]:
+    """Return the state of requests-sse's and aiohttp-sse-client's sources, which are alike.
+
+    Args:
+        before: its reconnection time before the stream.
+    """
+    after = source._reconnection_time
+    retry = None if after is before else round(after.total_seconds() * 1000)
+    return {"last_event_id": source._last_event_id, "retry": retry}
 
 
 def _run(coroutine: Any) -> Any:

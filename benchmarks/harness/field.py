@@ -3,6 +3,7 @@
 A process each: there is one event class in a process, which ssewire's
 implementations are to have their own of; a peer that hangs is stopped without
 harm to the others; and memory is that of one candidate.
+May import: candidates, processes, shapes.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ def event(name: str, **fields: Any) -> bytes:
     return f"event: {name}\ndata: {data}\n\n".encode()
 
 
-def _message(parts: list[bytes]) -> bytes:
-    start: dict[str, Any] = {
+def _start() -> bytes:
+    message: dict[str, Any] = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
@@ -29,28 +29,31 @@ def _message(parts: list[bytes]) -> bytes:
         "stop_sequence": None,
         "usage": {"input_tokens": 10, "output_tokens": 1},
     }
-    end = {"stop_reason": "end_turn", "stop_sequence": None}
-    return b"".join(
-        [
-            event("message_start", message=start),
-            *parts,
-            event("message_delta", delta=end, usage={"output_tokens": 500}),
-            event("message_stop"),
-        ]
-    )
+    return event("message_start", message=message)
+
+
+def _end(output_tokens: int) -> list[bytes]:
+    delta = {"stop_reason": "end_turn", "stop_sequence": None}
+    usage = {"output_tokens": output_tokens}
+    return [event("message_delta", delta=delta, usage=usage), event("message_stop")]
+
+
+def text_events(deltas: int, blocks: int = 1) -> list[bytes]:
+    """Return the events of a message of text: `deltas` in all, spread over `blocks`."""
+    events = [_start()]
+    for index in range(blocks):
+        block = {"type": "text", "text": ""}
+        events.append(event("content_block_start", index=index, content_block=block))
+        for number in range(deltas // blocks):
+            delta = {"type": "text_delta", "text": f" word {number} and"}
+            events.append(event("content_block_delta", index=index, delta=delta))
+        events.append(event("content_block_stop", index=index))
+    return events + _end(2 * deltas)
 
 
 def text_stream(deltas: int, blocks: int = 1) -> bytes:
-    """Return a stream of text: `deltas` in all, spread over `blocks`."""
-    parts = []
-    for index in range(blocks):
-        block = {"type": "text", "text": ""}
-        parts.append(event("content_block_start", index=index, content_block=block))
-        for number in range(deltas // blocks):
-            delta = {"type": "text_delta", "text": f" word {number} and"}
-            parts.append(event("content_block_delta", index=index, delta=delta))
-        parts.append(event("content_block_stop", index=index))
-    return _message(parts)
+    """Return the bytes of `text_events`."""
+    return b"".join(text_events(deltas, blocks))
 
 
 def tool_stream(deltas: int) -> bytes:
@@ -58,12 +61,12 @@ def tool_stream(deltas: int) -> bytes:
     document = json.dumps({"lines": [f"line {n}: \u00e9" for n in range(deltas)]})
     size = max(1, -(-len(document) // deltas))
     block = {"type": "tool_use", "id": "toolu_1", "name": "write", "input": {}}
-    parts = [event("content_block_start", index=0, content_block=block)]
+    events = [_start(), event("content_block_start", index=0, content_block=block)]
     for at in range(0, len(document), size):
         delta = {"type": "input_json_delta", "partial_json": document[at : at + size]}
-        parts.append(event("content_block_delta", index=0, delta=delta))
-    parts.append(event("content_block_stop", index=0))
-    return _message(parts)
+        events.append(event("content_block_delta", index=0, delta=delta))
+    events.append(event("content_block_stop", index=0))
+    return b"".join(events + _end(500))
 
 
 def chunks(body: bytes) -> Iterator[bytes]:

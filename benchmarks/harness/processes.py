@@ -1,7 +1,8 @@
-"""Run a benchmark module once for each implementation, in a process of its own.
+"""Processes of their own for what is measured, and what this machine is.
 
 A process has one event class, chosen by SSEWIRE_PARSER at import: the Python
 parser is to be measured with Python events, the compiled one with compiled ones.
+May import: the standard library, ssewire.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPLEMENTATIONS = ("python", "cython")
@@ -31,15 +32,44 @@ def environment(implementation: str) -> dict[str, str]:
     }
 
 
-def measure(module: str, implementation: str, *arguments: str) -> Any:
-    """Return what `python -m benchmarks.MODULE --measure` prints; None if it was never built."""
-    if implementation == "cython" and not built():
-        return None
+def measure(module: str, *arguments: str, implementation: str | None = None) -> Any:
+    """Return what `python -m benchmarks.MODULE --measure ARGUMENT...` prints, which is JSON.
+
+    Args:
+        implementation: the one of this process unless told otherwise.
+    """
+    chosen = implementation or os.environ.get("SSEWIRE_PARSER", "auto")
     command = [sys.executable, "-m", f"benchmarks.{module}", "--measure", *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(implementation), stdout=subprocess.PIPE, check=True
+        command, cwd=ROOT, env=environment(chosen), stdout=subprocess.PIPE, check=True
     )
     return json.loads(done.stdout)
+
+
+def main_of_both(
+    module: str, measured: Callable[[], Any], report: Callable[[str, Any], bool]
+) -> int:
+    """Be the program of a benchmark that measures each implementation in a process of its own.
+
+    Args:
+        measured: gives the figures of the implementation that a process has.
+        report: prints those of one, and returns whether its targets are reached.
+
+    Returns:
+        The exit status: 0 if all targets are reached.
+    """
+    if "--measure" in sys.argv:
+        print(json.dumps(measured()))
+        return 0
+    print(machine())
+    reached = True
+    for implementation in IMPLEMENTATIONS:
+        if implementation == "cython" and not built():
+            print(f"{implementation}: skipped, the extension was never built")
+        else:
+            found = measure(module, implementation=implementation)
+            reached = report(implementation, found) and reached
+    return 0 if reached else 1
 
 
 def built() -> bool:

@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "MISSED"
+
+
 class Target(NamedTuple):
     what: str
     figure: float
@@ -20,5 +24,4 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         sign = ">=" if self.at_least else "<="
-        verdict = "reached" if self.reached else "MISSED"
-        return f"{verdict:8} {self.figure:7.2f} {sign} {self.bound:5.2f}  {self.what}"
+        return f"{verdict(self.reached):8} {self.figure:7.2f} {sign} {self.bound:5.2f}  {self.what}"

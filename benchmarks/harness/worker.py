@@ -3,6 +3,7 @@
 The argument names the candidate. Each line of standard input is a request,
 [what, argument...], as the functions of `REQUESTS` take them; each is answered
 by one line, {"answer": ...}, or {"raised": name} where the candidate raised.
+May import: candidates, messages, readers, rounds, shapes, tables.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ import json
 import logging
 import os
 import sys
-import time
 import warnings
 from typing import Any, Callable
 
 from . import candidates, messages, readers, shapes
+from .rounds import best_pass
+from .tables import KIB
 
-KIB = 1024
-# Seconds of one round. A process that has just been woken finds cold caches and a
-# slow clock; what counts is its best pass within the round.
-ROUND = 0.05
+# Seconds of one round: what counts is the best pass within it.
+ROUND_SECONDS = 0.05
 
 
 @functools.lru_cache(maxsize=1)
@@ -84,14 +84,14 @@ def check(corpus_name: str, chunks: str) -> str:
 def count(corpus_name: str, chunks: str) -> tuple[float, int]:
     """Return the seconds and events of a corpus: the fastest pass of a round."""
     if sys.argv[1] == "floor":
-        return best_pass(floor(corpus_name, chunks).run)
+        return best_pass(floor(corpus_name, chunks).run, ROUND_SECONDS)
     pieces = chunked(corpus_name, chunks)
-    return best_pass(functools.partial(candidate().count, pieces))
+    return best_pass(functools.partial(candidate().count, pieces), ROUND_SECONDS)
 
 
 def grow(kind: str, size: int) -> tuple[float, int]:
     """Return the seconds and events of one event of a size."""
-    return best_pass(functools.partial(candidate().count, one_event(kind, size)))
+    return best_pass(functools.partial(candidate().count, one_event(kind, size)), ROUND_SECONDS)
 
 
 def peak(kind: str, size: int) -> tuple[int, int]:
@@ -120,20 +120,6 @@ def one_event(kind: str, size: int) -> list[bytes]:
     if kind == "line":
         return [b"data: ", *[b"x" * KIB] * (size // KIB), b"\n\n"]
     return [*[b"data: abcdefghi\n" * 1000] * (size // 1000), b"\n"]
-
-
-def best_pass(work: Callable[[], int]) -> tuple[float, int]:
-    """Return the seconds of the fastest pass of a round, and its number of events."""
-    best = float("inf")
-    spent = 0.0
-    events = 0
-    while spent < ROUND:
-        start = time.perf_counter()
-        events = work()
-        seconds = time.perf_counter() - start
-        best = min(best, seconds)
-        spent += seconds
-    return best, events
 
 
 def read(wire: str, sizes: list[list[int]]) -> list[Any]:
@@ -172,7 +158,7 @@ def deltas(kind: str, number: int) -> float:
         work()
         return 1
 
-    return best_pass(once)[0]
+    return best_pass(once, ROUND_SECONDS)[0]
 
 
 REQUESTS: dict[str, Callable[..., Any]] = {

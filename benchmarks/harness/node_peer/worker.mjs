@@ -29,7 +29,7 @@ function cut(name, shape) {
 }
 
 // As in worker.py: the best pass of a round of so many seconds counts.
-const ROUND = 0.05
+const ROUND_SECONDS = 0.05
 
 function pass(pieces, found) {
   let count = 0
@@ -49,7 +49,7 @@ function bestPass(pieces) {
   let best = Infinity
   let spent = 0
   let count = 0
-  while (spent < ROUND) {
+  while (spent < ROUND_SECONDS) {
     const [seconds, events] = pass(pieces, null)
     best = Math.min(best, seconds)
     spent += seconds
