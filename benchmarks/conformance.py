@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 from tests.chunkings import chunkings
 
 from .harness import progress
+from .harness.asking import NoAnswer
 from .harness.field import OURS, Field, ssewire_version
-from .harness.processes import ROOT, NoAnswer
+from .harness.processes import ROOT
 from .harness.tables import as_json, prose, table
 
 CORPUS = ROOT / "tests" / "corpus"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .harness import progress
+from .harness.asking import NoAnswer
 from .harness.field import OURS, Field
-from .harness.processes import NoAnswer
 from .harness.tables import KIB, MIB
 
 # Seconds for one point: of one event, of which linear parsers need a tenth for the largest;

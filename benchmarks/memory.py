@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .harness import progress
+from .harness.asking import NoAnswer
 from .harness.field import NODE_PEER, OURS, Field
-from .harness.processes import NoAnswer
 from .harness.tables import MIB
 
 # Bytes of the one event. Tracing makes the quadratic ones slower still: with more they

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .harness import candidates, progress, shapes
+from .harness.asking import NoAnswer
 from .harness.field import NODE_PEER, OURS, Field
-from .harness.processes import NoAnswer
 from .harness.targets import Target
 
 # A candidate stops its rounds once they have taken so many seconds, after so many of them:

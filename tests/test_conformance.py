@@ -14,7 +14,8 @@ import pytest
 from benchmarks import conformance
 from benchmarks.conformance import CORPUS, Case, Verdict
 from benchmarks.harness import candidates
-from benchmarks.harness.processes import ROOT, NoAnswer, Worker
+from benchmarks.harness.asking import NoAnswer, Worker
+from benchmarks.harness.processes import ROOT
 from ssewire import Parser
 
 PAGE = (ROOT / "docs" / "conformance.md").read_text("utf-8")

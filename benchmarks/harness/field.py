@@ -3,7 +3,7 @@
 A process each: there is one event class in a process, which ssewire's
 implementations are to have their own of; a peer that hangs is stopped without
 harm to the others; and memory is that of one candidate.
-May import: candidates, processes, shapes.
+May import: asking, candidates, processes, shapes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from importlib import metadata
 from pathlib import Path
 
 from . import candidates, processes, shapes
-from .processes import ROOT, Worker
+from .asking import Worker
+from .processes import ROOT
 
 NODE_PEER = "eventsource-parser"
 OURS = {"ssewire py": "python", "ssewire cy": "cython"}

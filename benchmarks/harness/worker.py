@@ -1,25 +1,19 @@
 """One candidate's process: makes its inputs once, then does what it is told.
 
-The argument names the candidate. Each line of standard input is a request,
-[what, argument...], as the functions of `REQUESTS` take them; each is answered
-by one line, {"answer": ...}, or {"raised": name} where the candidate raised.
-May import: candidates, messages, readers, rounds, shapes, tables.
+The argument names the candidate; requests are as the functions of `REQUESTS` take them.
+May import: asking, candidates, messages, readers, rounds, shapes, tables.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
 import gc
-import json
-import logging
-import os
 import sys
-import warnings
 from typing import Any, Callable
 
 from . import candidates, messages, readers, shapes
+from .asking import answer
 from .rounds import best_pass
 from .tables import KIB
 
@@ -166,21 +160,5 @@ REQUESTS: dict[str, Callable[..., Any]] = {
 }
 
 
-def main() -> None:
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    logging.getLogger().addHandler(logging.NullHandler())
-    warnings.simplefilter("ignore")
-    # Some of the peers print, log or warn about what they read.
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        for line in sys.stdin:
-            what, *arguments = json.loads(line)
-            try:
-                answer = {"answer": REQUESTS[what](*arguments)}
-            except Exception as exc:  # whatever a peer raises is a finding
-                answer = {"raised": type(exc).__name__}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
-
-
 if __name__ == "__main__":
-    main()
+    answer(REQUESTS)
