@@ -9,11 +9,10 @@ best round, per delta.
 from __future__ import annotations
 
 import os
-import tracemalloc
 from functools import partial
 from typing import Any
 
-from .harness import importing, processes
+from .harness import importing, processes, tracing
 from .harness.messages import chunks, text_stream, tool_stream
 from .harness.readers import (
     ours_events,
@@ -41,8 +40,9 @@ _MAX_MEMORY = 4.0  # peak over the text's size
 _MAX_IMPORT = 3.0  # `import ssewire.claude` over `import json`
 
 
-def _peak_over_text() -> float:
-    body = text_stream(64_000)
+def peak_over_text(deltas: int) -> float:
+    """Return the most that Python takes while a message is read, over the size of its text."""
+    body = text_stream(deltas)
     pieces = list(chunks(body))
     text = ours_text(body)
 
@@ -54,10 +54,7 @@ def _peak_over_text() -> float:
             pass
         assert stream.get_final_text() == text
 
-    tracemalloc.start()
-    read()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    peak, _ = tracing.peak(read)
     return peak / len(text.encode())
 
 
@@ -91,7 +88,7 @@ def measured() -> dict[str, Any]:
         "events": events / _DELTAS * 1e6,
         "sdk_events": sdk_events_time / _DELTAS * 1e6,
         "growth": growth,
-        "memory": _peak_over_text(),
+        "memory": peak_over_text(64_000),
         "import": importing.best(2 * _ROUNDS, imports),
     }
 

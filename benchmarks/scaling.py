@@ -9,11 +9,10 @@ chunks: what a feed costs.
 from __future__ import annotations
 
 import sys
-import tracemalloc
 from functools import partial
 from typing import Any
 
-from .harness import processes, shapes
+from .harness import processes, shapes, tracing
 from .harness.rounds import best
 from .harness.tables import KIB, MIB
 from .harness.targets import verdict
@@ -85,10 +84,7 @@ def feed_all(chunks: list[bytes]) -> int:
 
 def peak(size: int, piece: int, last: bytes = b"") -> tuple[int, int]:
     """Return tracemalloc's peak while an event is fed, and the size of its str."""
-    tracemalloc.start()
-    data = feed_large(size, piece, last)
-    found = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    found, data = tracing.peak(partial(feed_large, size, piece, last))
     return found, sys.getsizeof(data)
 
 

@@ -1,6 +1,5 @@
-"""What imports cost: each in a new interpreter, from byte code that is kept for the run.
+"""What imports cost: each in a new interpreter, from byte code.
 
-It does not matter, then, whether an installer or PYTHONDONTWRITEBYTECODE left any.
 May import: processes.
 """
 
@@ -13,38 +12,37 @@ import tempfile
 from .processes import environment
 
 
-def best(
-    rounds: int, candidates: list[tuple[str, str]], clock: str = "perf_counter"
-) -> list[float]:
+def best(rounds: int, candidates: list[tuple[str, str]]) -> list[float]:
     """Return the seconds of the fastest import of each (module, implementation), taken in turns.
 
-    Args:
-        clock: the function of `time` that tells them.
+    Byte code is kept in a folder for these rounds, so that it does not matter whether an
+    installer or PYTHONDONTWRITEBYTECODE left any.
     """
     found = [float("inf")] * len(candidates)
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
             for number, (module, implementation) in enumerate(candidates):
-                code = (
-                    f"import time; start = time.{clock}(); "
-                    f"import {module}; print(time.{clock}() - start)"
-                )
-                found[number] = min(found[number], float(_run(code, implementation, folder)))
+                seconds, _ = once(module, implementation, PYTHONPYCACHEPREFIX=folder)
+                found[number] = min(found[number], seconds)
     return found
 
 
-def loaded(module: str, implementation: str) -> list[str]:
-    """Return the modules that an import loads into a new interpreter, packages among them."""
+def once(
+    module: str, implementation: str, clock: str = "perf_counter", **variables: str
+) -> tuple[float, list[str]]:
+    """Import a module; return the seconds that it took, and the names that it loaded.
+
+    Args:
+        clock: the function of `time` that tells the seconds.
+        variables: of the environment.
+    """
     code = (
-        f"import sys; before = set(sys.modules); import {module}; "
-        "print(*sorted(set(sys.modules) - before))"
+        f"import sys, time; before = set(sys.modules); start = time.{clock}(); "
+        f"import {module}; print(time.{clock}() - start, *sorted(set(sys.modules) - before))"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        return _run(code, implementation, folder).split()
-
-
-def _run(code: str, implementation: str, folder: str) -> str:
-    env = {**environment(implementation), "PYTHONPYCACHEPREFIX": folder}
+    env = {**environment(implementation), **variables}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    seconds, *names = done.stdout.split()
+    return float(seconds), names

@@ -1,7 +1,7 @@
 """One candidate's process: makes its inputs once, then does what it is told.
 
 The argument names the candidate; requests are as the functions of `REQUESTS` take them.
-May import: asking, candidates, messages, readers, rounds, shapes, tables.
+May import: asking, candidates, messages, readers, rounds, shapes, tables, tracing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import gc
 import sys
 from typing import Any, Callable
 
-from . import candidates, messages, readers, shapes
+from . import candidates, messages, readers, shapes, tracing
 from .asking import answer
 from .rounds import best_pass
 from .tables import KIB
@@ -90,20 +90,12 @@ def grow(kind: str, size: int) -> tuple[float, int]:
 
 def peak(kind: str, size: int) -> tuple[int, int]:
     """Return the most bytes that Python had taken while a stream passed, and its events."""
-    import tracemalloc  # PyPy has none
-
     if kind == "stream":
         chunks = shapes.cut(shapes.build("claude", size), "64k")
     else:
         chunks = one_event(kind, size)
     candidate().count(one_event("line", KIB))  # what a first use takes
-    gc.collect()
-    tracemalloc.start()
-    try:
-        events = candidate().count(chunks)
-        return tracemalloc.get_traced_memory()[1], events
-    finally:
-        tracemalloc.stop()
+    return tracing.peak(functools.partial(candidate().count, chunks))
 
 
 def one_event(kind: str, size: int) -> list[bytes]:
