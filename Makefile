@@ -18,7 +18,7 @@ NOT_AGAIN = $(foreach name,$(ONCE),--ignore=tests/$(name).py)
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
-.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench fuzz clean
+.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench compare fuzz clean
 
 demo:
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -129,6 +129,22 @@ bench:
 	-.venv-bench/bin/python -m benchmarks.attributes
 	-.venv-bench/bin/python -m benchmarks.scaling
 	.venv-bench/bin/python -m pytest -p benchmark benchmarks
+
+# Is HEAD slower or larger than BASE? `make compare BASE=main`, or with PYTHON=python3.13, HEAD=REV,
+# COMPARE_ARGS="--quick --rows parser,imports". Needs nothing but what builds the package.
+COMPARE = .venv-compare-$(notdir $(PYTHON))
+HEAD ?= HEAD
+COMPARE_ARGS ?=
+
+$(COMPARE)/.tools: requirements/test.txt
+	$(PYTHON) -m venv $(COMPARE)
+	grep -iE '^(cython|setuptools)==' requirements/test.txt >$(COMPARE)/tools.txt
+	$(COMPARE)/bin/python -m pip install --quiet --requirement $(COMPARE)/tools.txt
+	touch $@
+
+compare: $(COMPARE)/.tools
+	@test -n "$(BASE)" || { echo 'which commit was before? make compare BASE=REV'; exit 2; }
+	$(COMPARE)/bin/python -m benchmarks.commits $(COMPARE_ARGS) $(BASE) $(HEAD)
 
 clean:
 	rm -rf build dist .venv .venv-* src/*.egg-info

@@ -75,8 +75,14 @@ ASYNC: dict[str, tuple[Callable[[], Any], Any]] = {
 }
 
 
-async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[str, float]:
-    """Return the CPU microseconds per event and the KiB per open stream."""
+async def measure_async(
+    name: str, url: str, streams: int, rounds: int, held: Callable[[], int] = resident
+) -> dict[str, float]:
+    """Return the CPU microseconds per event and the KiB per open stream.
+
+    Args:
+        held: tells the bytes that the process holds.
+    """
     make, opener = ASYNC[name]
     client = make()
     taken = 0
@@ -98,7 +104,7 @@ async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[
         pass
     await warm.aclose()
     gc.collect()
-    before = resident()
+    before = held()
     consumers = [await opened(opener(client, f"{url}/rounds")) for _ in range(streams)]
     taken = 0
     _, control = await asyncio.open_connection(*address(url))
@@ -112,7 +118,7 @@ async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[
 
     await take(WARM_UP)
     gc.collect()
-    memory = (resident() - before) / streams
+    memory = (held() - before) / streams
     begin = time.process_time()
     await take(rounds)
     spent = time.process_time() - begin
@@ -126,6 +132,24 @@ async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[
     if client is not None:
         await client.aclose()
     return {"cpu": spent / (streams * rounds) * 1e6, "memory": memory / 1024}
+
+
+async def measure_async_bulk(name: str, url: str, count: int) -> dict[str, float]:
+    """Return the CPU microseconds per event of one stream in bulk."""
+    make, opener = ASYNC[name]
+    client = make()
+    opening = opener(client, f"{url}/bulk/{count}")
+    events = await opening.__anext__()
+    taken = 0
+    begin = time.process_time()
+    async for _ in events:
+        taken += 1
+    spent = time.process_time() - begin
+    assert taken == count, taken
+    await opening.aclose()
+    if client is not None:
+        await client.aclose()
+    return {"cpu": spent / count * 1e6}
 
 
 # --- blocking clients

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from functools import partial
 from importlib import import_module
 from typing import Any, Callable
@@ -22,7 +23,7 @@ _MODULES = {"python": "ssewire.claude._delta_py", "cython": "ssewire.claude._del
 _KINDS = {"text": "text_delta", "partial_json": "input_json_delta"}
 
 # Name -> the key of the text, and pieces that texts are made of.
-_TEXTS = {
+TEXTS = {
     "text": ("text", [" the", " quick", " brown fox", " jumps.", " It's", " over 13 lazy dogs"]),
     "tool": ("partial_json", ['{"path": "', "src/main", '.py", "text": "', "def f():\\n  ", '"}']),
     "cjk": ("text", ["漢字仮名", "交じり文", "は、", "日本語😀の", "一般的な", "表記法です。"]),
@@ -31,7 +32,7 @@ _TEXTS = {
 
 def payloads(name: str) -> list[str]:
     """Return the payloads of one block."""
-    key, words = _TEXTS[name]
+    key, words = TEXTS[name]
     rng = random.Random(name)
     made = []
     for _ in range(PAYLOADS):
@@ -46,7 +47,7 @@ def ways(name: str, data: list[str]) -> dict[str, Callable[[], list[str]]]:
     """Return what is measured: name -> function that gives the texts."""
     from ssewire import ServerSentEvent
 
-    key = _TEXTS[name][0]
+    key = TEXTS[name][0]
     events = [ServerSentEvent(each, "content_block_delta") for each in data]
 
     def by_json() -> list[str]:
@@ -71,7 +72,7 @@ def ways(name: str, data: list[str]) -> dict[str, Callable[[], list[str]]]:
     return found
 
 
-def measured(name: str) -> dict[str, float]:
+def measured(name: str, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
     """Return nanoseconds a payload, for each way; best of the rounds.
 
     Raises:
@@ -83,7 +84,7 @@ def measured(name: str) -> dict[str, float]:
         # Twice: the first learns how the payloads look, the second has learnt.
         if function() != expected or function() != expected:
             raise AssertionError(f"{way} differs from json.loads on {name}")
-    seconds = best(ROUNDS, *functions.values())
+    seconds = best(ROUNDS, *functions.values(), clock=clock)
     return {way: each / PAYLOADS * 1e9 for way, each in zip(functions, seconds)}
 
 
@@ -91,7 +92,7 @@ def main() -> int:
     """Print the table."""
     print(processes.machine())
     print("ns a payload (times faster than json.loads)")
-    for name in _TEXTS:
+    for name in TEXTS:
         found = measured(name)
         print(f"{name}:")
         for way, figure in found.items():

@@ -37,16 +37,23 @@ def recording(deltas: int, opening: float, per_second: float) -> tuple[bytes, by
 
 
 @contextmanager
-def replaying(deltas: int, opening: float, per_second: float) -> Iterator[str]:
-    """Run the replay server in another process; give its URL."""
+def replaying(
+    deltas: int, opening: float, per_second: float, python: str | None = None
+) -> Iterator[str]:
+    """Run the replay server in another process; give its URL.
+
+    Args:
+        python: the interpreter that has the ssewire to serve with, else this one and its own.
+    """
     body, times = recording(deltas, opening, per_second)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.sse"
         file.write_bytes(body)
         file.with_name("bench.sse.times").write_bytes(times)
-        command = [sys.executable, "-m", "ssewire", "replay", str(file)]
+        env = environment("auto") if python is None else None
+        command = [python or sys.executable, "-m", "ssewire", "replay", str(file)]
         with subprocess.Popen(
-            command, cwd=ROOT, env=environment("auto"), stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             try:
