@@ -22,7 +22,7 @@ from pathlib import Path
 from . import rows
 from .harness import judging
 from .harness.asking import NoAnswer
-from .harness.legs import Leg, commit, leg, wheel
+from .harness.legs import Leg, commit, leg, uncommitted, wheel
 from .harness.processes import IMPLEMENTATIONS, machine
 from .harness.tables import significant, table
 
@@ -162,6 +162,8 @@ def main() -> int:
     shas = {"before": commit(args.base), "after": commit(args.head)}
     shas["again"] = shas["before"]
     print(f"before {shas['before'][:12]} ({args.base}), after {shas['after'][:12]} ({args.head})")
+    if uncommitted():
+        print("what is not committed is not measured")
     print(f"{machine()}; load {os.getloadavg()[0]:.1f}", flush=True)
     print(f"built by setuptools {metadata.version('setuptools')}, Cython", end=" ")
     print(metadata.version("Cython"), flush=True)

@@ -80,9 +80,16 @@ def commit(revision: str) -> str:
     return done.stdout.strip()
 
 
+def uncommitted() -> bool:
+    """Return whether the working tree has sources that no commit has."""
+    command = ["git", "status", "--porcelain", "--", "src"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return bool(done.stdout)
+
+
 def wheel(sha: str) -> Path:
     """Return the wheel of a commit, built by this interpreter with the compiled modules."""
-    folder = FOLDER / f"{sysconfig.get_config_var('SOABI') or 'pure'}" / sha
+    folder = FOLDER / str(sysconfig.get_config_var("SOABI")) / sha
     found = list(folder.glob("*.whl"))
     if not found:
         source = folder / "source"
