@@ -363,6 +363,16 @@ def test_a_certificate_is_checked_for_a_name_without_the_dot_at_its_end(
         both.run(main(f"https://localhost.:{server.port}/"))
 
 
+def test_a_connection_that_ends_before_its_tls_handshake_brought_no_bytes(both: Both) -> None:
+    async def main(url: str) -> None:
+        with pytest.raises(ConnectFailed) as caught:
+            await both.open_stream(url, tls=trusting_context(), proxy=None)
+        assert "bytes before" not in str(caught.value)
+
+    with Server([["deaf"]]) as server:
+        both.run(main(server.url.replace("http:", "https:")))
+
+
 # --- responses
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..errors import ConnectFailed, ConnectionLost, HTTPFormatError
 from .heads import connect_head, request_head
 from .proxy import Route
-from .reader import ResponseReader
+from .reader import ResponseReader, SilentReader
 from .redirects import Redirects
 
 TYPE_CHECKING = False
@@ -222,9 +222,7 @@ def _connect(current: HTTPRequest, route: Route, reader: ResponseReader) -> Step
         yield Dial(*route.first_hop, reader)
         return
     if proxy is None:
-        first_reader = ResponseReader()
-        first_reader.refuse("bytes before the TLS handshake")
-        yield Dial(*route.first_hop, first_reader)
+        yield Dial(*route.first_hop, SilentReader("bytes before the TLS handshake"))
     else:
         first_reader = ResponseReader("CONNECT", tunnel=True)
         yield Dial(*route.first_hop, first_reader)
