@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import logging
 import random
 import re
@@ -21,6 +22,7 @@ from ssewire.client import ReconnectPolicy, Timeouts
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
+    ContentDecodingError,
     HTTPFormatError,
     RetriesExhausted,
     StatusError,
@@ -1184,6 +1186,25 @@ def test_a_transport_that_returns_something_else_is_a_type_error(
             await both.open_stream("http://h/", transport=transport)
 
     both.run(main())
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip"])
+def test_a_body_that_cannot_be_decoded_says_so_at_every_step_and_never_looks_whole(
+    both: Both, encoding: str
+) -> None:
+    body = gzip.compress(b"hello world")[:-4]
+    answer = head(200, f"Content-Encoding: {encoding}", f"Content-Length: {len(body)}") + body
+
+    async def main(url: str) -> None:
+        response = await both.request(url)
+        if encoding == "gzip":
+            assert await step(response.chunks) == b"hello world"
+        for _ in range(3):
+            with pytest.raises(ContentDecodingError):
+                await step(response.chunks)
+
+    with Server([[answer]]) as server:
+        both.run(main(server.url))
 
 
 # --- soak

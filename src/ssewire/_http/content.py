@@ -59,11 +59,11 @@ class Body:
             empty: there is no body, as after HEAD; its encoding does not matter then.
 
         Raises:
-            ContentDecodingError: an encoding other than gzip and deflate.
+            ContentDecodingError: an encoding other than gzip and deflate; it has not begun then.
         """
-        headers, self._headers = self._headers, None
-        if headers is not None and not empty:
-            self._inflater = make_inflater(headers)
+        if self._headers is not None and not empty:
+            self._inflater = make_inflater(self._headers)
+        self._headers = None
         self.plain = self._inflater is None
 
     def feed(self, data: bytes) -> None:
@@ -84,14 +84,14 @@ class Body:
         return None
 
     def close(self) -> None:
-        """Note the end of the body, once.
+        """Note the end of the body.
 
         Raises:
-            ContentDecodingError: it ends in the middle.
+            ContentDecodingError: it ends in the middle; also when asked again, so that
+                what was cut never looks whole.
         """
-        inflater, self._inflater = self._inflater, None
-        if inflater is not None:
-            inflater.close()
+        if self._inflater is not None:
+            self._inflater.close()
 
 
 def make_inflater(headers: Headers) -> Inflater | None:
