@@ -1207,6 +1207,32 @@ def test_a_body_that_cannot_be_decoded_says_so_at_every_step_and_never_looks_who
         both.run(main(server.url))
 
 
+def test_a_source_that_has_stopped_does_not_go_on_after_an_exception_in_the_log(
+    both: Both,
+) -> None:
+    class Interrupting(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise LookupError(record.getMessage())
+
+    async def main(url: str) -> None:
+        source = both.source(url)
+        with pytest.raises(LookupError, match="stopped"):
+            await step(source)
+        with pytest.raises(StopAsyncIteration):
+            await step(source)
+        assert source.state == "closed"
+
+    log = logging.getLogger("ssewire")
+    interrupting = Interrupting()
+    log.addFilter(interrupting)
+    try:
+        with Server([[head(404)]]) as server:
+            both.run(main(server.url))
+            assert server.connections == 1
+    finally:
+        log.removeFilter(interrupting)
+
+
 # --- soak
 
 
