@@ -6,6 +6,7 @@ import gzip
 import random
 import zlib
 from collections.abc import Iterator
+from typing import Callable
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-ENCODERS = {
+ENCODERS: dict[str | None, Callable[[bytes], bytes]] = {
     None: bytes,
     "identity": bytes,
     "gzip": gzip.compress,
