@@ -1171,6 +1171,19 @@ def test_a_transport_that_is_silent_between_two_chunks_times_out(both: Both, kin
     both.run(main())
 
 
+def test_the_body_of_a_refusal_is_taken_from_any_bytes_a_transport_gives(both: Both) -> None:
+    # Not contiguous, which a bytearray does not take as it is.
+    every_second = memoryview(b"n-o-t- -h-e-r-e-")[::2]
+
+    async def main() -> None:
+        transport = both.transport(lambda _: both.response(404, {}, [every_second, bytes(5000)]))
+        with pytest.raises(StatusError) as caught:
+            await both.open_stream("http://h/", transport=transport)
+        assert caught.value.body == b"not here".ljust(1024, b"\0")
+
+    both.run(main())
+
+
 @pytest.mark.parametrize("returned", [None, "text"])
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_transport_that_returns_something_else_is_a_type_error(

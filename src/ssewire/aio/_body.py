@@ -170,7 +170,7 @@ async def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) 
 
     async def collect() -> None:
         async for chunk in body:
-            said.extend(chunk[:limit])
+            said.extend(bytes(chunk)[:limit])
             if len(said) >= limit:
                 break
 

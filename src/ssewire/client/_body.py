@@ -170,7 +170,7 @@ def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) -> byt
     said = bytearray()
     try:
         for chunk in body:
-            said += chunk
+            said += bytes(chunk)[:limit]
             if len(said) >= limit:
                 break
     except SSEWireError:
