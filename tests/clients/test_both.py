@@ -12,6 +12,7 @@ import ssl
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -373,6 +374,47 @@ def test_a_connection_that_ends_before_its_tls_handshake_brought_no_bytes(both: 
 
     with Server([["deaf"]]) as server:
         both.run(main(server.url.replace("http:", "https:")))
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts memory as CPython does")
+def test_a_request_is_not_held_any_more_while_its_answer_is_waited_for(both: Both) -> None:
+    body = bytes(4_000_000)
+    through = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        buffer = bytearray(65536)
+        left = len(body)
+        with connection:
+            while left > 0:
+                left -= connection.recv_into(buffer)
+            through.wait(PATIENCE)
+
+    async def main() -> int:
+        async def ask() -> None:
+            with pytest.raises(ConnectionLost):
+                await both.open_stream(url, method="POST", body=body, proxy=None)
+
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        tracemalloc.start()
+        task = both.beside(ask())
+        await both.sleep(0.1)
+        for _ in range(100):
+            await both.sleep(0.02)
+            held, _ = tracemalloc.get_traced_memory()
+            if held < 1_000_000:
+                break
+        tracemalloc.stop()
+        through.set()
+        await both.result(task)
+        return held
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with listener:
+        assert both.run(main()) < 1_000_000
+        thread.join(PATIENCE)
 
 
 # --- responses

@@ -250,6 +250,7 @@ class Connection(asyncio.BufferedProtocol):
         if not transport.is_closing():
             step.written = True
             transport.write(step.data)
+            step.data = b""
             if transport.is_closing():
                 # The socket refused it.
                 step.written = False

@@ -359,6 +359,7 @@ class Wire:
         handle = self.handle
         reader = step.reader
         rest = memoryview(step.data)
+        step.data = b""
         pieces: list[bytes] = []
         while rest:
             remaining = self.remaining()
