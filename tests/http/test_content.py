@@ -48,7 +48,7 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 
 def drive(body: Body, pieces: list[bytes]) -> Iterator[bytes]:
     """Generate what comes out, as a reader gets it that takes all it can before it feeds more."""
-    body.begin(not pieces)
+    body = body.begin(not pieces)
     for data in pieces:
         assert body.take() is None
         if body.plain:
@@ -115,8 +115,7 @@ def test_an_unknown_encoding_is_refused_at_the_first_step_and_at_each_after_it(
 
 
 def test_the_encoding_of_a_body_that_is_none_does_not_matter() -> None:
-    body = body_of("br")
-    body.begin(True)
+    body = body_of("br").begin(True)
     assert (body.begun, body.plain, body.take()) == (True, True, None)
     body.close()
 
@@ -131,8 +130,17 @@ def test_a_body_is_untouched_until_it_is_begun_and_only_without_any_encoding(
     body = body_of(encoding)
     assert (body.untouched, body.begun, body.plain) == (untouched, False, False)
     if encoding != "br":
-        body.begin(False)
+        body = body.begin(False)
         assert (body.untouched, body.begun, body.plain) == (False, True, encoding != "gzip")
+
+
+def test_plain_bodies_are_all_the_same_one_from_the_first_step_on() -> None:
+    bodies = [body_of(None), body_of("identity"), body_of("gzip")]
+    first, second, other = (body.begin(False) for body in bodies)
+    assert first is second
+    assert first is not bodies[0]
+    assert other is bodies[2]
+    assert first.begin(False) is first
 
 
 def test_damaged_data_is_an_error_after_the_pieces_before_it() -> None:
@@ -152,8 +160,7 @@ def test_damaged_data_is_an_error_after_the_pieces_before_it() -> None:
 
 
 def test_a_bomb_costs_no_more_than_a_step_at_a_time() -> None:
-    body = body_of("gzip")
-    body.begin(False)
+    body = body_of("gzip").begin(False)
     body.feed(gzip.compress(bytes(50_000_000)))
     for _ in range(20):
         assert body.take() == bytes(INFLATE_STEP)

@@ -58,7 +58,8 @@ class ResponseBody:
         content = self._content
         try:
             if not content.begun:
-                content.begin(connection.reader.complete and not connection.received)
+                empty = connection.reader.complete and not connection.received
+                content = self._content = content.begin(empty)
             while True:
                 piece = content.take()
                 if piece is not None:
