@@ -187,7 +187,7 @@ class ContentDecodingError(TransportError):
 
 
 class RetriesExhausted(TransportError):
-    """`attempts` attempts in a row brought no event; the last one's failure is the cause."""
+    """So many attempts in a row brought no event; the last one's failure is the cause."""
 
     retryable = False
 

@@ -560,6 +560,23 @@ def test_a_wait_for_the_next_attempt_goes_on_where_it_was_cancelled() -> None:
         assert run(main(server.url)) == "2"
 
 
+def test_a_restart_that_was_cancelled_does_not_go_back_to_the_wait_that_it_ended() -> None:
+    async def main(url: str) -> None:
+        source = EventSource(url, reconnect=ReconnectPolicy(initial_delay=60.0))
+        waiting = asyncio.ensure_future(source.__anext__())
+        while len(server.requests) < 1 or source._due < 0:
+            await asyncio.sleep(0.005)
+        source.restart()
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.005)
+        await cancelled(waiting)
+        async with source:
+            assert (await asyncio.wait_for(source.__anext__(), 5)).data == "a"
+
+    with Server([[head(503)], ["hold"], [head(), b"data: a\n\n"]]) as server:
+        run(main(server.url))
+
+
 @pytest.mark.parametrize("late", range(4))
 def test_a_cancellation_as_a_source_stops_does_not_make_it_go_on(late: int) -> None:
     async def main(server: Server) -> None:

@@ -67,7 +67,7 @@ def test_a_forked_child_leaves_its_parents_connections_alone() -> None:
                 try:
                     found = client.pool.take(loop, key)
                     client.pool.close()
-                    os._exit(0 if found is None and not kept.transport.is_closing() else 1)
+                    os._exit(0 if found is None and not kept.wire.is_closing() else 1)
                 finally:
                     os._exit(2)
             _, status = os.waitpid(child, 0)
@@ -85,8 +85,8 @@ def test_a_socket_closed_by_the_loop_is_gone() -> None:
             await client.ask()
             shelf = client.pool._shelves[asyncio.get_running_loop()]
             ((_, ((_, kept),)),) = shelf._kept.items()
-            transport = kept.transport
-        found: socket.socket = transport.get_extra_info("socket")
+            wire = kept.wire
+        found: socket.socket = wire.get_extra_info("socket")
         return found.fileno()
 
     with Server([FOR_EVER]) as server:

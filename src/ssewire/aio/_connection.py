@@ -83,10 +83,10 @@ class Connection(asyncio.BufferedProtocol):
         "_timed",
         "_timer",
         "_timer_at",
-        "_transport",
         "_unread",
         "_view",
         "_waiter",
+        "_wire",
         "deadlines",
         "ended",
         "error",
@@ -109,8 +109,8 @@ class Connection(asyncio.BufferedProtocol):
         self.ended: bool = False
         self.error: SSEWireError | None = None
         self._view = _shared_buffer(loop)
-        self._transport: asyncio.Transport | None = None
-        # Takes the transport over once the response is through; None if it is to be closed.
+        self._wire: asyncio.Transport | None = None
+        # Takes the wire over once the response is through; None if it is to be closed.
         self._pool: Pool | None = None
         self._key: Hashable = None
         # None while bytes are wanted.
@@ -134,10 +134,10 @@ class Connection(asyncio.BufferedProtocol):
     # --- what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
+        self._wire = transport  # type: ignore[assignment]
         if self.ended:
             # Given up while it was being made.
-            self._transport.abort()  # type: ignore[union-attr]
+            self._wire.abort()  # type: ignore[union-attr]
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._view
@@ -157,8 +157,8 @@ class Connection(asyncio.BufferedProtocol):
             self._unread += nbytes
             if self._unread > _BACKLOG and not self._paused and not self.ended:
                 self._paused = True
-                assert self._transport is not None
-                self._transport.pause_reading()
+                assert self._wire is not None
+                self._wire.pause_reading()
         elif news:
             self._unread = nbytes
             self._wake(waiter)
@@ -233,8 +233,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._end(error)
         if self._paused and not self.ended:
             self._paused = False
-            assert self._transport is not None
-            self._transport.resume_reading()
+            assert self._wire is not None
+            self._wire.resume_reading()
         return waiter
 
     async def ask(self, step: Ask) -> ResponseHead:
@@ -243,14 +243,15 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             TransportError: there is none.
         """
-        transport = self._transport
-        assert transport is not None
+        wire = self._wire
+        assert wire is not None
         reader = self.reader
         self._asked = step
-        if not transport.is_closing():
+        if not wire.is_closing():
             step.written = True
-            transport.write(step.data)
-            if transport.is_closing():
+            wire.write(step.data)
+            step.data = b""
+            if wire.is_closing():
                 # The socket refused it.
                 step.written = False
         while reader.head is None and not self.ended:
@@ -260,13 +261,13 @@ class Connection(asyncio.BufferedProtocol):
             raise self.error or ConnectionLost("the connection was closed")
         return reader.head
 
-    def reuse(self, transport: asyncio.Transport) -> None:
+    def reuse(self, wire: asyncio.Transport) -> None:
         """Go on with a connection that carried another request before."""
-        self._transport = transport
-        transport.set_protocol(self)
+        self._wire = wire
+        wire.set_protocol(self)
 
     def keep_for(self, pool: Pool, key: Hashable) -> None:
-        """Leave the transport to a pool once the response is through, if it is any good then."""
+        """Leave the wire to a pool once the response is through, if it is any good then."""
         self._pool = pool
         self._key = pool.keys.setdefault(key, key)
 
@@ -293,8 +294,8 @@ class Connection(asyncio.BufferedProtocol):
         self, context: ssl.SSLContext, host: str, address: str, reader: ResponseReader
     ) -> None:
         """Put TLS on the connection, and have `reader` read what comes over it."""
-        assert self._transport is not None
-        plain = self._transport
+        assert self._wire is not None
+        plain = self._wire
 
         async def shaken() -> None:
             if self.ended:
@@ -316,7 +317,7 @@ class Connection(asyncio.BufferedProtocol):
             # Up to Python 3.10 there is none if the connection was lost meanwhile.
             if made is None:
                 raise ConnectionResetError("closed within the TLS handshake")
-            self._transport = made
+            self._wire = made
             if self.ended:
                 made.abort()
 
@@ -376,8 +377,8 @@ class Connection(asyncio.BufferedProtocol):
         pool.finishing.add(self)
         if self._paused:
             self._paused = False
-            assert self._transport is not None
-            self._transport.resume_reading()
+            assert self._wire is not None
+            self._wire.resume_reading()
 
     def ending(self) -> asyncio.Future[None]:
         """Return what is done when `finish` has come to its end."""
@@ -418,8 +419,8 @@ class Connection(asyncio.BufferedProtocol):
         self.ended = True
         self.error = error
         self._disarm()
-        transport = self._transport
-        if transport is not None and not self.loop.is_closed():
+        wire = self._wire
+        if wire is not None and not self.loop.is_closed():
             pool = self._pool
             if pool is not None:
                 pool.finishing.discard(self)
@@ -428,15 +429,15 @@ class Connection(asyncio.BufferedProtocol):
                 pool is not None
                 and error is None
                 and self.reader.reusable
-                and not transport.get_write_buffer_size()
+                and not wire.get_write_buffer_size()
             ):
                 if self._paused:
-                    transport.resume_reading()
-                pool.give(self.loop, self._key, transport)
+                    wire.resume_reading()
+                pool.give(self.loop, self._key, wire)
             else:
                 # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
                 # All that we had to say has long been said, or need not be any more.
-                transport.abort()
+                wire.abort()
         if self._waiter is not None:
             self._wake(self._waiter)
 

@@ -49,33 +49,31 @@ class Pool:
             if idle is None:
                 return None
             if idle.usable():
-                return idle.transport
+                return idle.wire
             idle.close()
 
     async def soon(
         self, loop: asyncio.AbstractEventLoop, key: Hashable
     ) -> asyncio.Transport | None:
         """Do what `take` does; where there is none, wait for one that is as good as free."""
-        transport = self.take(loop, key)
-        if transport is None:
+        wire = self.take(loop, key)
+        if wire is None:
             ending = [
                 connection.ending() for connection in self.finishing if connection.is_for(loop, key)
             ]
             if ending:
                 await asyncio.wait(ending, timeout=_REST_SOON, return_when=asyncio.FIRST_COMPLETED)
-                transport = self.take(loop, key)
-        return transport
+                wire = self.take(loop, key)
+        return wire
 
-    def give(
-        self, loop: asyncio.AbstractEventLoop, key: Hashable, transport: asyncio.Transport
-    ) -> None:
+    def give(self, loop: asyncio.AbstractEventLoop, key: Hashable, wire: asyncio.Transport) -> None:
         """Keep a connection; those too many are closed."""
-        if transport.is_closing():
-            transport.abort()
+        if wire.is_closing():
+            wire.abort()
             return
         shelf = self._shelf(loop)
-        idle = _Kept(shelf, transport)
-        transport.set_protocol(idle)
+        idle = _Kept(shelf, wire)
+        wire.set_protocol(idle)
         for old in shelf.give(key, idle, loop.time()):
             old.close()
 
@@ -128,24 +126,22 @@ def _readable(connection: Any) -> bool:
 class _Kept(asyncio.Protocol):
     """A connection that is idle: whatever happens to it makes it useless."""
 
-    __slots__ = ("_shelf", "transport")
+    __slots__ = ("_shelf", "wire")
 
-    def __init__(self, shelf: Shelf[_Kept], transport: asyncio.Transport) -> None:
+    def __init__(self, shelf: Shelf[_Kept], wire: asyncio.Transport) -> None:
         self._shelf = shelf
-        self.transport: asyncio.Transport = transport
+        self.wire: asyncio.Transport = wire
 
     def usable(self) -> bool:
         """Say whether a request may be sent on it."""
         # What the loop has not read yet: the end, or an answer that nobody has asked for and
         # that must not become that of the next request.
-        return not self.transport.is_closing() and not _readable(
-            self.transport.get_extra_info("socket")
-        )
+        return not self.wire.is_closing() and not _readable(self.wire.get_extra_info("socket"))
 
     def close(self) -> None:
         """Take it out of the pool and close it. Idempotent."""
         self._shelf.discard(self)
-        self.transport.abort()
+        self.wire.abort()
 
     def data_received(self, data: bytes) -> None:
         self.close()

@@ -30,7 +30,6 @@ from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
     from typing import Any, Literal
 
     from typing_extensions import Self
@@ -85,12 +84,7 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
 
@@ -188,12 +182,7 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
         self._stream = await call.stream(AsyncMessageStream)
         return self._stream
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         if self._stream is not None:
             await self._stream.close()
 

@@ -31,7 +31,6 @@ from .stream import MessageStream, RawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
     from typing import Any, Literal
 
     from .._headers import Headers
@@ -187,12 +186,7 @@ class MessageStreamManager(ManagerBase[MessageStream]):
         self._stream = call.stream(MessageStream)
         return self._stream
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._stream is not None:
             self._stream.close()
 

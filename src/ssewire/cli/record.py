@@ -14,9 +14,9 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE, is_event_stream
+from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE, accepted, refusal
 from ..client import request
-from ..errors import ContentTypeError, SSEWireError, StatusError
+from ..errors import SSEWireError
 from ..replay.times import TimesWriter, times_path
 from ._output import CommandError, Interrupts, file_errors, refuse_special, usage_errors
 from ._request_options import add_request_options, request_arguments
@@ -88,7 +88,7 @@ def _check(response: HTTPResponse) -> None:
     Raises:
         StatusError, ContentTypeError: with the first KiB of the body.
     """
-    if response.status == 200 and is_event_stream(response.headers):
+    if accepted(response.status, response.headers):
         return
     # An error must not hang on a server that says no and then nothing.
     patience = threading.Timer(ERROR_BODY_PATIENCE, response.close)
@@ -103,10 +103,7 @@ def _check(response: HTTPResponse) -> None:
         pass  # The status is the news; what there is of the body will do.
     finally:
         patience.cancel()
-    body = body[:ERROR_BODY]
-    if response.status != 200:
-        raise StatusError(response.status, response.headers, body)
-    raise ContentTypeError(response.headers.get("Content-Type"), body)
+    raise refusal(response.status, response.headers, body)
 
 
 def _record(

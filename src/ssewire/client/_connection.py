@@ -34,7 +34,7 @@ LONGEST_WAIT = 86400.0
 
 
 class Interrupted(Exception):
-    """close() or restart() was called in another thread; never leaves this module."""
+    """close() or restart() was called in another thread; no user of the package sees it."""
 
 
 class Handle(Custody):
@@ -47,6 +47,8 @@ class Handle(Custody):
     """
 
     __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
+
+    taken: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -359,6 +361,7 @@ class Wire:
         handle = self.handle
         reader = step.reader
         rest = memoryview(step.data)
+        step.data = b""
         pieces: list[bytes] = []
         while rest:
             remaining = self.remaining()

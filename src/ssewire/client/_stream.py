@@ -77,7 +77,7 @@ class EventStream(Closeable):
         self._ready: Iterator[Item] = _NOTHING
         # The last event ID as of what was handed out; only the iterating thread sets it.
         self._given_id: str = parser.last_event_id
-        # An event was handed out since `stall` was started.
+        # An event has come since `stall` was started; its clock runs only in a wait for more.
         self._progress = True
         # Raised once what was complete before it has been handed out.
         self._error: BaseException | None = None
