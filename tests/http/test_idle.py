@@ -61,7 +61,7 @@ def test_when_the_newest_is_not_the_older_ones_stay_until_they_are_looked_at() -
 
 def test_giving_closes_those_of_the_key_that_are_too_old() -> None:
     shelf = filled("abc")
-    assert shelf.give("key", "d", 31.5) == ["a", "b"]
+    assert shelf.give("key", "d", 31.0) == ["a", "b"]
     assert shelf.clear() == ["c", "d"]
 
 
@@ -93,6 +93,20 @@ def test_discarding_goes_by_identity() -> None:
     shelf.discard(second)
     taken, _ = shelf.take("key", 0.0)
     assert taken is first
+
+
+def test_nothing_is_left_of_a_key_that_has_none() -> None:
+    # A client may talk to many servers in its time.
+    shelf: Shelf[int] = Shelf(1)
+    forgets: list[Callable[[], object]] = [
+        lambda: shelf.take("key", 0.0),
+        lambda: shelf.take("key", 100.0),
+        lambda: shelf.discard(1),
+    ]
+    for forget in forgets:
+        shelf.give("key", 1, 0.0)
+        forget()
+        assert shelf._kept == {}
 
 
 def test_clearing_forgets_all() -> None:
