@@ -140,7 +140,8 @@ def report(comparison: Comparison) -> bool:
     for line in missing:
         print("not measured:", line)
     print(
-        f"\n{len(judged)} rows; {len(marked)} take over {judging.ALLOWED * 100:.0f} % more beyond noise, "
+        f"\n{len(judged)} rows; {len(marked)} take over {judging.ALLOWED * 100:.0f} % more "
+        "beyond noise, "
         f"{noisy} are too noisy to tell 3 %, {len(missing)} could not be measured"
     )
     return not marked and not missing
