@@ -51,6 +51,7 @@ class Handle(Custody):
 
     __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
 
+    # Custody's; said again for type checkers, as it is set here too.
     taken: bool
 
     def __init__(self) -> None:
