@@ -321,9 +321,9 @@ def _asked(group: str, quick: bool, urls: Urls) -> Iterator[tuple[str, tuple[Any
     elif group == "clients":
         bulk = (40 if quick else 100) * BULK_EVENTS
         for kind in ("blocking", "asyncio"):
-            yield "client", (kind, "bulk", urls.events, bulk), True
-        yield "client", ("blocking", "paced", urls.events, 1000 if quick else 2000), True
-        yield "client", ("asyncio", "paced", urls.events, 5_000 if quick else 20_000), True
+            yield "client", (kind, "bulk", urls.events, bulk), False
+        yield "client", ("blocking", "paced", urls.events, 1000 if quick else 2000), False
+        yield "client", ("asyncio", "paced", urls.events, 5_000 if quick else 20_000), False
     elif group == "claude_clients":
         yield "claude_client", (urls.paced_message, 50 if quick else 100), True
         yield "claude_command", (urls.short_message,), False

@@ -112,7 +112,7 @@ def test_a_slower_row_is_marked_and_the_report_is_not_fine(
     assert [line for line in shown if "MORE" in line] == [
         line for line in shown if line.startswith("| g, python, two, ms")
     ]
-    assert "1 take over 3% more beyond noise" in shown[-1]
+    assert "1 take over 3 % more beyond noise" in shown[-1]
 
 
 def test_rows_that_are_alike_are_fine() -> None:
