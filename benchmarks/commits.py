@@ -139,10 +139,10 @@ def report(comparison: Comparison) -> bool:
     missing = comparison.missing()
     for line in missing:
         print("not measured:", line)
+    allowed = f"{judging.ALLOWED * 100:.0f} %"
     print(
-        f"\n{len(judged)} rows; {len(marked)} take over {judging.ALLOWED * 100:.0f} % more "
-        "beyond noise, "
-        f"{noisy} are too noisy to tell 3 %, {len(missing)} could not be measured"
+        f"\n{len(judged)} rows; {len(marked)} take over {allowed} more beyond noise, "
+        f"{noisy} are too noisy to tell {allowed}, {len(missing)} could not be measured"
     )
     return not marked and not missing
 
