@@ -472,7 +472,10 @@ def test_a_transports_stream_is_ended_from_outside_and_closed(how: str) -> None:
         policy = ReconnectPolicy(0.0, max_attempts=1)
         source = EventSource("http://h/", transport=transport, reconnect=policy)
         task = asyncio.ensure_future(collect(source))
-        await asyncio.sleep(0.02)
+        while source.last_event_id != "1":
+            await asyncio.sleep(0)
+        # By then it waits for the next one.
+        await turns(5)
         if how == "close":
             await source.close()
             assert await task == ["a"]
