@@ -148,7 +148,7 @@ cdef public class ServerSentEvent [object SSEWireEvent, type SSEWireEventType]:
         if retry is not None:
             if not isinstance(retry, int):
                 raise wrong_type("retry", "an int or None", retry)
-            retry = int(retry)
+            retry = int.__index__(retry)
         self.data = data
         self.event = event
         self.id = id
