@@ -40,7 +40,8 @@ LyingBytes: Any = type("LyingBytes", (bytes,), _lying(bytes, FORGED.encode()))
 
 def str_enum(value: str) -> Any:
     """Return a member of an Enum whose members are str too; it is formatted as `Kind.ONE`."""
-    return list(enum.Enum("Kind", {"ONE": value}, type=str))[0]  # noqa: RUF015
+    Kind: Any = enum.Enum("Kind", {"ONE": value}, type=str)
+    return Kind.ONE
 
 
 def liars(value: str) -> list[Any]:
