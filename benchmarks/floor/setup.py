@@ -17,7 +17,9 @@ if __name__ == "__main__":
             Extension(
                 "ssewire_floor",
                 ["ssewire_floor.pyx"],
-                depends=[os.path.join(core, "_event_cy.pxi"), os.path.join(core, "_scan.h")],
+                depends=[
+                    os.path.join(core, name) for name in ("_event_cy.pxi", "_scan.h", "_simd.h")
+                ],
                 include_dirs=[core],
                 extra_compile_args=["-O3", "-g0"],
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from .._checks import wrong_type
-from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take, exchange
+from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
 from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
 from .._settings import foreign
@@ -35,15 +35,7 @@ async def respond(first: HTTPRequest, settings: Settings) -> HTTPResponse:
     """Return the response that a request ends at; its `chunks` are one of the bodies of `_body`."""
     loop = asyncio.get_running_loop()
     driver = _Driver(settings, Deadlines(first.timeouts, loop.time()), loop)
-    steps = exchange(
-        first,
-        driver.deadlines,
-        loop.time,
-        proxy_for=settings.proxy_for,
-        max_redirects=settings.max_redirects,
-        keeps=settings.pool is not None,
-        carried=settings.transport is not None,
-    )
+    steps = settings.steps(first, driver.deadlines, loop.time)
     try:
         return await driver.run(steps)
     except SSEWireError:

@@ -10,7 +10,7 @@
     │   └── OversizedEvent         also EventTooLarge
     └── StreamClosed               the caller had closed the stream
 
-May import: ssewire.errors.
+May import: _checks, ssewire.errors.
 """
 
 from __future__ import annotations

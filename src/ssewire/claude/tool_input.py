@@ -37,7 +37,7 @@ class ToolInput:
         # Made when the value is first looked at, then fed by `add`.
         self._parser: PartialJSON | None = None
         # Whether the value is the whole one.
-        self.complete = False
+        self.complete: bool = False
         # Why the finished document is not JSON.
         self.error: ValueError | None = None
 

@@ -48,6 +48,8 @@ class Handle(Custody):
 
     __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
 
+    taken: bool
+
     def __init__(self) -> None:
         super().__init__()
         # Reentrant: a signal handler may call abort() while its thread holds it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from .._checks import wrong_type
-from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take, exchange
+from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
 from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
 from .._settings import foreign, log
@@ -33,15 +33,7 @@ if TYPE_CHECKING:
 def respond(first: HTTPRequest, settings: Settings, handle: Handle) -> HTTPResponse:
     """Return the response that a request ends at; its `chunks` are one of the bodies of `_body`."""
     driver = _Driver(settings, handle, Deadlines(first.timeouts, time.monotonic()))
-    steps = exchange(
-        first,
-        driver.deadlines,
-        time.monotonic,
-        proxy_for=settings.proxy_for,
-        max_redirects=settings.max_redirects,
-        keeps=settings.pool is not None,
-        carried=settings.transport is not None,
-    )
+    steps = settings.steps(first, driver.deadlines, time.monotonic)
     try:
         return driver.run(steps)
     except BaseException:

@@ -25,7 +25,6 @@ from ._exchange import open_events
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
     from typing import Any
 
     from typing_extensions import Self
@@ -237,11 +236,6 @@ class EventSource(Closeable, Following):
             stream.close()
             self._ended(stream)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(exc_type, exc, traceback)
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
         self._release()

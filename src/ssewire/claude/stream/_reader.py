@@ -1,11 +1,12 @@
 """What all streams of a message decide alike: everything but waiting for bytes.
 
-An event changes the message when it is handed out, not when its bytes came,
-so what a reader sees does not depend on the packets. All readers of a stream
+An event changes the message when it is handed out, not when its bytes came, so
+what a reader sees does not depend on the packets. All readers of a stream
 (loops over events or text, `until_done`) share one place in it. What makes
 requests attaches itself: until a message has begun, it may put the body of
-another attempt in the place of one that failed.
-May import: errors; claude's _text, accumulator, blocks, continuation, errors, events.
+another attempt in the place of one that failed. May import: claude._text,
+claude.accumulator, claude.blocks, claude.continuation, claude.errors,
+claude.events, errors.
 """
 
 from __future__ import annotations
