@@ -36,6 +36,10 @@ def not_bytes(data: object) -> TypeError:
     return TypeError(f"feed() takes a bytes-like object, not {type(data).__name__}{hint}")
 
 
+# What a parser says that an exception left halfway.
+HALF_FED = "an exception ended an earlier feed() halfway: its events are lost; reset() starts anew"
+
+
 def wrong_type(name: str, expected: str, value: object) -> TypeError:
     """Return the TypeError for an argument of the wrong type."""
     return TypeError(f"{name} must be {expected}, not {type(value).__name__}")

@@ -208,7 +208,7 @@ if not _SAME_LAYOUT:
 ssewire_finish_type(ServerSentEvent)
 
 
-# twin: _exact_str
+# twin: exact_str
 cdef object _exact_str(str name, object value):
     # Return `value` as an exact str, the only kind that an event holds.
     if not isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -126,6 +127,27 @@ class SaysItIsAStr:
 def test_what_only_says_that_it_is_a_str_is_a_type_error(call: Callable[[Any], object]) -> None:
     with pytest.raises(TypeError, match="must be a"):
         call(SaysItIsAStr())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="__buffer__ is new in 3.12")
+def test_both_parsers_say_the_same_of_a_buffer_that_raises(make_parser: MakeParser) -> None:
+    class Refusing:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def __buffer__(self, flags: int) -> memoryview:
+            raise self.error
+
+    parser = make_parser()
+    refusing: Any = Refusing(TypeError("words of its own"))
+    with pytest.raises(TypeError, match=r"^feed\(\) takes a bytes-like object, not Refusing$"):
+        parser.feed(refusing)
+    for error in (ValueError("no"), BufferError("no")):
+        refusing = Refusing(error)
+        with pytest.raises(type(error), match="^no$"):
+            parser.feed(refusing)
+    # Nothing was taken.
+    assert parser.feed(b"data: x\n\n") == [ServerSentEvent("x")]
 
 
 # The same for what goes out over HTTP.

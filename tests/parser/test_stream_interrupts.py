@@ -304,7 +304,7 @@ class Alarm(Exception):
 
 @contextlib.contextmanager
 def alarms(raised: type[BaseException], seconds: float) -> Iterator[list[int]]:
-    """Raise from a signal's handler, soon and again and again."""
+    """Raise from a signal's handler, again and again after so many seconds; 0: when asked to."""
 
     def handler(number: int, frame: object) -> None:
         count.append(number)
@@ -321,22 +321,24 @@ def alarms(raised: type[BaseException], seconds: float) -> Iterator[list[int]]:
 
 
 class Waiting:
-    """Waits for each chunk, and takes it where no signal's handler can come between."""
+    """Is interrupted by a signal in each second wait, and takes a chunk in none of them."""
 
     def __init__(self) -> None:
         self.given = 0
         self.closed = 0
+        self.waits = 0
 
     def __iter__(self) -> Waiting:
         return self
 
     def __next__(self) -> bytes:
-        time.sleep(0.012)
+        self.waits += 1
+        if self.waits % 2:
+            signal.raise_signal(signal.SIGALRM)
         if self.given == len(CHUNKS):
             raise StopIteration
-        chunk = CHUNKS[self.given]
         self.given += 1
-        return chunk
+        return CHUNKS[self.given - 1]
 
     def close(self) -> None:
         self.closed += 1
@@ -348,17 +350,10 @@ class Waiting:
 def test_a_signal_in_a_wait_loses_nothing(name: str, raised: type[BaseException]) -> None:
     source = Waiting()
     iterator = SYNC[name](source)
-    seen: list[int] = []
-    with alarms(raised, 0.0171) as count:
-        while len(seen) < 6:
-            try:
-                seen.append(value_of(next(iterator)))
-            except raised:
-                continue
-    assert seen == WHOLE
-    assert count, "no signal came"
-    assert source.closed == 0
-    assert next(iterator, None) is None
+    with alarms(raised, 0.0) as count:
+        seen, whole = read_on(iterator, raised)
+    assert (seen, whole) == (WHOLE, True)
+    assert len(count) > 6
     assert source.closed == 1
 
 
