@@ -36,9 +36,35 @@ def not_bytes(data: object) -> TypeError:
     return TypeError(f"feed() takes a bytes-like object, not {type(data).__name__}{hint}")
 
 
+# What a parser says that an exception left halfway.
+HALF_FED = "an exception ended an earlier feed() halfway: its events are lost; reset() starts anew"
+
+
 def wrong_type(name: str, expected: str, value: object) -> TypeError:
     """Return the TypeError for an argument of the wrong type."""
     return TypeError(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+def exact_str(name: str, value: object, expected: str = "a str") -> str:
+    """Return the text of `value` as a str that is of no subclass.
+
+    What is checked is thus what is written: a subclass may say other things of itself when it is
+    formatted, searched or walked through, as an Enum with a str in it does.
+
+    Raises:
+        TypeError: not a str.
+    """
+    if type(value) is str:
+        return value
+    # Not isinstance(): that believes what an object says of its class.
+    if not issubclass(type(value), str):
+        raise wrong_type(name, expected, value)
+    return str.__str__(value)
+
+
+def exact_int(value: int) -> int:
+    """Return an int that is of no subclass; a bool becomes 0 or 1."""
+    return int.__index__(value)
 
 
 def unpicklable(value: object) -> TypeError:
@@ -77,6 +103,7 @@ def check_count(name: str, value: object, least: int = 0, expected: str = "an in
     """
     if not isinstance(value, int) or isinstance(value, bool):
         raise wrong_type(name, expected, value)
+    value = exact_int(value)
     if value < least:
         wanted = f"be at least {least}" if least else "not be negative"
         raise ValueError(f"{name} must {wanted}, not {shown_number(value)}")
@@ -93,14 +120,12 @@ def check_parser_options(
         ValueError: a last event ID that no stream could have set (CR, LF or
             NUL in it), or a negative size.
     """
-    if not isinstance(last_event_id, str):
-        raise wrong_type("last_event_id", "a str", last_event_id)
-    if any(char in last_event_id for char in "\r\n\0"):
+    known_id = exact_str("last_event_id", last_event_id)
+    if any(char in known_id for char in "\r\n\0"):
         raise ValueError("last_event_id must not contain CR, LF or NUL")
     if max_event_size is not None:
         if not isinstance(max_event_size, int):
             raise wrong_type("max_event_size", "an int or None", max_event_size)
         if max_event_size < 0:
             raise ValueError(f"max_event_size must not be negative, not {max_event_size}")
-    if not isinstance(default_event, str):
-        raise wrong_type("default_event", "a str", default_event)
+    exact_str("default_event", default_event)

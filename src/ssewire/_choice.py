@@ -2,13 +2,15 @@
 
 SSEWIRE_PARSER is read once, at import: "auto" takes the compiled modules where
 they were built, "python" never, "cython" insists. Only a module that was
-never built may be passed over; a broken or outdated one is not slow, it is
-wrong, and stops the import. May import: _limits, os.
+never built may be passed over, or that another interpreter of this process
+holds; a broken or outdated one is not slow, it is wrong, and stops the import.
+May import: _limits, os.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from ._limits import PARSER_CONTRACT
 
@@ -26,8 +28,8 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
 
     Raises:
         ImportError: the module is broken, lacks something it needs, was built
-            from other sources than the ones beside it, or is absent though
-            SSEWIRE_PARSER=cython insists on it.
+            from other sources than the ones beside it, or cannot be had
+            though SSEWIRE_PARSER=cython insists on it.
     """
     if _choice == "python":
         return None
@@ -44,6 +46,14 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
             ) from exc
         return None
     except ImportError as exc:
+        if _is_for_one_interpreter(exc):
+            if _choice == "cython":
+                raise ImportError(
+                    f"SSEWIRE_PARSER=cython, but {full_name} can be loaded by one interpreter of "
+                    "a process only, and this is another"
+                ) from exc
+            _debug("%s is not for a second interpreter: Python is used here", full_name)
+            return None
         raise ImportError(
             f"the compiled module {full_name} is broken ({exc}); "
             "reinstall ssewire, or set SSEWIRE_PARSER=python to do without it"
@@ -54,6 +64,31 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
             "reinstall ssewire, or set SSEWIRE_PARSER=python to do without it"
         )
     return module
+
+
+def _is_for_one_interpreter(exc: ImportError) -> bool:
+    """Say whether a module cannot be loaded because this is a second interpreter.
+
+    Its state and its types are the process's: docs/design/0001-two-parsers.md says why.
+    """
+    # CPython's words, from 3.12 on, and Cython's.
+    if any(words in str(exc) for words in ("in subinterpreters", "one interpreter per process")):
+        return True
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            interpreters = __import__(name)
+        except ImportError:
+            continue
+        # Both are numbers, or tuples that begin with one.
+        return bool(interpreters.get_current() != interpreters.get_main())
+    return False
+
+
+def _debug(text: str, *arguments: object) -> None:
+    # Who has not imported logging has not asked to see a debug line.
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger("ssewire").debug(text, *arguments)
 
 
 compiled_parser = load_compiled("_parser_cy", PARSER_CONTRACT)

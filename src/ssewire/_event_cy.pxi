@@ -151,7 +151,7 @@ cdef public class ServerSentEvent [object SSEWireEvent, type SSEWireEventType]:
         if retry is not None:
             if not isinstance(retry, int):
                 raise wrong_type("retry", "an int or None", retry)
-            retry = int(retry)
+            retry = int.__index__(retry)
         self.data = data
         self.event = event
         self.id = id
@@ -208,7 +208,7 @@ if not _SAME_LAYOUT:
 ssewire_finish_type(ServerSentEvent)
 
 
-# twin: _exact_str
+# twin: exact_str
 cdef object _exact_str(str name, object value):
     # Return `value` as an exact str, the only kind that an event holds.
     if not isinstance(value, str):

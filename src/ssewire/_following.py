@@ -8,7 +8,7 @@ passed in. May import: _checks, _http, errors, parser, reconnect.
 
 from __future__ import annotations
 
-from ._checks import wrong_type
+from ._checks import exact_str, wrong_type
 from ._http.refusal import parse_retry_after
 from .errors import StateError, StatusError
 from .parser import Parser
@@ -81,7 +81,8 @@ class Following:
             "default_event": default_event,
         }
         self._parser: Parser[Any] = Parser(
-            last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
+            last_event_id=exact_str("last_event_id", last_event_id)
+            or first.headers.get("Last-Event-ID", ""),
             **self._parser_options,
         )
         # An ID that no header can carry fails here, not in a later attempt.

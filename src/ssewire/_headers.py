@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ._checks import wrong_type
+from ._checks import exact_str, wrong_type
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -55,12 +55,11 @@ class Headers(Mapping[str, str]):
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise wrong_type("each header", "a pair of name and value", pair)
             name, value = pair
-            if not isinstance(name, str):
-                raise wrong_type("a header name", "a str", name)
+            name = exact_str("a header name", name)
             if isinstance(value, bytes):
-                value = value.decode("utf-8", "surrogateescape")
-            elif not isinstance(value, str):
-                raise wrong_type(f"the value of header {name!r}", "a str or bytes", value)
+                value = bytes.decode(value, "utf-8", "surrogateescape")
+            else:
+                value = exact_str(f"the value of header {name!r}", value, "a str or bytes")
             flat += (name, value)
         self._flat = tuple(flat)
 

@@ -17,7 +17,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from sys import maxsize
 
-from ._checks import check_parser_options, not_bytes, unpicklable, wrong_type
+from ._checks import HALF_FED, check_parser_options, not_bytes, unpicklable, wrong_type
 from ._limits import MAX_EVENT_SIZE
 from .errors import EventTooLarge, StateError
 
@@ -35,7 +35,7 @@ cdef extern from "_scan.h":
     object ssewire_decode(const byte *, Py_ssize_t)
 
 # Equal to PARSER_CONTRACT in _limits when this was compiled; _choice compares them.
-CONTRACT = 1
+CONTRACT = 2
 
 cdef long long MAX_RETRY = 2**31 - 1
 
@@ -221,6 +221,10 @@ default_event='message')\n--\n
     cdef object _default_event
     cdef bint _closed
     cdef bint _poisoned
+    # A feed is under way, or an exception that is none of ours ended one halfway.
+    cdef bint _torn
+    # The last event ID when that feed began.
+    cdef object _given_id
     # The stream is at its start, and so many bytes of a BOM have come.
     cdef bint _at_start
     cdef int _bom
@@ -246,7 +250,7 @@ default_event='message')\n--\n
         # Closed until __init__ has run, which a subclass may forget to call.
         self._closed = True
         self._retry = -1
-        self._last_event_id = self._id = self._default_event = ""
+        self._last_event_id = self._given_id = self._id = self._default_event = ""
         self._type_line = b""
         self._types = new_types() if SSEWIRE_FREE_THREADED else shared_types
 
@@ -266,6 +270,7 @@ default_event='message')\n--\n
             self._comments = bool(comments)
             self._default_event = str.__str__(default_event)
             self._last_event_id = str.__str__(last_event_id)
+            self._torn = False
             self._retry = -1
         self.reset()
 
@@ -285,6 +290,9 @@ default_event='message')\n--\n
         `last_event_id`; `retry` is kept, and a BOM is expected again.
         """
         with cython.critical_section(self):
+            if self._torn:
+                self._last_event_id = self._given_id
+            self._torn = False
             self._closed = False
             self._poisoned = False
             self._at_start = True
@@ -296,7 +304,7 @@ default_event='message')\n--\n
     def last_event_id(self):
         """The last event ID of the stream; it changes at blank lines only."""
         with cython.critical_section(self):
-            return self._last_event_id
+            return self._given_id if self._torn else self._last_event_id
 
     @property
     def retry(self):
@@ -324,17 +332,23 @@ default_event='message')\n--\n
 
         Raises:
             TypeError: data is not a bytes-like object.
-            StateError: the parser is closed.
+            StateError: the parser is closed, or was left halfway.
             EventTooLarge: an event is larger than `max_event_size`; what was
                 complete before is on its `.events`. Every later feed raises
                 again, without events, until `reset`.
+            MemoryError, or what a signal's handler raised: the events of `data`
+                are lost, and every later feed raises StateError until `reset`.
         """
         if type(data) is not bytes:
             # A copy: another thread may write into a bytearray while it is read, and the
             # str makers look twice. The bytes of a chunk are cheap to copy, its events are not.
             if not PyObject_CheckBuffer(data):
                 raise not_bytes(data)
-            data = PyBytes_FromObject(data)
+            try:
+                data = PyBytes_FromObject(data)
+            except TypeError:
+                # What its __buffer__ raised.
+                raise not_bytes(data) from None
         with cython.critical_section(self):
             return self._feed(<const byte *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
@@ -366,6 +380,8 @@ default_event='message')\n--\n
         cdef Line held[HELD_LINES]
         cdef int high = 0
         self._refuse()
+        self._given_id = self._last_event_id
+        self._torn = True
         p = self._first_line(p, end)
         block.held = held
         block.count = block.high = 0
@@ -385,7 +401,9 @@ default_event='message')\n--\n
                 line.start = self._line.start
                 line.size = self._line.size
             if line.size > self._limit - block.collected:
-                raise self._poison(events)
+                error = self._poison(events)
+                self._torn = False
+                raise error
             if stop == end:
                 break
             p = self._next_line(stop, end)
@@ -402,6 +420,7 @@ default_event='message')\n--\n
         # The chunk is the caller's; what is unfinished moves into the buffer.
         push_data(&self._data, block.held, block.count)
         self._keep_event_type(block.event_type)
+        self._torn = False
         return events
 
     # twin: LineParser._before_feed
@@ -409,6 +428,8 @@ default_event='message')\n--\n
     cdef inline int _refuse(self) except -1:
         if self._closed:
             raise StateError("feed() after close(); reset() makes the parser ready again")
+        if self._torn:
+            raise StateError(HALF_FED)
         if self._poisoned:
             raise EventTooLarge(self._max_event_size)
         return 0

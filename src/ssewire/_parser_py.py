@@ -6,13 +6,14 @@ benchmarks --corpus claude`). `_feed_blocks` knows three things about usual
 streams: an event is a block between blank lines; most blocks are `data` lines
 after at most an `id` and an `event` line; and most begin like the one before.
 Whatever is not so goes through `LineParser`, line by line.
-May import: _limits, event, _standard.
+May import: _limits, errors, event, _standard.
 """
 
 from __future__ import annotations
 
 from ._limits import MAX_EVENT_SIZE, PARSER_CONTRACT
 from ._standard import CR, LF, ItemT, LineParser, to_bytes
+from .errors import EventTooLarge, StateError
 from .event import make_event
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -124,66 +125,80 @@ class Parser(LineParser[ItemT]):
 
         Raises:
             TypeError: data is not a bytes-like object.
-            StateError: the parser is closed.
+            StateError: the parser is closed, or was left halfway.
             EventTooLarge: an event is larger than `max_event_size`; what was
                 complete before is on its `.events`. Every later feed raises
                 again, without events, until `reset`.
+            MemoryError, or what a signal's handler raised: the events of `data`
+                are lost, and every later feed raises StateError until `reset`.
         """
         if type(data) is not bytes:
             data = to_bytes(data)
-        if self._attention:
-            data = self._before_feed(data)
-        size = len(data)
-        # One event begun like the last one, and nothing else: what a socket
-        # mostly gives. In half the time (`python -m benchmarks --chunks event`).
-        if (
-            self._between_events
-            and data.startswith(self._prefix)
-            and data.endswith(self._blank)
-            and size <= self._window
-        ):
-            value = data[len(self._prefix) : -len(self._blank)]
-            if LF not in value and CR not in value:
-                self._skip_lf = False
-                text = str(value, "utf-8", "replace")
-                event = make_event(text, self._prefix_type, self._last_event_id, None)
-                return [event]  # type: ignore[list-item]
-        # A piece of a line (`python -m benchmarks --chunks 16`).
-        if self._line and LF not in data and CR not in data:
-            self._line += data
-            if len(self._data) + len(self._line) > self._limit:
-                raise self._poison([])
-            return []
-        events: list[ItemT] = []
-        # A stream keeps to one kind of line end; CR alone is not worth a shortcut.
-        if CR in data:
-            eol = "\r\n"
-            blank = b"\r\n\r\n"
-        else:
-            eol = "\n"
-            blank = b"\n\n"
-        pos = 0
-        while pos < size:
-            if self._skip_lf:
-                self._skip_lf = False
-                if data[pos] == LF:
-                    pos += 1
-                    continue
-            stop = pos + _WINDOW
-            if self._between_events and self._window:
-                end = data.rfind(blank, pos, stop)
-                if end >= 0:
-                    self._feed_blocks(str(data[pos:end], "utf-8", "replace"), eol, events)
-                    pos = end + len(blank)
-                    continue
+        last_event_id = self._last_event_id
+        try:
+            if self._attention:
+                data = self._before_feed(data)
+            size = len(data)
+            # One event begun like the last one, and nothing else: what a socket
+            # mostly gives. In half the time (`python -m benchmarks --chunks event`).
+            if (
+                self._between_events
+                and data.startswith(self._prefix)
+                and data.endswith(self._blank)
+                and size <= self._window
+            ):
+                value = data[len(self._prefix) : -len(self._blank)]
+                if LF not in value and CR not in value:
+                    self._skip_lf = False
+                    text = str(value, "utf-8", "replace")
+                    event = make_event(text, self._prefix_type, self._last_event_id, None)
+                    return [event]  # type: ignore[list-item]
+            # A piece of a line (`python -m benchmarks --chunks 16`).
+            if self._line and LF not in data and CR not in data:
+                self._line += data
+                if len(self._data) + len(self._line) > self._limit:
+                    raise self._poison([])
+                return []
+            events: list[ItemT] = []
+            # A stream keeps to one kind of line end; CR alone is not worth a shortcut.
+            if CR in data:
+                eol = "\r\n"
+                blank = b"\r\n\r\n"
             else:
-                # Up to the end of the unfinished event; then the shortcut may go on.
-                end = data.find(blank, pos, stop)
-                if end >= 0:
-                    stop = end + len(blank)
-            self._feed_lines(data[pos:stop], events)
-            pos = stop
-        return events
+                eol = "\n"
+                blank = b"\n\n"
+            pos = 0
+            while pos < size:
+                if self._skip_lf:
+                    self._skip_lf = False
+                    if data[pos] == LF:
+                        pos += 1
+                        continue
+                stop = pos + _WINDOW
+                if self._between_events and self._window:
+                    end = data.rfind(blank, pos, stop)
+                    if end >= 0:
+                        self._feed_blocks(str(data[pos:end], "utf-8", "replace"), eol, events)
+                        pos = end + len(blank)
+                        continue
+                else:
+                    # Up to the end of the unfinished event; then the shortcut may go on.
+                    end = data.find(blank, pos, stop)
+                    if end >= 0:
+                        stop = end + len(blank)
+                self._feed_lines(data[pos:stop], events)
+                pos = stop
+            return events
+        except (EventTooLarge, StateError):
+            raise
+        except BaseException:
+            # As in LineParser.feed; and what was learnt may not fit together.
+            self._torn = self._attention = True
+            self._last_event_id = last_event_id
+            self._prefix = b"data: "
+            self._blank = b"\n\n"
+            self._prefix_type = self._default_event
+            raise
 
     def _feed_blocks(self, text: str, eol: str, events: list[ItemT]) -> None:
         """Take whole events; `text` ends before the last one's blank line.

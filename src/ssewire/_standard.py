@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from sys import maxsize
 
-from ._checks import check_parser_options, not_bytes, unpicklable
+from ._checks import HALF_FED, check_parser_options, not_bytes, unpicklable
 from ._limits import MAX_EVENT_SIZE, MAX_RETRY
 from .errors import EventTooLarge, StateError
 from .event import Comment, make_event
@@ -64,6 +64,7 @@ class LineParser(Generic[ItemT]):
         "_poisoned",
         "_retry",
         "_skip_lf",
+        "_torn",
     )
 
     def __init__(
@@ -92,15 +93,18 @@ class LineParser(Generic[ItemT]):
         Equals a new parser with the same options and the current
         `last_event_id`; `retry` is kept, and a BOM is expected again.
         """
+        # An exception that is none of ours ended a feed halfway, or what resets is not done.
+        self._torn = True
+        # The next feed has more to do than to parse: at the start, closed, poisoned or torn.
+        self._attention = True
         self._closed = False
         self._poisoned = False
         # What came of a BOM so far.
         self._bom = b""
-        # The next feed has more to do than to parse: at the start, closed or poisoned.
-        self._attention = True
         # The last byte was a CR: it ended its line, an LF after it belongs to it.
         self._skip_lf = False
         self._drop_event()
+        self._torn = False
 
     def _drop_event(self) -> None:
         # The current line as far as it came. A bytearray, not a list of pieces:
@@ -142,16 +146,26 @@ class LineParser(Generic[ItemT]):
     def feed(self, data: Buffer, /) -> list[ItemT]:
         """Return the events that `data`, the stream's next bytes, completes: `Parser.feed`."""
         data = to_bytes(data)
-        if self._attention:
-            data = self._before_feed(data)
-        events: list[ItemT] = []
-        if data and self._skip_lf:
-            self._skip_lf = False
-            if data[0] == LF:
-                data = data[1:]
-        if data:
-            self._feed_lines(data, events)
-        return events
+        last_event_id = self._last_event_id
+        try:
+            if self._attention:
+                data = self._before_feed(data)
+            events: list[ItemT] = []
+            if data and self._skip_lf:
+                self._skip_lf = False
+                if data[0] == LF:
+                    data = data[1:]
+            if data:
+                self._feed_lines(data, events)
+            return events
+        except (EventTooLarge, StateError):
+            raise
+        except BaseException:
+            # A MemoryError, or what a signal's handler raised. Nothing is called here, which
+            # could raise the like again. The ID is that of the last event that was given out.
+            self._torn = self._attention = True
+            self._last_event_id = last_event_id
+            raise
 
     def _before_feed(self, data: bytes) -> bytes:
         """Refuse `data` in a state that does; else return it less the stream's leading BOM.
@@ -160,6 +174,8 @@ class LineParser(Generic[ItemT]):
         """
         if self._closed:
             raise StateError("feed() after close(); reset() makes the parser ready again")
+        if self._torn:
+            raise StateError(HALF_FED)
         if self._poisoned:
             raise EventTooLarge(self._limit)
         # "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."

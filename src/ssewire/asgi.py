@@ -155,15 +155,8 @@ def _check_keep_alive(seconds: object) -> None:
     check_seconds("keep_alive", seconds, expected="seconds or None")
 
 
-def _encoded(item: Served) -> bytes:
-    """Return an item as bytes of the wire.
-
-    Raises:
-        TypeError, EncodeError: it is not one.
-    """
-    if isinstance(item, bytes):
-        return item
-    return encode_event(item) if isinstance(item, str) else encode(item)
+# In the place of an ID that is not known: it is not empty, so that an event without one resets it.
+_SOME_ID = "?"
 
 
 class EventBody(AsyncCloseable):
@@ -217,6 +210,8 @@ class _Pump:
         self._item: bytes | None = None
         # The end of what was given, less our own comments.
         self._tail = b""
+        # The last event ID that the client has by what was given.
+        self._client_id = ""
         # An event was given in part, as bytes: what comes next belongs to it.
         self._within = False
         # Done when there is an item, or none any more; None while nobody waits.
@@ -285,7 +280,7 @@ class _Pump:
                     if self._closed:
                         # It was cancelled, and went on all the same: nobody will ask again.
                         break
-                    self._item = encoded = _encoded(item)
+                    self._item = encoded = self._encoded(item)
                     if isinstance(item, bytes) and encoded:
                         end = (self._tail + encoded)[-4:]
                         self._within = not end.endswith((b"\n\n", b"\n\r\n", b"\r\r"))
@@ -309,6 +304,23 @@ class _Pump:
                 self._item = _ERROR
         finally:
             self._wake()
+
+    def _encoded(self, item: Served) -> bytes:
+        """Return an item as bytes of the wire.
+
+        Raises:
+            TypeError, EncodeError: it is not one.
+        """
+        if isinstance(item, bytes):
+            if b"id" in self._tail + item:
+                self._client_id = _SOME_ID
+            return item
+        if isinstance(item, str):
+            return encode_event(item)
+        encoded = encode(item, last_event_id=self._client_id)
+        if isinstance(item, ServerSentEvent):
+            self._client_id = item.id
+        return encoded
 
     async def _close_source(self) -> None:
         events, self._events = self._events, _NO_EVENTS

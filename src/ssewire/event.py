@@ -7,7 +7,7 @@ May import: _checks, _choice.
 
 from __future__ import annotations
 
-from ._checks import wrong_type
+from ._checks import exact_int, exact_str, wrong_type
 from ._choice import compiled_parser
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -63,13 +63,13 @@ class ServerSentEvent(_EventFields):
     def __init__(
         self, data: str, event: str = "message", id: str = "", retry: int | None = None
     ) -> None:
-        _set_data(self, _exact_str("data", data))
-        _set_event(self, _exact_str("event", event))
-        _set_id(self, _exact_str("id", id))
+        _set_data(self, exact_str("data", data))
+        _set_event(self, exact_str("event", event))
+        _set_id(self, exact_str("id", id))
         if retry is not None:
             if not isinstance(retry, int):
                 raise wrong_type("retry", "an int or None", retry)
-            retry = int(retry)
+            retry = exact_int(retry)
         _set_retry(self, retry)
 
     def json(self, loads: Callable[[str], Any] | None = None) -> Any:
@@ -140,7 +140,7 @@ class Comment:
     text: str
 
     def __init__(self, text: str) -> None:
-        object.__setattr__(self, "text", _exact_str("text", text))
+        object.__setattr__(self, "text", exact_str("text", text))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Comment):
@@ -167,13 +167,6 @@ class Comment:
 
     def __deepcopy__(self, memo: object) -> Comment:
         return self
-
-
-def _exact_str(name: str, value: object) -> str:
-    """Return `value` as an exact str, the only kind that the compiled events hold."""
-    if not isinstance(value, str):
-        raise wrong_type(name, "a str", value)
-    return str.__str__(value)
 
 
 # What a parser calls for each event: no checks, all four fields.

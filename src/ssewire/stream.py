@@ -2,21 +2,24 @@
 
 The iterators are objects, not generators: an exception inside a loop body,
 a Ctrl-C or a timeout does not end them. They own their source and close it
-at its end, on error and on close. May import: _closing, errors,
-_limits, event, parser.
+at its end, on error and on close. May import: _checks, _limits, _reading, errors,
+event, parser.
 """
 
 from __future__ import annotations
 
-from ._closing import AsyncCloseable, Closeable, aclose_all, close_all
+from sys import exc_info
+
+from ._checks import exact_str
 from ._limits import MAX_EVENT_SIZE
+from ._reading import AsyncReading, Reading
 from .errors import EventDataError, EventTooLarge
 from .event import Comment
 from .parser import Parser
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterable, Iterable, Sequence
     from typing import Any, Callable, Generic, Literal, TypeVar, overload
 
     from typing_extensions import Buffer, Self
@@ -66,7 +69,7 @@ def parse(
 ) -> Any:
     """Return all events of one whole stream; an unfinished one at its end is dropped.
 
-    Takes the options of `Parser`.
+    Takes the options of `Parser`. Cost: linear in the length of the data.
 
     Raises:
         EventTooLarge: as `Parser.feed`, with the events before it on `.events`.
@@ -99,8 +102,17 @@ def iter_events(chunks: Iterable[Buffer], parser: Any = None) -> EventIterator[A
     end: its `last_event_id` and `retry` stay for the next connection, no half
     event does.
 
+    What the source raises closes it. An exception of the caller's that comes
+    out of it does not: after a KeyboardInterrupt, or what a signal handler
+    raised, the next step asks the source again. Where something may have been
+    lost, later steps raise StateError: there is no end that is none.
+    Cost: that of the parser; a step that hands out an event already there is
+    constant.
+
     Raises (while iterating):
         EventTooLarge: after the events that were complete before.
+        StateError: after an exception that something may have been lost by,
+            and after the source has failed; until `close()`.
         Exception: whatever the source raises, unchanged.
     """
     return EventIterator(chunks, Parser() if parser is None else parser)
@@ -121,109 +133,143 @@ def aiter_events(
 def aiter_events(chunks: AsyncIterable[Buffer], parser: Any = None) -> AsyncEventIterator[Any]:
     """Return an asynchronous iterator over the events of `chunks`; `iter_events` with `async`.
 
-    It has `aclose()` and is an asynchronous context manager.
+    It has `aclose()` and is an asynchronous context manager. Cancelling a step, as
+    `asyncio.wait_for` does, cancels what the source waits for and closes
+    nothing; the next step asks it again. An asynchronous generator is finished
+    by that, and the next step raises StateError.
     """
     return AsyncEventIterator(chunks, Parser() if parser is None else parser)
 
 
-class EventIterator(Closeable, Generic[ItemT]):
+class EventIterator(Reading, Generic[ItemT]):
     """The iterator that `iter_events` returns."""
 
     def __init__(self, chunks: Iterable[Buffer], parser: Parser[ItemT]) -> None:
-        self._source = chunks
-        self._chunks: Iterator[Buffer] = iter(chunks)
+        super().__init__(chunks)
         self._parser = parser
-        self._ready: Iterator[ItemT] = iter(())
+        # What is complete, and how much of it has been handed out.
+        self._ready: Sequence[ItemT] = ()
+        self._given = 0
         # Raised once what was complete before it has been handed out.
         self._error: EventTooLarge | None = None
-        self._closed = False
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ItemT:
         while True:
-            for event in self._ready:
-                return event
-            if self._closed:
-                raise StopIteration
-            if self._error is not None:
-                error = self._error
-                self.close()
-                raise error
+            given = self._given
+            if given < len(self._ready):
+                try:
+                    # No call in between, in which a signal could be handled.
+                    self._given = given + 1
+                    return self._ready[given]
+                except BaseException:
+                    self._given = given
+                    raise
+            if self._error is not None and not self._ended:
+                self._release()
+                try:
+                    raise self._error
+                finally:
+                    # In one line, and the last: else it might be told twice, or not at all.
+                    self._ended = exc_info()[1] is self._error
+            if self._torn or self._ended:
+                self._refuse(StopIteration)
+            self._torn = True
             try:
-                chunk = next(self._chunks)
-            except BaseException:
-                # The source's end (StopIteration) and its failures alike.
-                self.close()
+                chunk = next(self._iterator)
+            except BaseException as exc:
+                self._stopped(exc)
                 raise
+            self._doubtful = False
             try:
-                self._ready = iter(self._parser.feed(chunk))
+                events = self._parser.feed(chunk)
             except EventTooLarge as exc:
-                self._ready = iter(exc.events)
+                events = exc.events
                 self._error = exc
             except BaseException:
-                self.close()
+                self._release()
                 raise
+            # In this order: a step that is left between two of these hands out nothing twice.
+            self._ready = ()
+            self._given = 0
+            self._ready = events
+            self._torn = False
+
+    def _release(self) -> None:
+        if not self._released:
+            self._parser.reset()
+        super()._release()
 
     def close(self) -> None:
         """Close the source, where it can be closed; events not yet handed out are dropped."""
-        if self._closed:
-            return
-        self._closed = True
-        self._ready = iter(())
-        self._parser.reset()
-        close_all(self._chunks, self._source)
+        self._ready = ()
+        super().close()
 
 
-class AsyncEventIterator(AsyncCloseable, Generic[ItemT]):
+class AsyncEventIterator(AsyncReading, Generic[ItemT]):
     """The asynchronous iterator that `aiter_events` returns."""
 
     def __init__(self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT]) -> None:
-        self._source = chunks
-        self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
+        super().__init__(chunks)
         self._parser = parser
-        self._ready: Iterator[ItemT] = iter(())
-        # Raised once what was complete before it has been handed out.
+        # As in EventIterator.
+        self._ready: Sequence[ItemT] = ()
+        self._given = 0
         self._error: EventTooLarge | None = None
-        self._closed = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ItemT:
         while True:
-            for event in self._ready:
-                return event
-            if self._closed:
-                raise StopAsyncIteration
-            if self._error is not None:
-                error = self._error
-                await self.aclose()
-                raise error
+            given = self._given
+            if given < len(self._ready):
+                try:
+                    self._given = given + 1
+                    return self._ready[given]
+                except BaseException:
+                    self._given = given
+                    raise
+            if self._error is not None and not self._ended:
+                await self._release()
+                try:
+                    raise self._error
+                finally:
+                    # In one line, and the last: else it might be told twice, or not at all.
+                    self._ended = exc_info()[1] is self._error
+            if self._torn or self._ended:
+                self._refuse(StopAsyncIteration)
+            self._torn = True
             try:
-                chunk = await self._chunks.__anext__()
-            except BaseException:
-                # The source's end (StopAsyncIteration), its failures, and cancellation alike.
-                await self.aclose()
+                chunk = await self._iterator.__anext__()
+            except BaseException as exc:
+                await self._stopped(exc)
                 raise
+            self._doubtful = False
             try:
-                self._ready = iter(self._parser.feed(chunk))
+                events = self._parser.feed(chunk)
             except EventTooLarge as exc:
-                self._ready = iter(exc.events)
+                events = exc.events
                 self._error = exc
             except BaseException:
-                await self.aclose()
+                await self._release()
                 raise
+            self._ready = ()
+            self._given = 0
+            self._ready = events
+            self._torn = False
+
+    async def _release(self) -> None:
+        if not self._released:
+            self._parser.reset()
+        await super()._release()
 
     async def aclose(self) -> None:
         """Close the source, where it can be closed; events not yet handed out are dropped."""
-        if self._closed:
-            return
-        self._closed = True
-        self._ready = iter(())
-        self._parser.reset()
-        await aclose_all(self._chunks, self._source)
+        self._ready = ()
+        await super().aclose()
 
 
 def iter_json(events: Iterable[Item], done: str | None = "[DONE]") -> JSONIterator:
@@ -232,11 +278,16 @@ def iter_json(events: Iterable[Item], done: str | None = "[DONE]") -> JSONIterat
     It ends before the event whose data, less white space around it, is
     `done` (None: never), and then closes `events` where it can be closed, as
     do its `close()` and `with`. Comments and events with empty data are
-    passed over.
+    passed over. Exceptions in the middle of a step: as for `iter_events`.
+    Cost: linear in the length of the data.
 
     Raises (while iterating):
         EventDataError: data that is not JSON; the next step goes on after it.
+        StateError: as for `iter_events`.
         Exception: whatever `events` raises, unchanged.
+
+    Raises:
+        TypeError: done is neither a str nor None.
     """
     return JSONIterator(events, done)
 
@@ -246,86 +297,106 @@ def aiter_json(events: AsyncIterable[Item], done: str | None = "[DONE]") -> Asyn
     return AsyncJSONIterator(events, done)
 
 
-class JSONIterator(Closeable):
-    """The iterator that `iter_json` returns."""
+class _Decoding:
+    """The event that was read and has not been handed out, as JSON or as an error."""
 
-    def __init__(self, events: Iterable[Item], done: str | None) -> None:
+    def __init__(self, done: str | None) -> None:
         from json import loads  # not at import: the parser's users may not need it
 
         self._loads: Callable[[str], Any] = loads
-        self._source = events
-        self._events = iter(events)
-        self._done = done
-        self._closed = False
+        self._done = done if done is None else exact_str("done", done, "a str or None")
+        # None where there is none.
+        self._data: str | None = None
+
+    def keep(self, item: Item) -> None:
+        self._data = None if isinstance(item, Comment) else item.data or None
+
+    def is_done(self) -> bool:
+        return self._data is not None and self._data.strip() == self._done
+
+    def has_some(self) -> bool:
+        return self._data is not None
+
+    def give(self) -> Any:
+        """Return the value, or raise EventDataError: either way it has been handed out."""
+        data = self._data
+        assert data is not None
+        value: Any = None
+        error: EventDataError | None = None
+        try:
+            value = self._loads(data)
+        except (ValueError, RecursionError) as exc:
+            error = EventDataError(data)
+            error.__cause__ = exc
+        if error is not None:
+            try:
+                raise error
+            finally:
+                # As in EventIterator, and so below.
+                self._data = None if exc_info()[1] is error else data
+        try:
+            self._data = None
+            return value
+        except BaseException:
+            self._data = data
+            raise
+
+
+class JSONIterator(Reading):
+    """The iterator that `iter_json` returns."""
+
+    def __init__(self, events: Iterable[Item], done: str | None) -> None:
+        self._decoding = _Decoding(done)
+        super().__init__(events)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:
-        if self._closed:
-            raise StopIteration
-        try:
-            data = ""
-            while not data:
-                data = _data_of(next(self._events))
-        except BaseException:
-            self.close()
-            raise
-        if data.strip() == self._done:
-            self.close()
-            raise StopIteration
-        return _decode(data, self._loads)
-
-    def close(self) -> None:
-        """Close the events' iterator, where it can be closed."""
-        if not self._closed:
-            self._closed = True
-            close_all(self._events, self._source)
+        while True:
+            if self._decoding.is_done() and not self._ended:
+                self._ended = True
+                self._release()
+            if self._torn or self._ended:
+                self._refuse(StopIteration)
+            if self._decoding.has_some():
+                return self._decoding.give()
+            self._torn = True
+            try:
+                item = next(self._iterator)
+            except BaseException as exc:
+                self._stopped(exc)
+                raise
+            self._doubtful = False
+            self._decoding.keep(item)
+            self._torn = False
 
 
-class AsyncJSONIterator(AsyncCloseable):
+class AsyncJSONIterator(AsyncReading):
     """The asynchronous iterator that `aiter_json` returns."""
 
     def __init__(self, events: AsyncIterable[Item], done: str | None) -> None:
-        from json import loads  # not at import: the parser's users may not need it
-
-        self._loads: Callable[[str], Any] = loads
-        self._source = events
-        self._events = events.__aiter__()
-        self._done = done
-        self._closed = False
+        self._decoding = _Decoding(done)
+        super().__init__(events)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        if self._closed:
-            raise StopAsyncIteration
-        try:
-            data = ""
-            while not data:
-                data = _data_of(await self._events.__anext__())
-        except BaseException:
-            await self.aclose()
-            raise
-        if data.strip() == self._done:
-            await self.aclose()
-            raise StopAsyncIteration
-        return _decode(data, self._loads)
-
-    async def aclose(self) -> None:
-        """Close the events' iterator, where it can be closed."""
-        if not self._closed:
-            self._closed = True
-            await aclose_all(self._events, self._source)
-
-
-def _data_of(item: Item) -> str:
-    return "" if isinstance(item, Comment) else item.data
-
-
-def _decode(data: str, loads: Callable[[str], Any]) -> Any:
-    try:
-        return loads(data)
-    except (ValueError, RecursionError) as exc:
-        raise EventDataError(data) from exc
+        while True:
+            if self._decoding.is_done() and not self._ended:
+                self._ended = True
+                await self._release()
+            if self._torn or self._ended:
+                self._refuse(StopAsyncIteration)
+            if self._decoding.has_some():
+                return self._decoding.give()
+            self._torn = True
+            try:
+                item = await self._iterator.__anext__()
+            except BaseException as exc:
+                await self._stopped(exc)
+                raise
+            self._doubtful = False
+            self._decoding.keep(item)
+            self._torn = False

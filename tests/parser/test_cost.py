@@ -1,27 +1,20 @@
 """The time of adversarial streams grows with their size, not with its square.
 
-Nothing here depends on how fast the machine is: a stream and one eight times
-its size are timed in CPU time of this process, best of several rounds. Eight
-times is linear, sixty-four is quadratic; the line between is at twenty-two.
+Nothing here depends on how fast the machine is: tests/kit/costs.py compares a
+stream with one eight times its size.
 """
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
+from tests.kit.costs import AT_MOST, assert_linear, growth
+
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
-
-FACTOR = 8
-AT_MOST = 22.0
-ROUNDS = 3
-# Seconds. Streams grow until they take this long, or else the clock would be measured;
-# but not to sizes where what is measured is the memory's levels.
-SHORTEST = 0.004
-LARGEST = 32_000
+    from tests.kit.costs import Make, Work
 
 
 def dripped(wire: bytes, length: int) -> list[bytes]:
@@ -71,15 +64,20 @@ SHAPES: dict[str, Callable[[int], list[bytes]]] = {
 }
 
 
-def cpu_time(make_parser: MakeParser, chunks: list[bytes], options: dict[str, Any]) -> float:
-    best = float("inf")
-    for _ in range(ROUNDS):
+def feeding(make_parser: MakeParser, shape: str, options: dict[str, Any]) -> Make:
+    """Return what makes the work of feeding a stream of a size to a new parser."""
+
+    def make(size: int) -> Work:
+        chunks = SHAPES[shape](size)
         feed = make_parser(**options).feed
-        start = time.process_time()
-        for chunk in chunks:
-            feed(chunk)
-        best = min(best, time.process_time() - start)
-    return best
+
+        def work() -> None:
+            for chunk in chunks:
+                feed(chunk)
+
+        return work
+
+    return make
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -87,19 +85,7 @@ def test_eight_times_the_stream_takes_about_eight_times_the_time(
     make_parser: MakeParser, shape: str
 ) -> None:
     options = {"max_event_size": None, "comments": "comments" in shape}
-    make_chunks = SHAPES[shape]
-    size = 500
-    while True:
-        small = cpu_time(make_parser, make_chunks(size), options)
-        if small >= SHORTEST or size >= LARGEST:
-            break
-        size *= 2
-    large = cpu_time(make_parser, make_chunks(size * FACTOR), options)
-    if large > AT_MOST * max(small, SHORTEST / 4):
-        # Once more, in case the machine was busy in the wrong moment.
-        small = cpu_time(make_parser, make_chunks(size), options)
-        large = cpu_time(make_parser, make_chunks(size * FACTOR), options)
-    assert large <= AT_MOST * max(small, SHORTEST / 4)
+    assert_linear(feeding(make_parser, shape, options))
 
 
 def test_this_measure_tells_quadratic_from_linear() -> None:
@@ -113,6 +99,4 @@ def test_this_measure_tells_quadratic_from_linear() -> None:
             return []
 
     make: Any = Quadratic
-    shape = SHAPES["one_line_in_16_byte_chunks"]
-    small, large = (cpu_time(make, shape(n), {}) for n in (150, 150 * FACTOR))
-    assert large > AT_MOST * small
+    assert growth(feeding(make, "one_line_in_16_byte_chunks", {}), size=150) > AT_MOST

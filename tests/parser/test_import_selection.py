@@ -10,11 +10,15 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import ssewire
 from ssewire._limits import PARSER_CONTRACT
 
 # Stands in for a compiled module: only what the package asks of it at import.
@@ -147,3 +151,107 @@ def test_another_value_of_the_variable_stops_the_import_with_a_sentence(
 ) -> None:
     expected = f"ImportError: SSEWIRE_PARSER must be auto, python or cython, not {choice!r}"
     assert run(package, choice) == (False, expected)
+
+
+# Second interpreters, as mod_wsgi and InterpreterPoolExecutor make them. Each case is a process of
+# its own, since what one interpreter has loaded decides what another may.
+
+INTERPRETERS = """
+import sys
+try:
+    import _interpreters as made
+    run, kinds = made.exec, ("isolated", "legacy")
+    create = made.create
+except ImportError:
+    import _xxsubinterpreters as made
+    run, kinds = made.run_string, (True, False)
+    create = lambda kind: made.create(isolated=kind)
+CODE = '''
+import sys
+sys.path[:] = {path!r}
+if {logging!r}:
+    import logging
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="LOG %(name)s %(message)s")
+try:
+    import ssewire
+    import ssewire.claude
+    events = ssewire.parse(b"id: 1\\\\ndata: x\\\\n\\\\n")
+    assert events == [ssewire.ServerSentEvent("x", id="1")]
+    accumulator = ssewire.claude.Accumulator()
+    accumulator.feed(ssewire.encode_event('{{"type":"ping"}}'))
+    print("DONE", ssewire.IMPLEMENTATION, flush=True)
+except BaseException as exc:
+    print(type(exc).__name__, exc, flush=True)
+'''
+CODE = CODE.format(path=sys.path, logging="logging" in sys.argv)
+if "main-first" in sys.argv:
+    exec(CODE)
+for kind in kinds * 2:
+    interpreter = create(kind)
+    failure = run(interpreter, CODE)
+    if failure:
+        print(failure)
+    made.destroy(interpreter)
+if "main-last" in sys.argv:
+    exec(CODE)
+"""
+
+
+def in_interpreters(*arguments: str, **environment: str) -> list[str]:
+    """Import in the interpreters of one process; return what was printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", INTERPRETERS, *arguments],
+        env={**{k: v for k, v in os.environ.items() if k != "SSEWIRE_PARSER"}, **environment},
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+needs_interpreters = pytest.mark.skipif(
+    not any(map(find_spec, ["_interpreters", "_xxsubinterpreters"])),
+    reason="no module makes interpreters here",
+)
+
+
+@needs_interpreters
+@pytest.mark.parametrize("order", ["main-first", "main-last", "never"])
+def test_every_interpreter_of_a_process_imports_and_parses(order: str) -> None:
+    lines = in_interpreters(order)
+    assert len(lines) == (4 if order == "never" else 5), lines
+    assert set(lines) <= {"DONE python", "DONE cython"}
+    if order == "main-first":
+        assert lines[0] == f"DONE {ssewire.IMPLEMENTATION}"
+
+
+@needs_interpreters
+def test_a_second_interpreter_says_in_a_debug_line_that_it_uses_python() -> None:
+    lines = in_interpreters("main-first", "logging")
+    if ssewire.IMPLEMENTATION == "python":
+        assert not [line for line in lines if line.startswith("LOG")]
+        return
+    said = [line for line in lines if line.startswith("LOG")]
+    assert said
+    assert all(line.startswith("LOG ssewire ssewire.") for line in said)
+    assert lines[0] == "DONE cython"
+    assert lines[-1] == "DONE python"
+
+
+@needs_interpreters
+@pytest.mark.skipif(ssewire.IMPLEMENTATION == "python", reason="nothing is compiled")
+def test_insisting_on_cython_in_a_second_interpreter_is_an_error_that_says_why() -> None:
+    lines = in_interpreters("main-first", SSEWIRE_PARSER="cython")
+    assert lines[0] == "DONE cython"
+    for line in lines[1:]:
+        assert line.startswith("ImportError SSEWIRE_PARSER=cython, but ssewire._parser_cy")
+        assert "one interpreter" in line
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="new in 3.14")
+def test_a_pool_of_interpreters_parses() -> None:
+    futures: Any = import_module("concurrent.futures")
+    with futures.InterpreterPoolExecutor(2) as pool:
+        found = list(pool.map(ssewire.parse, [b"data: 1\n\n", b"data: 2\n\n"]))
+    assert [[event.data for event in events] for events in found] == [["1"], ["2"]]

@@ -37,7 +37,7 @@ LEVELS = {
     **dict.fromkeys(["_choice", "_closing", "_version"], 0),
     # 1: the format
     **dict.fromkeys(["_standard", "_parser_py", "_parser_cy", "parser"], 1),
-    **dict.fromkeys(["encoder", "stream", "sdk", "__init__"], 1),
+    **dict.fromkeys(["encoder", "stream", "_reading", "sdk", "__init__"], 1),
     # 2: HTTP without I/O
     **dict.fromkeys(["_http", "reconnect", "_following"], 2),
     # 3: two ways to wait
@@ -66,7 +66,7 @@ IO_CLOCK_CHANCE = {
     *("io", "pathlib", "shutil", "logging", "os", "concurrent"),
 }
 # What looks outside all the same.
-MAY_SEE = {"_choice": {"os"}, "claude": {"logging"}}
+MAY_SEE = {"_choice": {"os"}, "_reading": {"signal"}, "claude": {"logging"}}
 
 LONGEST = 520
 

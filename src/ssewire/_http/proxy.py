@@ -9,7 +9,7 @@ import base64
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .._checks import excerpt, wrong_type
+from .._checks import exact_str, excerpt
 from .url import CONTROLS, URL, check_brackets, check_host, check_port
 
 TYPE_CHECKING = False
@@ -74,8 +74,7 @@ def choose_proxy(
     """
     if proxy is None:
         return None
-    if not isinstance(proxy, str):
-        raise wrong_type("proxy", 'a URL, "env" or None', proxy)
+    proxy = exact_str("proxy", proxy, 'a URL, "env" or None')
     if proxy != "env":
         return parse_proxy(proxy)
     proxies = getproxies()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .._checks import excerpt, wrong_type
+from .._checks import exact_str, excerpt, wrong_type
 from .._headers import Headers
 from .._version import __version__
 from .timeouts import Timeouts
@@ -62,10 +62,9 @@ class HTTPRequest:
         body: Body | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self.parts: URL = parse_url(url)
-        self.url: str = url
-        if not isinstance(method, str):
-            raise wrong_type("method", "a str", method)
+        self.url: str = exact_str("url", url)
+        self.parts: URL = parse_url(self.url)
+        method = exact_str("method", method)
         self.method: str = method.upper()
         if not _TOKEN.fullmatch(method) or self.method == "CONNECT":
             raise ValueError(f"not a method that can be sent: {excerpt(method)}")
@@ -94,6 +93,7 @@ class HTTPRequest:
     def with_last_event_id(self, last_event_id: str) -> HTTPRequest:
         """Return this request with that Last-Event-ID, or without one where it is ""."""
         fields = without(self.headers, ("last-event-id",))
+        last_event_id = exact_str("last_event_id", last_event_id)
         if last_event_id:
             fields.append(("Last-Event-ID", last_event_id))
         return self.changed(self.url, self.method, Headers(fields), self.body)

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from .._checks import excerpt, wrong_type
+from .._checks import exact_str, excerpt
 
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -58,8 +58,7 @@ def parse_url(url: object) -> URL:
         ValueError: another scheme, no host, credentials in it, control
             characters, a port out of range.
     """
-    if not isinstance(url, str):
-        raise wrong_type("url", "a str", url)
+    url = exact_str("url", url)
     # First of all: urlsplit drops some of these silently.
     if CONTROLS.search(url):
         raise ValueError("the URL contains control characters")

@@ -1,10 +1,11 @@
 """The two functions that open a response.
 
-May import: _http, _limits, _settings, parser, _exchange, _opening.
+May import: _checks, _http, _limits, _settings, parser, _exchange, _opening.
 """
 
 from __future__ import annotations
 
+from .._checks import exact_str
 from .._http.redirects import MAX_REDIRECTS
 from .._limits import MAX_EVENT_SIZE
 from .._settings import prepare
@@ -94,6 +95,7 @@ def open_stream(
     first, settings = prepare(
         url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
     )
+    last_event_id = exact_str("last_event_id", last_event_id)
     parser: Parser[Any] = Parser(
         last_event_id=last_event_id or first.headers.get("Last-Event-ID", ""),
         max_event_size=max_event_size,

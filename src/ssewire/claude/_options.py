@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from urllib.parse import urlencode, urlsplit
 
-from .._checks import wrong_type
+from .._checks import exact_str, wrong_type
 from .._headers import Headers
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
@@ -86,9 +86,12 @@ class ClientOptions:
         timeout: Timeouts | float | NotGiven | None,
         environ: Mapping[str, str],
     ) -> None:
-        for name, value in (("api_key", api_key), ("auth_token", auth_token)):
-            if value is not None and not isinstance(value, str):
-                raise wrong_type(name, "a str or None", value)
+        if api_key is not None:
+            api_key = exact_str("api_key", api_key, "a str or None")
+        if auth_token is not None:
+            auth_token = exact_str("auth_token", auth_token, "a str or None")
+        if base_url is not None:
+            base_url = exact_str("base_url", base_url, "a str or None")
         if api_key and auth_token:
             raise ConfigurationError("give api_key or auth_token, not both")
         if not api_key and not auth_token:
@@ -109,9 +112,7 @@ class ClientOptions:
         fields = _Fields()
         fields.set("Accept", "text/event-stream, application/json")
         fields.set("Content-Type", "application/json")
-        if not isinstance(anthropic_version, str):
-            raise wrong_type("anthropic_version", "a str", anthropic_version)
-        fields.set("anthropic-version", anthropic_version)
+        fields.set("anthropic-version", exact_str("anthropic_version", anthropic_version))
         credential = api_key or auth_token
         if credential:
             _check_credential("api_key" if api_key else "auth_token", credential)
@@ -229,27 +230,22 @@ class _Fields:
         if not isinstance(headers, Mapping):
             raise wrong_type(argument, "a mapping or None", headers)
         for name, value in headers.items():
-            if not isinstance(name, str):
-                raise wrong_type(f"a name in {argument}", "a str", name)
+            name = exact_str(f"a name in {argument}", name)
             if value is None:
                 self._fields.pop(name.lower(), None)
-            elif isinstance(value, str):
-                self.set(name, value)
             else:
-                raise wrong_type(f"{argument}[{name!r}]", "a str or None", value)
+                self.set(name, exact_str(f"{argument}[{name!r}]", value, "a str or None"))
 
     def headers(self) -> Headers:
         return Headers(list(self._fields.values()))
 
 
-def _messages_url(base: object) -> str:
+def _messages_url(base: str) -> str:
     """Return where messages are asked for.
 
     Raises:
         ConfigurationError: the base URL cannot be used.
     """
-    if not isinstance(base, str):
-        raise wrong_type("base_url", "a str or None", base)
     try:
         parse_url(base)
         parts = urlsplit(base.strip(" "))
@@ -296,8 +292,7 @@ def _beta_names(betas: Any) -> list[str]:
         raise wrong_type("betas", "a list of names", betas)
     names: list[str] = []
     for name in betas:
-        if not isinstance(name, str):
-            raise wrong_type("a name in betas", "a str", name)
+        name = exact_str("a name in betas", name)
         if name not in names:
             names.append(name)
     return names
@@ -324,12 +319,14 @@ def _query(extra: object) -> str:
         raise wrong_type("extra_query", "a mapping or None", extra)
     pairs: list[tuple[str, str]] = []
     for name, value in extra.items():
-        if not isinstance(name, str):
-            raise wrong_type("a name in extra_query", "a str", name)
+        name = exact_str("a name in extra_query", name)
         for item in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(item, bool):
                 item = "true" if item else "false"
-            elif not isinstance(item, (str, int, float)):
-                raise wrong_type(f"extra_query[{name!r}]", "a str, number or list of them", item)
-            pairs.append((name, str(item)))
+            elif isinstance(item, int):
+                item = int.__repr__(item)
+            elif isinstance(item, float):
+                item = float.__repr__(item)
+            wanted = "a str, number or list of them"
+            pairs.append((name, exact_str(f"extra_query[{name!r}]", item, wanted)))
     return f"?{urlencode(pairs)}" if pairs else ""

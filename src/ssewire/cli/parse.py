@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 from ..encoder import encode
-from ..event import Comment
+from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ..stream import iter_events
 from ._input import add_file, add_max_event_size, flushing, read_chunks
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     parser = Parser(comments=args.comments, max_event_size=args.max_event_size)
     if args.stats:
         return _write_stats(args.file, parser)
-    write = encode if args.raw else json_line
+    write = _Raw().line if args.raw else json_line
     out = sys.stdout.buffer
     with iter_events(flushing(read_chunks(args.file)), parser) as events:
         try:
@@ -57,6 +57,19 @@ def run(args: argparse.Namespace) -> int:
             # What was complete before a failure still reaches the reader.
             out.flush()
     return 0
+
+
+class _Raw:
+    """Events as bytes that parse to the same events in a row: an ID that was reset is reset."""
+
+    def __init__(self) -> None:
+        self._last_event_id = ""
+
+    def line(self, item: ServerSentEvent | Comment) -> bytes:
+        wire = encode(item, last_event_id=self._last_event_id)
+        if isinstance(item, ServerSentEvent):
+            self._last_event_id = item.id
+        return wire
 
 
 def _write_stats(path: str, parser: Parser[Any]) -> int:
