@@ -6,14 +6,16 @@ May import: _asyncio, _blocking, _reader.
 
 from __future__ import annotations
 
-from ._asyncio import AsyncMessageStream, AsyncRawMessageStream, AsyncTextStream
-from ._blocking import MessageStream, RawMessageStream, TextStream
+from ._asyncio import AsyncJSONStream, AsyncMessageStream, AsyncRawMessageStream, AsyncTextStream
+from ._blocking import JSONStream, MessageStream, RawMessageStream, TextStream
 from ._reader import StreamResponse
 
 __all__ = [
+    "AsyncJSONStream",
     "AsyncMessageStream",
     "AsyncRawMessageStream",
     "AsyncTextStream",
+    "JSONStream",
     "MessageStream",
     "RawMessageStream",
     "StreamResponse",
