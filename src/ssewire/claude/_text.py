@@ -132,11 +132,9 @@ class GrowingText:
                 new = self._joined[-1] + new
             new = join_surrogates(new)
             text = self._joined if kept == len(self._joined) else self._joined[:kept]
-            self._joined = ""  # appending in place needs the only reference
-            text += new
-            self._joined = text
-            self._chunks = None
-            self._pieces = []
+            # In one line and without a call, for no exception may come between. Appending in
+            # place needs the only reference.
+            self._joined = ""; text += new; self._joined, self._chunks, self._pieces = text, None, []  # fmt: skip  # noqa: E501, E702
         return self._joined
 
 

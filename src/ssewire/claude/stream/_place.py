@@ -27,6 +27,7 @@ from ..events import (
     DERIVED,
     ContentBlockDeltaEvent,
     ContentBlockStartEvent,
+    ContentBlockStopEvent,
     ErrorEvent,
     MessageStartEvent,
     MessageStopEvent,
@@ -99,8 +100,9 @@ class Place:
         self._ready: Iterator[Any] = NONE_READY
         self._texts: Iterator[str] = NONE_READY
         self._values: Iterator[Any] = NONE_READY
-        # While the last of _ready is there: the text that it brings, and of which block.
-        self._spoken: tuple[TextBlock, str] | None = None
+        # While the last of _ready is there: the text that it brings, and of which block. None
+        # for the text: the block whose half is kept back has stopped.
+        self._spoken: tuple[TextBlock, str | None] | None = None
         # The block that a run adds to: wire events from _position on, decoded ahead, whose
         # texts _texts walks, or whose events _ready. `_end_run` settles how far.
         self._running: TextBlock | None = None
@@ -209,7 +211,7 @@ class Place:
         event: Any = accumulator._step(batch[position])
         cls = type(event)
         events: tuple[Any, ...] = (event,)
-        spoken: tuple[TextBlock, str] | None = None
+        spoken: tuple[TextBlock, str | None] | None = None
         if cls is ContentBlockDeltaEvent:
             block = event._block
             kind = event._kind
@@ -221,13 +223,19 @@ class Place:
                     spoken = (block, event._text)
         elif cls is ContentBlockStartEvent or (cls is MessageStartEvent and not begun):
             spoken = _started(event, accumulator.message)
+        elif cls is ContentBlockStopEvent:
+            if self._order is not None:
+                self._order.end_turn()
+            half = self._half
+            if half is not None and half.block is event.content_block:
+                spoken = (event.content_block, None)
         elif event is None or cls is PingEvent:
             events = ()
         elif cls is ErrorEvent:
             self._error = event.exception
             events = ()
         if spoken is not None and spoken[1]:
-            self._note(*spoken)
+            self._note(spoken[0], spoken[1])
         taken = len(batch) if accumulator._ended else position + 1
         self._position, self._ready, self._spoken = taken, iter(events), spoken
         self._torn = False
@@ -251,7 +259,10 @@ class Place:
         _pass(self._ready)
         if spoken is not None:
             block, piece = spoken
-            if self._half is not None or has_surrogates(piece):
+            if piece is None:
+                piece = "" if self._half is None else self._half.half
+                self._half = None
+            elif self._half is not None or has_surrogates(piece):
                 half = self._half or HalfKept()
                 piece = half.whole(block, piece)
                 self._half = half if half.half else None
@@ -274,7 +285,7 @@ class Place:
         """Make a JSON value ready in the place of the events that are, if they bring text."""
         self._torn = True
         _pass(self._ready)
-        if self._spoken is not None:
+        if self._spoken is not None and self._spoken[1] is not None:
             # A character belongs to who takes its second half.
             self._half = None
             if value is not MISSING:

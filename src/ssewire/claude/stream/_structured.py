@@ -47,7 +47,11 @@ class JSONText:
     @property
     def value(self) -> Any:
         """The live value; MISSING while there is none. Cost: what came since the last time."""
-        return self._parser.value
+        # It shows what is unfinished now, which an exception can leave halfway too.
+        self.torn = True
+        value = self._parser.value
+        self.torn = False
+        return value
 
     @property
     def error(self) -> ValueError | None:

@@ -3,13 +3,13 @@
 A message has its text block by block, and as servers finish one block before
 they begin the next, that is the order in which it comes. Where one mixes the
 deltas of two text blocks, text is joined as it came: what was shown cannot be
-taken back, and holding it back until a block stops would be a stall. Between
-two blocks no halves of a character are joined. May import: claude's _text, blocks.
+taken back, and holding it back until a block stops would be a stall. Halves of
+a character are joined within a block that has not stopped, and within its turn. May import: claude's _text, blocks.
 """
 
 from __future__ import annotations
 
-from .._text import GrowingText, is_high_surrogate, join_surrogates
+from .._text import is_high_surrogate, join_surrogates
 from ..blocks import TextBlock
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -32,7 +32,7 @@ class TextOrder:
             `piece`, which was the last to come and belongs to `block`.
     """
 
-    __slots__ = ("_block", "_growing", "_turns")
+    __slots__ = ("_block", "_pieces", "_turns")
 
     def __init__(self, content: Iterable[ContentBlock], block: TextBlock, piece: str) -> None:
         texts = [
@@ -42,20 +42,25 @@ class TextOrder:
         ]
         # What the turns before the current one came to.
         self._turns: list[str] = ["".join(texts)]
-        self._block = block
-        self._growing = GrowingText(piece)
+        self._block: TextBlock | None = block
+        self._pieces = [piece]
 
     def add(self, block: TextBlock, piece: str) -> None:
         """Take the next piece, not "", of any block; amortised cost: its own length."""
         if block is not self._block:
-            self._turns.append(self._growing.get())
+            self.end_turn()
             self._block = block
-            self._growing = GrowingText()
-        self._growing.add(piece)
+        self._pieces.append(piece)
+
+    def end_turn(self) -> None:
+        """Join no halves of what comes with those of what came: a block has stopped."""
+        self._turns.append(join_surrogates("".join(self._pieces)))
+        self._block = None
+        self._pieces = []
 
     def get(self) -> str:
         """Return the text so far; cost: its length."""
-        return "".join([*self._turns, self._growing.get()])
+        return "".join([*self._turns, join_surrogates("".join(self._pieces))])
 
 
 class HalfKept:
