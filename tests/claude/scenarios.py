@@ -466,6 +466,7 @@ _START = wire.message_start() + wire.start(0, wire.TEXT)
 _TOOL = wire.start(0, wire.TOOL) + wire.partial(0, '{"city": "Zür') + wire.partial(0, 'ich", "da')
 _INPUT = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"city": "Zürich"}}
 _WHOLE = wire.text_block(0, "Hé", "llo") + wire.message_delta()
+_OPEN = _START + wire.text(0, "Hé") + wire.text(0, "llo") + wire.message_delta()
 
 # Name, what was sent until then, its text, the partial content, further keys of the message.
 PHASES: list[tuple[str, bytes, str, list[dict[str, Any]] | None, dict[str, Any]]] = [
@@ -482,12 +483,13 @@ PHASES: list[tuple[str, bytes, str, list[dict[str, Any]] | None, dict[str, Any]]
     ),
     ("within a tool's input", SSE + chunk(wire.message_start(), _TOOL), "", [_INPUT], {}),
     (
-        "before message_stop",
-        SSE + chunk(wire.message_start() + _WHOLE),
+        "after a stop_reason, within a block",
+        SSE + chunk(_OPEN),
         "Héllo",
         [{"type": "text", "text": "Héllo"}],
         {"stop_reason": "end_turn", "usage": {"input_tokens": 11, "output_tokens": 6}},
     ),
+    ("before message_stop", SSE + chunk(wire.message_start() + _WHOLE), "Héllo", [], {}),
 ]
 
 # Name, what happens, the class of the error, of its cause, the cause's attributes.
@@ -535,7 +537,18 @@ BODIES: list[Scenario] = []
 for _where, _data, _text, _partial, _ended in PHASES:
     for _name, _steps, _cls, _cause, _cause_facts in FAULTS:
         _timeouts = {"idle": SOON} if _name == "silence" else None
-        if _name == "an early end" and _where == "before message_stop":
+        if _where == "before message_stop":
+            # Nothing is missing but the end itself.
+            BODIES.append(
+                Scenario(
+                    f"{_name} {_where} ends the message",
+                    [[_data, *_steps]],
+                    text=_text,
+                    timeouts=_timeouts,
+                )
+            )
+            continue
+        if _name == "an early end" and _where == "after a stop_reason, within a block":
             continue
         if _partial is None:
             BODIES.append(
@@ -563,7 +576,7 @@ for _where, _data, _text, _partial, _ended in PHASES:
                 slept=[] if _partial is not None else [0.5],
             )
         )
-    if _where != "within message_start":
+    if _where not in ("within message_start", "before message_stop"):
         BODIES.append(
             Scenario(
                 f"an event that is not JSON {_where}",
@@ -582,6 +595,12 @@ for _where, _data, _text, _partial, _ended in PHASES:
 PINGS: list[Any] = [0.05, chunk(wire.wire("ping"))] * 80
 
 STALLS: list[Scenario] = [
+    Scenario(
+        "nothing but pings before message_stop ends the message by stall",
+        [[SSE + chunk(wire.message_start() + _WHOLE), *PINGS, LAST_CHUNK]],
+        text="Héllo",
+        timeouts={"stall": 2 * SOON, "idle": 5.0},
+    ),
     Scenario(
         "nothing but pings before message_start ends by stall and is retried",
         [[SSE, *PINGS, chunk(HELLO), LAST_CHUNK], GOOD],

@@ -94,7 +94,7 @@ def test_a_thousand_messages_at_once_each_get_their_own_answer() -> None:
 # --- ends from outside
 
 
-def test_cancelling_a_reader_closes_the_connection_and_keeps_the_partial_message() -> None:
+def test_cancelling_a_reader_takes_nothing_and_closing_after_it_keeps_the_partial_message() -> None:
     script = [SSE, chunk(BEGUN + wire.text(0, "Hel")), "hold"]
 
     async def main(server: Server) -> None:
@@ -113,6 +113,7 @@ def test_cancelling_a_reader_closes_the_connection_and_keeps_the_partial_message
                 await task
             assert stream.partial_message is not None
             assert stream.partial_message.to_dict()["content"] == [HEL]
+            await stream.close()
             await stream.until_done()
             with pytest.raises(StreamClosed) as caught:
                 await stream.get_final_message()

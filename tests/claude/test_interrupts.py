@@ -17,7 +17,8 @@ from ssewire.claude import (
     RawMessageStream,
     StreamInterrupted,
 )
-from ssewire.errors import StateError
+from ssewire.client import Timeouts
+from ssewire.errors import StateError, StreamTimeout
 from tests.claude import wire
 from tests.claude.scenarios import ASKED, SSE
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
@@ -133,17 +134,100 @@ def test_a_second_task_that_reads_is_refused_and_the_first_goes_on() -> None:
         asyncio.run(main(server.url))
 
 
-def test_a_read_cancelled_before_the_message_began_is_not_asked_again() -> None:
+def test_a_wait_that_is_cancelled_takes_nothing_and_the_next_goes_on() -> None:
+    go = threading.Event()
+
+    def script(request: Any) -> Any:
+        yield SSE
+        for piece in CHUNKS:
+            go.wait(5)
+            go.clear()
+            yield chunk(piece)
+        go.wait(5)
+        yield b"0\r\n\r\n"
+
+    async def main(url: str) -> None:
+        async with (
+            AsyncClaude(base_url=url, api_key="k", proxy=None) as client,
+            client.messages.stream(**ASKED) as stream,
+        ):
+            seen = []
+            cancelled = 0
+            texts = stream.text_stream
+            while True:
+                try:
+                    seen.append(await asyncio.wait_for(texts.__anext__(), 0.02))
+                except asyncio.TimeoutError:
+                    cancelled += 1
+                    go.set()
+                except StopAsyncIteration:
+                    break
+            assert (seen, cancelled >= len(CHUNKS)) == (PIECES, True)
+            assert await stream.get_final_text() == TEXT
+
+    with Server([script]) as server:
+        asyncio.run(main(server.url))
+        assert server.connections == 1
+
+
+def test_a_wait_for_another_attempt_that_is_cancelled_goes_on() -> None:
+    async def main(url: str) -> None:
+        async with AsyncClaude(base_url=url, api_key="k", proxy=None) as client:
+            client._random = lambda: 0.0
+            async with client.messages.stream(**ASKED) as stream:
+                cancelled = 0
+                while True:
+                    try:
+                        event = await asyncio.wait_for(stream.__anext__(), 0.05)
+                    except asyncio.TimeoutError:
+                        cancelled += 1
+                    else:
+                        break
+                assert (event.type, cancelled > 3) == ("message_start", True)
+                assert await stream.get_final_text() == TEXT
+
+    # The first has no message in it and is asked again after half a second.
+    with Server([[SSE, chunk(wire.wire("ping")), b"0\r\n\r\n"],
+                 [SSE, *[chunk(piece) for piece in CHUNKS], b"0\r\n\r\n"]]) as server:  # fmt: skip
+        asyncio.run(main(server.url))
+        assert server.connections == 2
+
+
+def test_a_stream_closed_while_another_attempt_is_made_ends() -> None:
     async def main(url: str) -> None:
         async with (
             AsyncClaude(base_url=url, api_key="k", proxy=None) as client,
             client.messages.stream(**ASKED) as stream,
         ):
             with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(stream.__anext__(), 0.05)
+                await asyncio.wait_for(stream.__anext__(), 0.1)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(stream.__anext__(), 0.1)
+            await stream.close()
             with pytest.raises(ClaudeError, match="closed"):
                 await stream.get_final_message()
 
-    with Server([[SSE, "hold"], [SSE, "hold"]]) as server:
+    with Server([[SSE, b"0\r\n\r\n"], [SSE, "hold"]]) as server:
         asyncio.run(main(server.url))
-        assert server.connections == 1
+
+
+def test_idle_time_runs_on_where_waits_are_cancelled() -> None:
+    async def main(url: str) -> None:
+        async with (
+            AsyncClaude(
+                base_url=url, api_key="k", proxy=None, timeouts=Timeouts(idle=0.3)
+            ) as client,
+            client.with_options(max_retries=0).messages.stream(**ASKED) as stream,
+        ):
+            for _ in range(20):
+                try:
+                    await asyncio.wait_for(stream.__anext__(), 0.05)
+                except asyncio.TimeoutError:
+                    continue
+                except StreamInterrupted as error:
+                    assert isinstance(error.__cause__, StreamTimeout)
+                    return
+            pytest.fail("it waits for ever")
+
+    with Server([[SSE, "hold"]]) as server:
+        asyncio.run(main(server.url))

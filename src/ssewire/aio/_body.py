@@ -11,7 +11,7 @@ from .._http.content import INFLATE_STEP, Body
 from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE
 from .._settings import foreign, log
 from ..errors import SSEWireError, StateError
-from ._tasks import Child, Closing, Expired, Interrupted, in_background
+from ._tasks import Child, Closing, Expired, dispose, in_background
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 class ResponseBody:
     """The decoded bytes of a response over a connection of ours."""
 
-    __slots__ = ("_connection", "_content", "_owner")
+    __slots__ = ("_connection", "_content", "_owner", "_pause")
 
     def __init__(self, connection: Connection, headers: Headers) -> None:
         self._connection = connection
         # Nobody else closes the connection.
         self._owner = True
         self._content = Body(headers)
+        # The loop is to have a turn before the next piece.
+        self._pause = False
 
     @property
     def deadlines(self) -> Deadlines:
@@ -56,16 +58,20 @@ class ResponseBody:
     async def __anext__(self) -> bytes:
         connection = self._connection
         content = self._content
+        waiting = True
         try:
+            if self._pause:
+                self._pause = False
+                await asyncio.sleep(0)
+            waiting = False
             if not content.begun:
                 empty = connection.reader.complete and not connection.received
                 content = self._content = content.begin(empty)
             while True:
                 piece = content.take()
                 if piece is not None:
-                    if len(piece) == INFLATE_STEP:
-                        # More is likely to follow; a bomb must not hold up the loop.
-                        await asyncio.sleep(0)
+                    # More is likely to follow; a bomb must not hold up the loop.
+                    self._pause = len(piece) == INFLATE_STEP
                     return piece
                 if connection.received:
                     data = b"".join(connection.received)
@@ -81,12 +87,18 @@ class ResponseBody:
                         content.close()
                     raise StopAsyncIteration
                 else:
+                    waiting = True
                     await connection.wait()
+                    waiting = False
         except StateError:
             raise
-        except BaseException:
-            # Its end, its failures, and cancellation alike.
-            connection.close()
+        except BaseException as exc:
+            if waiting and isinstance(exc, asyncio.CancelledError):
+                # It has taken nothing: who called may ask again.
+                connection.stop_waiting()
+            else:
+                # Its end and its failures.
+                connection.close()
             raise
 
     def finish(self) -> None:
@@ -105,33 +117,44 @@ class ResponseBody:
 class ForeignBody:
     """The chunks of a transport's response, typed failures, under our deadlines."""
 
-    __slots__ = ("_child", "_chunks", "_closing", "_response", "deadlines")
+    __slots__ = ("_chunks", "_closing", "_response", "_step_made", "_waited_for", "deadlines")
 
     def __init__(self, response: HTTPResponse, deadlines: Deadlines) -> None:
         self._response = response
         self._chunks = response.chunks
         self.deadlines: Deadlines = deadlines
-        self._child = Child()
+        # The wait for the next chunk: in a task of its own, which goes on where the wait for
+        # it is cancelled. Nobody knows what cancelling does to somebody else's iterator.
+        self._step_made: asyncio.Task[Any] | None = None
+        self._waited_for = False
         self._closing: Closing | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
+        if self._waited_for:
+            raise StateError("another task is waiting for this stream")
         if self._closing is not None:
             raise StopAsyncIteration
         loop = asyncio.get_running_loop()
-        try:
+        step = self._step_made
+        if step is None:
             self.deadlines.start_idle(loop.time())
-            return await self._child.run(self._step(), self.deadlines.remaining(loop.time()))
-        except (Interrupted, StopAsyncIteration):
+            step = self._step_made = loop.create_task(self._step())
+        self._waited_for = True
+        try:
+            await asyncio.wait({step}, timeout=self.deadlines.remaining(loop.time()))
+        finally:
+            self._waited_for = False
+        if self._closing is not None:
+            raise StopAsyncIteration
+        if not step.done():
             await self.close()
-            raise StopAsyncIteration from None
-        except StateError:
-            raise
-        except Expired:
-            await self.close()
-            raise self.deadlines.timed_out(loop.time()) from None
+            raise self.deadlines.timed_out(loop.time())
+        self._step_made = None
+        try:
+            return step.result()
         except BaseException:
             await self.close()
             raise
@@ -152,12 +175,16 @@ class ForeignBody:
 
     def close(self) -> Closing:
         if self._closing is None:
-            self._child.cancel()
-            self._closing = in_background(self._close())
+            step = self._step_made
+            if step is not None:
+                step.cancel()
+            self._closing = in_background(self._close(step))
         return self._closing
 
-    async def _close(self) -> None:
-        await self._child.idle()
+    async def _close(self, step: asyncio.Task[Any] | None) -> None:
+        if step is not None:
+            await asyncio.wait({step})
+            dispose(step, None)
         try:
             await self._response.close()
         except Exception as exc:

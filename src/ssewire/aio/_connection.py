@@ -80,6 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         "_parser",
         "_paused",
         "_pool",
+        "_resumed",
         "_timed",
         "_timer",
         "_timer_at",
@@ -119,6 +120,8 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         # The request whose head is waited for, so that every read is news.
         self._asked: Ask | None = None
+        # A wait was cancelled and nothing has come since: the next one goes on in its time.
+        self._resumed = False
         # Bytes since somebody last waited.
         self._unread = 0
         self._paused = False
@@ -146,6 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.ended:
             return
         reader = self.reader
+        self._resumed = False
         news = self._asked is not None
         pieces = reader.feed(bytes(self._view[:nbytes]))
         if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
@@ -207,7 +211,7 @@ class Connection(asyncio.BufferedProtocol):
         """Return what is done at the next news: something in `received`, the end, more of a head.
 
         A future, not a coroutine, which would cost each waiting stream another
-        frame. Whoever awaits it closes the connection when cancelled.
+        frame. Whoever awaits it calls `stop_waiting`, or closes the connection, when cancelled.
 
         Args:
             progress: an event was handed out, so that `stall` begins anew.
@@ -222,7 +226,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._timed:
             now = self.loop.time()
             if self._asked is None:
-                self.deadlines.start_idle(now)
+                if not self._resumed:
+                    self.deadlines.start_idle(now)
                 if progress:
                     self.deadlines.start_stall(now)
             # One may have run out while nobody waited.
@@ -236,6 +241,13 @@ class Connection(asyncio.BufferedProtocol):
             assert self._wire is not None
             self._wire.resume_reading()
         return waiter
+
+    def stop_waiting(self) -> None:
+        """Note that the wait was cancelled. Another may begin; nobody's time runs out meanwhile."""
+        waiter = self._waiter
+        if waiter is not None and waiter.cancelled():
+            self._waiter = None
+            self._resumed = True
 
     async def ask(self, step: Ask) -> ResponseHead:
         """Send a request and return the head of the response.

@@ -239,6 +239,8 @@ class Parsed:
             self.error = exc
             return
         except asyncio.CancelledError:
+            # A stream of events ends here; its body would not.
+            await self._body.close()
             raise
         except BaseException:
             self.ended = True

@@ -38,6 +38,7 @@ from .errors import (
     InternalServerError,
     InvalidRequestError,
     MalformedEvent,
+    MalformedJSON,
     NotFoundError,
     OverloadedError,
     OversizedEvent,
@@ -77,20 +78,21 @@ from .events import (
     UnknownEvent,
 )
 from .message import Message, Usage
-from .stream import MessageStream, RawMessageStream, StreamResponse, TextStream
+from .stream import JSONStream, MessageStream, RawMessageStream, StreamResponse, TextStream
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from .aio import AsyncClaude
     from .client import Claude
     from .partial_json import PartialJSON
-    from .stream import AsyncMessageStream, AsyncRawMessageStream, AsyncTextStream
+    from .stream import AsyncJSONStream, AsyncMessageStream, AsyncRawMessageStream, AsyncTextStream
 
 __all__ = [
     "APIError",
     "Accumulator",
     "AdvisorToolResultBlock",
     "AsyncClaude",
+    "AsyncJSONStream",
     "AsyncMessageStream",
     "AsyncRawMessageStream",
     "AsyncTextStream",
@@ -122,10 +124,12 @@ __all__ = [
     "InternalServerError",
     "InvalidRequestError",
     "JSONObject",
+    "JSONStream",
     "MCPToolListingBlock",
     "MCPToolResultBlock",
     "MCPToolUseBlock",
     "MalformedEvent",
+    "MalformedJSON",
     "Message",
     "MessageDelta",
     "MessageDeltaEvent",
@@ -174,6 +178,7 @@ __all__ = [
 # others for everybody. Together they are a third of what importing this package would take.
 _LATER = {
     "AsyncClaude": "aio",
+    "AsyncJSONStream": "stream._asyncio",
     "AsyncMessageStream": "stream._asyncio",
     "AsyncRawMessageStream": "stream._asyncio",
     "AsyncTextStream": "stream._asyncio",

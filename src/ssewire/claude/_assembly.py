@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from ..event import ServerSentEvent
     from ._delta import DeltaDecoder
-    from ._text import GrowingText
     from .blocks import ContentBlock
     from .errors import ClaudeError
     from .events import ClaudeEvent
@@ -73,6 +72,8 @@ class Assembly:
         "_finished",
         "_last_block",
         "_last_index",
+        "_last_open",
+        "_left_open",
         "_message",
         "_mode",
         "_request_id",
@@ -91,6 +92,10 @@ class Assembly:
         # The block that began last, and its index.
         self._last_block: ContentBlock | None = None
         self._last_index = -1
+        # Whether it has not stopped yet, and the ids of those before it that have not; None
+        # for none, as nearly always.
+        self._last_open = False
+        self._left_open: set[int] | None = None
         self._finished = False
         self._unterminated = False
         # Nothing is taken any more: finished, failed, or after [DONE].
@@ -119,26 +124,20 @@ class Assembly:
         """Why the stream failed, with what had arrived as its `partial_message`."""
         return self._error
 
-    def _texts_of(
-        self, index: int, batch: list[ServerSentEvent], position: int, most: int
-    ) -> list[str]:
-        """Return what the next wire events, `most` at most, add to a block's text; change nothing.
-
-        They end before the first that is anything else.
-        """
-        return self._decoder.run(batch[position : position + most], 0, index, "text_delta")
-
     def _texts_ahead(
         self, batch: list[ServerSentEvent], position: int, most: int
-    ) -> tuple[GrowingText, list[str]] | None:
-        """Return the text of the block that began last, and `_texts_of` that block if any."""
+    ) -> tuple[TextBlock, list[str]] | None:
+        """Return the block that began last, and what the next wire events add to its text.
+
+        The events, `most` at most, end before the first that is anything else; None if that
+        is the first of them. Changes nothing.
+        """
         block = self._last_block
         if type(block) is not TextBlock:
             return None
-        # As `_texts_of`: a call less for each packet.
         events = batch[position : position + most]
         texts = self._decoder.run(events, 0, self._last_index, "text_delta")
-        return (block._growing, texts) if texts else None
+        return (block, texts) if texts else None
 
     def _step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
         """Change the message as `sse` says and return its event; None if it is to be skipped."""
@@ -300,6 +299,11 @@ class Assembly:
         if self._blocks is not None:
             self._blocks[index] = block
         content.append(block)
+        if self._last_open:
+            if self._left_open is None:
+                self._left_open = set()
+            self._left_open.add(id(self._last_block))
+        self._last_open = True
         self._last_block = block
         self._last_index = index
 
@@ -309,6 +313,10 @@ class Assembly:
         if block is None:
             self._warn("a content_block_stop for a block that never began")
             return ContentBlockStopEvent(sse, index, UnknownBlock({"type": "unknown"}))
+        if block is self._last_block:
+            self._last_open = False
+        elif self._left_open is not None:
+            self._left_open.discard(id(block))
         block._finish(True)
         return ContentBlockStopEvent(sse, index, block)
 
@@ -359,6 +367,21 @@ class Assembly:
             self._finish()
         else:
             self._set_error(StreamTruncated())
+
+    def _end_if_said(self) -> bool:
+        """End the message if it has said why it stopped and no block is open; return whether.
+
+        For a transport that fails: nothing is missing but the message_stop.
+        """
+        message = self._message
+        if self._ended or message is None or message.stop_reason is None:
+            return False
+        if self._last_open or self._left_open:
+            return False
+        self._warn("the connection failed where only message_stop was missing")
+        self._unterminated = True
+        self._finish()
+        return True
 
     def _set_error(self, error: ClaudeError) -> None:
         self._ended = True

@@ -21,21 +21,27 @@ class TextRun:
     """Pieces on their way to a reader: those that it has passed belong to the text.
 
     The reader walks a list iterator, with no Python code for each piece; how far it has
-    come, the iterator itself tells.
+    come, the iterator itself tells. What it walks are the pieces, or events made of them.
     """
 
-    __slots__ = ("added", "pieces", "walker")
+    __slots__ = ("added", "each", "items", "pieces", "walker")
 
     def __init__(self) -> None:
         # None while there is no run.
         self.pieces: list[str] | None = None
+        # What is walked: so many items for each piece, the first of which is the piece's.
+        self.items: list[Any] = []
+        self.each = 1
         self.walker: Any = None
         # How many of the pieces were added to the text.
         self.added = 0
 
     def passed(self) -> int:
         """Return how many pieces the reader has taken."""
-        return 0 if self.pieces is None else len(self.pieces) - self.walker.__length_hint__()
+        if self.pieces is None:
+            return 0
+        left: int = self.walker.__length_hint__()
+        return len(self.pieces) - left // self.each
 
 
 class GrowingText:
@@ -69,29 +75,34 @@ class GrowingText:
         self._chunks = chunks
         self._pieces = []
 
-    def start_run(self, pieces: list[str]) -> Iterator[str]:
-        """Return an iterator over `pieces`; one is part of the text once it was handed out."""
+    def start_run(self, pieces: list[str], items: list[Any], each: int) -> Iterator[Any]:
+        """Return an iterator over `items`, of which each piece has `each`.
+
+        A piece is part of the text once the first of its items was handed out.
+        """
         run = self._run
         if run is None:
             run = self._run = TextRun()
-        walker = iter(pieces)
+        walker = iter(items)
+        run.pieces = None
         run.added = 0
+        run.items = items
+        run.each = each
         run.walker = walker
         run.pieces = pieces
         return walker
 
-    def end_run(self) -> int:
-        """End the run; return how many of its pieces were handed out. The others are no more."""
+    def end_run(self) -> list[str]:
+        """End the run; return those of its pieces that were handed out. The others are no more."""
         self._follow_run()
         run = self._run
-        if run is None:
-            return 0
-        pieces = run.pieces
-        run.pieces = run.walker = None
-        if pieces is not None:
-            # Ends the iterator, wherever its reader may have put it.
-            pieces.clear()
-        return run.added
+        if run is None or run.pieces is None:
+            return []
+        handed = run.pieces[: run.added]
+        # One statement: none of them is handed out any more, wherever its reader may have
+        # put the iterator, and none counts as handed out.
+        run.pieces, run.items[:] = None, ()
+        return handed
 
     def _follow_run(self) -> None:
         """Add what was handed out of the run since the last look."""
@@ -121,11 +132,9 @@ class GrowingText:
                 new = self._joined[-1] + new
             new = join_surrogates(new)
             text = self._joined if kept == len(self._joined) else self._joined[:kept]
-            self._joined = ""  # appending in place needs the only reference
-            text += new
-            self._joined = text
-            self._chunks = None
-            self._pieces = []
+            # In one line and without a call, for no exception may come between. Appending in
+            # place needs the only reference.
+            self._joined = ""; text += new; self._joined, self._chunks, self._pieces = text, None, []  # fmt: skip  # noqa: E501, E702
         return self._joined
 
 

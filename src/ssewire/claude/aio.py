@@ -225,7 +225,7 @@ class _Call(CallBase):
 
     async def again(self, error: ClaudeError) -> StreamResponse | None:
         await self._response.close()
-        if not await self._pause(error, self._response.headers):
+        if self._closing or not await self._pause(error, self._response.headers):
             return None
         try:
             return await self.open()

@@ -7,7 +7,8 @@
     ├── StreamInterrupted          the transport failed; its error is __cause__
     ├── StreamTruncated            the body ended before the message was complete
     ├── MalformedEvent             .data: not JSON, or not of the protocol's shape
-    │   └── OversizedEvent         also EventTooLarge
+    │   ├── OversizedEvent         also EventTooLarge
+    │   └── MalformedJSON          the answer was to be JSON
     └── StreamClosed               the caller had closed the stream
 
 May import: _checks, ssewire.errors.
@@ -176,6 +177,14 @@ class OversizedEvent(MalformedEvent, EventTooLarge):
 
     def __str__(self) -> str:
         return EventTooLarge.__str__(self)
+
+
+class MalformedJSON(MalformedEvent):
+    """The answer was read as JSON and is not; `data` is its text, the reason is the cause."""
+
+    def __str__(self) -> str:
+        reason = "" if self.__cause__ is None else f" ({excerpt(str(self.__cause__))})"
+        return f"the answer is not JSON{reason}: {excerpt(self.data)}"
 
 
 class StreamClosed(ClaudeError):

@@ -6,17 +6,24 @@ May import: _asyncio, _blocking, _reader.
 
 from __future__ import annotations
 
-from ._blocking import MessageStream, RawMessageStream, TextStream
+from ._blocking import JSONStream, MessageStream, RawMessageStream, TextStream
 from ._reader import StreamResponse
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from ._asyncio import AsyncMessageStream, AsyncRawMessageStream, AsyncTextStream
+    from ._asyncio import (
+        AsyncJSONStream,
+        AsyncMessageStream,
+        AsyncRawMessageStream,
+        AsyncTextStream,
+    )
 
 __all__ = [
+    "AsyncJSONStream",
     "AsyncMessageStream",
     "AsyncRawMessageStream",
     "AsyncTextStream",
+    "JSONStream",
     "MessageStream",
     "RawMessageStream",
     "StreamResponse",

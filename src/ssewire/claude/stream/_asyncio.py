@@ -9,11 +9,13 @@ from ..._closing import AsyncCloseable, aclose_all
 from ..._limits import MAX_EVENT_SIZE
 from ...errors import StateError
 from ..errors import ClaudeError
-from ._reader import ASK_AGAIN, FAIL, NO_EVENTS, STEP, WAIT, Reader
+from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterator
+    from asyncio import Future
+    from collections.abc import AsyncIterable, AsyncIterator
+    from typing import Any
 
     from typing_extensions import Buffer, Self
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class _AsyncReader(Reader, AsyncCloseable):
     """A reader over an asynchronous iterable of bytes, which it owns."""
 
-    __slots__ = ()
+    __slots__ = ("_asked_by_task", "_asking")
 
     def __init__(
         self,
@@ -38,21 +40,24 @@ class _AsyncReader(Reader, AsyncCloseable):
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
         self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
+        # Another attempt, while it is made; whether a task waits for it.
+        self._asking: Future[Any] | None = None
+        self._asked_by_task = False
 
     async def aclose(self) -> None:
         """Do the same as `close`, under the name that `contextlib.aclosing` calls."""
         await self.close()
 
     async def close(self) -> None:
-        """Close the chunks' source; loops over the stream then end."""
+        """Close the chunks' source; loops over the stream then end. Idempotent."""
         self._closed = True
-        self._end_run()
-        self._take([])
-        self._derived = None
-        await self._close_source()
+        try:
+            self._drop()
+        finally:
+            await self._close_source()
 
     async def _refill(self) -> bool:
-        """Get more bytes, as MessageStream does."""
+        """Get more bytes, as MessageStream does. A wait that is cancelled takes nothing."""
         plan = self._plan()
         if plan == STEP:
             return True
@@ -63,47 +68,48 @@ class _AsyncReader(Reader, AsyncCloseable):
             if plan == FAIL:
                 raise self._failure()
             return False
+        inbox = self._inbox
         try:
-            chunk = await self._chunks.__anext__()
+            if not inbox:
+                # In one statement: what has come is kept.
+                inbox += (await self._chunks.__anext__(),)
         except StopAsyncIteration:
-            if not self._closed:
-                self._exhausted = True
-                self._take(self._accumulator._end())
+            pass
         except StateError:
             raise  # Another task waits for this stream, and goes on waiting.
         except Exception as exc:
             self._interrupted(exc)
-        except GeneratorExit:
-            raise
-        except BaseException:
-            await self._cancelled()
-            raise
-        else:
-            if not self._closed:
-                self._receive(chunk)
+            return True
+        if not self._closed:
+            self._take_in()
         return True
 
-    async def _cancelled(self) -> None:
-        """React to a cancellation of a wait: it has closed a client's connection."""
-        if self._call is not None:
-            self._closed = True
-            await self._close_source()
-
     async def _ask_again(self) -> bool:
-        """Have the body of another attempt instead of the one that failed; as `_refill`."""
+        """Have the body of another attempt instead of the one that failed; as `_refill`.
+
+        The attempt goes on where a wait for it is cancelled; the next one waits for the same.
+        """
+        # Who makes attempts is asyncio's; what only reads need not be.
+        from asyncio import ensure_future, shield
+
         assert self._call is not None
         error = self._failure()
+        if self._asked_by_task:
+            raise StateError("another task is waiting for this stream")
+        if self._asking is None:
+            self._asking = ensure_future(self._call.again(error))
+            self._asking.add_done_callback(_looked_at)
+        self._asked_by_task = True
         try:
-            response: StreamResponse | None = await self._call.again(error)
+            response: StreamResponse | None = await shield(self._asking)
         except ClaudeError as exc:
+            self._asking = None
             self._error = exc
             await self._close_source()
             raise
-        except (StateError, GeneratorExit):
-            raise
-        except BaseException:
-            await self._cancelled()
-            raise
+        finally:
+            self._asked_by_task = False
+        self._asking = None
         if response is not None:
             self._attach(self._call, response)
             return True
@@ -124,7 +130,12 @@ class _AsyncReader(Reader, AsyncCloseable):
 
 
 class AsyncMessageStream(_AsyncReader):
-    """MessageStream over an asynchronous iterable of bytes; the methods are awaited."""
+    """MessageStream over an asynchronous iterable of bytes; the methods are awaited.
+
+    Cancelling a task that waits for what comes next takes nothing, so that
+    `asyncio.wait_for` may be around any step: read on, or close. (A generator
+    that is the source does end when it is cancelled, and the stream with it.)
+    """
 
     __slots__ = ()
 
@@ -132,24 +143,27 @@ class AsyncMessageStream(_AsyncReader):
         return self
 
     async def __anext__(self) -> StreamEvent:
+        item: StreamEvent
         while True:
-            for event in self._stepper:
-                return event
-            # Not the generator that has ended, of which a stream that waits has no use.
-            self._stepper = NO_EVENTS
-            if not await self._refill():
+            # In one line and without a call: what was taken is returned.
+            for item in self._ready: return item  # fmt: skip  # noqa: E701
+            if self._more_events() is None and not await self._refill():
                 raise StopAsyncIteration
-            self._stepper = self._events()
 
     @property
     def text_stream(self) -> AsyncTextStream:
         """An asynchronous iterable of the answer's text, as MessageStream's."""
         return AsyncTextStream(self)
 
+    @property
+    def json_stream(self) -> AsyncJSONStream:
+        """An asynchronous iterable of the live value of a JSON answer, as MessageStream's."""
+        return AsyncJSONStream(self)
+
     async def until_done(self) -> None:
-        """Read to the message's end."""
+        """Read to the message's end; cost: what is left of it."""
         while True:
-            texts = self._texts()
+            texts = self._more_texts()
             if texts is not None:
                 for _ in texts:
                     pass
@@ -166,45 +180,73 @@ class AsyncMessageStream(_AsyncReader):
         return self._final()
 
     async def get_final_text(self) -> str:
-        """Read to the end and return the text of all text blocks, joined."""
+        """Read to the end and return the text in the order in which it came; cost: its length."""
         await self.until_done()
         return self._final_text()
+
+    async def get_final_json(self) -> Any:
+        """Read to the end and return the text's value as JSON, as MessageStream does.
+
+        Cost: the text's length.
+
+        Raises:
+            MalformedJSON: the text is not JSON.
+            StreamClosed: the stream was closed before.
+        """
+        await self.until_done()
+        return self._final_json()
 
 
 class AsyncRawMessageStream(_AsyncReader):
     """RawMessageStream over an asynchronous iterable of bytes."""
 
     __slots__ = ()
+    _derives = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ClaudeEvent:
+        item: ClaudeEvent
         while True:
-            while self._at_hand():
-                event: ClaudeEvent | None = self._step()
-                if event is not None:
-                    return event
-            if not await self._refill():
+            for item in self._ready: return item  # fmt: skip  # noqa: E701
+            if self._more_events() is None and not await self._refill():
                 raise StopAsyncIteration
 
 
 class AsyncTextStream:
-    """The text of an AsyncMessageStream."""
+    """The text of an AsyncMessageStream, as an iterable that may be left and begun anew."""
 
     def __init__(self, stream: AsyncMessageStream) -> None:
         self._stream = stream
-        self._texts: Iterator[str] = iter(())
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> str:
         while True:
-            for text in self._texts:
-                return text
-            texts = self._stream._texts()
-            if texts is not None:
-                self._texts = texts
-            elif not await self._stream._refill():
+            for item in self._stream._texts: return item  # fmt: skip  # noqa: E701
+            if self._stream._more_texts() is None and not await self._stream._refill():
                 raise StopAsyncIteration
+
+
+class AsyncJSONStream:
+    """The live value of an AsyncMessageStream's JSON, as an iterable that may be begun anew."""
+
+    def __init__(self, stream: AsyncMessageStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while True:
+            for item in self._stream._values: return item  # fmt: skip  # noqa: E701
+            if self._stream._more_values() is None and not await self._stream._refill():
+                raise StopAsyncIteration
+
+
+def _looked_at(attempt: Future[Any]) -> None:
+    """Take what an attempt ended with, which perhaps nobody waits for any more."""
+    if not attempt.cancelled():
+        attempt.exception()

@@ -6,8 +6,7 @@ May import: _closing, _limits, _reader, claude.errors.
 
 from __future__ import annotations
 
-from _thread import get_ident
-from itertools import chain, islice
+from itertools import chain, islice, repeat, takewhile
 
 from ..._closing import Closeable, close_all
 from ..._limits import MAX_EVENT_SIZE
@@ -17,18 +16,22 @@ from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any, Callable, TypeVar, Union
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer, Self, TypeAlias
 
     from ..events import ClaudeEvent, StreamEvent
     from ..message import Message
     from ._reader import StreamResponse
 
+    T = TypeVar("T")
+    More: TypeAlias = Callable[[], Union[Iterator[T], None]]
+
 
 class _BlockingReader(Reader, Closeable):
     """A reader over an iterable of bytes, which it owns."""
 
-    __slots__ = ("_inbox",)
+    __slots__ = ()
 
     def __init__(
         self,
@@ -41,30 +44,32 @@ class _BlockingReader(Reader, Closeable):
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
         self._chunks: Iterator[Buffer] = iter(chunks)
-        # What was received and not yet looked at: at most one chunk.
-        self._inbox: list[Buffer] = []
 
     def close(self) -> None:
-        """Close the chunks' source; loops over the stream then end.
+        """Close the chunks' source; loops over the stream then end. Idempotent.
 
         Of a client's stream also from another thread: a blocked loop ends.
         """
         self._closed = True
         try:
-            if self._runner == get_ident():
-                self._end_run()  # of another thread it ends by itself
-            self._take([])
-            self._derived = None
+            self._drop()
         finally:
             self._close_source()
 
-    def _refill(self) -> bool:
-        """Get more bytes; False at the end. Bytes may make no event.
+    def _await(self, more: More[T]) -> Iterator[T] | None:
+        """Return what the next items are had from, when their bytes are there; None at the end.
 
         Raises:
             ClaudeError: the stream failed.
             TypeError: a chunk is not bytes-like.
         """
+        while True:
+            items = more()
+            if items is not None or not self._refill():
+                return items
+
+    def _refill(self) -> bool:
+        """Get more bytes; False at the end. Bytes may make no event."""
         plan = self._plan()
         if plan == STEP:
             return True
@@ -84,21 +89,8 @@ class _BlockingReader(Reader, Closeable):
         except Exception as exc:
             self._interrupted(exc)
             return True
-        if self._closed:
-            return True
-        try:
-            if inbox:
-                self._receive(inbox[0])
-                inbox.clear()
-            else:
-                self._exhausted = True
-                self._take(self._accumulator._end())
-        except TypeError:
-            inbox.clear()
-            raise
-        except BaseException:
-            self._torn = True
-            raise
+        if not self._closed:
+            self._take_in()
         return True
 
     def _ask_again(self) -> bool:
@@ -152,24 +144,42 @@ class MessageStream(_BlockingReader):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[StreamEvent]:
-        # Not a generator around `_events`: that costs each event once more.
-        return chain.from_iterable(_Batches(self))
+        return _endless(self._await, self._more_events)
 
     def __next__(self) -> StreamEvent:
+        item: StreamEvent
         while True:
-            for event in self._stepper:
-                return event
-            if not self._refill():
+            # In one line and without a call: what was taken is returned.
+            for item in self._ready: return item  # fmt: skip  # noqa: E701
+            if self._await(self._more_events) is None:
                 raise StopIteration
-            self._stepper = self._events()
 
     @property
     def text_stream(self) -> TextStream:
-        """An iterable of the answer's text: one str for each text_delta, and what starts hold."""
+        """An iterable of the answer's text: one str for each text_delta, and what starts hold.
+
+        In the order in which it comes; joined, it is `get_final_text()`. A str never ends in
+        half a character that its block goes on with. Cost of each: its own length.
+        """
         return TextStream(self)
 
+    @property
+    def json_stream(self) -> JSONStream:
+        """An iterable of the live value of an answer that is JSON, after each text_delta.
+
+        The value is what can be told so far, the same object each time where it is an object
+        or a list: copy what you keep. Strings show up when they are complete, with the
+        stream's `partial_strings` as they come. It begins with the first delta of which a
+        value can be told; whether the last value is the whole one says `get_final_json`.
+        Cost of each: its delta's length; of the first, that of the text before it.
+
+        Raises (while reading):
+            MalformedJSON: the text is not JSON. Other readers may go on.
+        """
+        return JSONStream(self)
+
     def until_done(self) -> None:
-        """Read to the message's end."""
+        """Read to the message's end; cost: what is left of it."""
         for _ in self.text_stream:
             pass
 
@@ -183,9 +193,29 @@ class MessageStream(_BlockingReader):
         return self._final()
 
     def get_final_text(self) -> str:
-        """Read to the end and return the text of all text blocks, joined."""
+        """Read to the end and return the text in the order in which it came.
+
+        That is the text of all text blocks, joined, unless the server mixed the deltas of
+        two. Cost: its length.
+
+        Raises:
+            StreamClosed: the stream was closed before.
+        """
         self.until_done()
         return self._final_text()
+
+    def get_final_json(self) -> Any:
+        """Read to the end and return the text's value as JSON, made anew at each call.
+
+        Cost: the text's length.
+
+        Raises:
+            MalformedJSON: the text is not JSON, perhaps because the message was cut; its
+                `partial_message` is the message, whose `stop_reason` says so.
+            StreamClosed: the stream was closed before.
+        """
+        self.until_done()
+        return self._final_json()
 
 
 class RawMessageStream(_BlockingReader):
@@ -196,77 +226,70 @@ class RawMessageStream(_BlockingReader):
     """
 
     __slots__ = ()
+    _derives = False
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ClaudeEvent:
+        item: ClaudeEvent
         while True:
-            if self._torn:
-                self._mend()
-            try:
-                while self._at_hand():
-                    event: ClaudeEvent | None = self._step()
-                    if event is not None:
-                        return event
-            except BaseException:
-                self._torn = True
-                raise
-            if not self._refill():
+            # In one line and without a call: what was taken is returned.
+            for item in self._ready: return item  # fmt: skip  # noqa: E701
+            if self._await(self._more_events) is None:
                 raise StopIteration
-
-
-class _Batches:
-    """Iterators over the events at hand, with a wait for bytes between them."""
-
-    def __init__(self, stream: MessageStream) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Iterator[StreamEvent]:
-        if not self._stream._refill():
-            raise StopIteration
-        return self._stream._events()
 
 
 class TextStream:
     """The text of a MessageStream, as an iterable that may be left and begun anew."""
 
     def __init__(self, stream: MessageStream) -> None:
-        self._runs = _TextRuns(stream)
-        self._stepper: Iterator[str] = iter(())
+        self._stream = stream
 
     def __iter__(self) -> Iterator[str]:
-        # Walks a list for the most part, with no Python code for each text.
-        return chain.from_iterable(self._runs)
+        return _endless(self._stream._await, self._stream._more_texts)
 
     def __next__(self) -> str:
         while True:
-            for text in self._stepper:
-                return text
-            self._stepper = next(self._runs)
+            # In one line and without a call: what was taken is returned.
+            for item in self._stream._texts: return item  # fmt: skip  # noqa: E701
+            if self._stream._await(self._stream._more_texts) is None:
+                raise StopIteration
 
 
-class _TextRuns:
+class JSONStream:
+    """The live value of a MessageStream's JSON, as an iterable that may be left and begun anew."""
+
     def __init__(self, stream: MessageStream) -> None:
         self._stream = stream
 
-    def __iter__(self) -> Self:
-        return self
+    def __iter__(self) -> Iterator[Any]:
+        return _endless(self._stream._await, self._stream._more_values)
 
-    def __next__(self) -> Iterator[str]:
-        stream = self._stream
+    def __next__(self) -> Any:
         while True:
-            if stream._torn:
-                stream._mend()
-            try:
-                texts = stream._texts()
-                if texts is not None:
-                    return texts
-            except BaseException:
-                stream._torn = True
-                raise
-            if not stream._refill():
+            # In one line and without a call: what was taken is returned.
+            for item in self._stream._values: return item  # fmt: skip  # noqa: E701
+            if self._stream._await(self._stream._more_values) is None:
                 raise StopIteration
+
+
+def _endless(wait: Callable[[More[T]], Iterator[T] | None], more: More[T]) -> Iterator[T]:
+    """Return an iterator over all that comes, which no exception ends.
+
+    It walks what is ready with no Python code for each item. An iterator that itertools
+    chains, as a generator, would be over for good after the first exception; so those that
+    are chained are made anew, by C, until there is no more.
+    """
+    alive: list[Any] = []
+
+    def wait_for_more() -> Iterator[T] | None:
+        items = wait(more)
+        if items is None:
+            alive.clear()
+        return items
+
+    batches: Iterator[Iterator[T]] = iter(wait_for_more, None)
+    alive.append(batches)
+    again = takewhile(alive.__contains__, repeat(batches))
+    return chain.from_iterable(map(chain.from_iterable, again))
