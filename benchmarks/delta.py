@@ -1,4 +1,4 @@
-"""What decoding the payload of one delta costs: `python -m benchmarks.delta`.
+"""What does decoding the payload of one delta cost? `python -m benchmarks.delta`.
 
 json.loads, the Python decoder and the compiled one take turns on the same
 payloads, padded at random as the API pads them; each must give the same texts.
@@ -15,12 +15,10 @@ import re
 import time
 from functools import partial
 from importlib import import_module
+from typing import Any, Callable
 
-from . import processes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Callable
+from .harness import processes
+from .harness.rounds import best
 
 ROUNDS = 7
 PAYLOADS = 4_000
@@ -28,7 +26,7 @@ _MODULES = {"python": "ssewire.claude._delta_py", "cython": "ssewire.claude._del
 _KINDS = {"text": "text_delta", "partial_json": "input_json_delta"}
 
 # Name -> the key of the text, and pieces that texts are made of.
-_TEXTS = {
+TEXTS = {
     "text": ("text", [" the", " quick", " brown fox", " jumps.", " It's", " over 13 lazy dogs"]),
     "tool": ("partial_json", ['{"path": "', "src/main", '.py", "text": "', "def f():\\n  ", '"}']),
     "cjk": ("text", ["漢字仮名", "交じり文", "は、", "日本語😀の", "一般的な", "表記法です。"]),
@@ -37,7 +35,7 @@ _TEXTS = {
 
 def payloads(name: str) -> list[str]:
     """Return the payloads of one block."""
-    key, words = _TEXTS.get(name, _TEXTS["text"])
+    key, words = TEXTS.get(name, TEXTS["text"])
     write = _WRITERS.get(name, _usual)
     rng = random.Random(name)
     return [write(rng, key, "".join(rng.choices(words, k=2))) for _ in range(PAYLOADS)]
@@ -86,7 +84,7 @@ def ways(name: str, data: list[str]) -> dict[str, Callable[[], list[str]]]:
     """Return what is measured: name -> function that gives the texts."""
     from ssewire import ServerSentEvent
 
-    key = _TEXTS.get(name, _TEXTS["text"])[0]
+    key = TEXTS.get(name, TEXTS["text"])[0]
     events = [ServerSentEvent(each, "content_block_delta") for each in data]
 
     def by_json() -> list[str]:
@@ -118,7 +116,7 @@ def ways(name: str, data: list[str]) -> dict[str, Callable[[], list[str]]]:
     return found
 
 
-def measured(name: str) -> dict[str, float]:
+def measured(name: str, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
     """Return nanoseconds a payload, for each way; best of the rounds.
 
     Raises:
@@ -126,27 +124,23 @@ def measured(name: str) -> dict[str, float]:
     """
     functions = ways(name, payloads(name))
     expected = functions["json.loads"]()
-    best = dict.fromkeys(functions, float("inf"))
-    for _ in range(ROUNDS):
-        for way, function in functions.items():
-            started = time.perf_counter()
-            texts = function()
-            seconds = time.perf_counter() - started
-            if texts != expected:
-                raise AssertionError(f"{way} differs from json.loads on {name}")
-            best[way] = min(best[way], seconds / PAYLOADS * 1e9)
-    return best
+    for way, function in functions.items():
+        # Twice: the first learns how the payloads look, the second has learnt.
+        if function() != expected or function() != expected:
+            raise AssertionError(f"{way} differs from json.loads on {name}")
+    seconds = best(ROUNDS, *functions.values(), clock=clock)
+    return {way: each / PAYLOADS * 1e9 for way, each in zip(functions, seconds)}
 
 
 def main() -> int:
     """Print the table."""
     print(processes.machine())
     print("ns a payload (times faster than json.loads)")
-    for name in (*_TEXTS, *_WRITERS):
-        best = measured(name)
+    for name in (*TEXTS, *_WRITERS):
+        found = measured(name)
         print(f"{name}:")
-        for way, figure in best.items():
-            print(f"  {way:<14} {figure:8.0f}  {best['json.loads'] / figure:6.1f} x")
+        for way, figure in found.items():
+            print(f"  {way:<14} {figure:8.0f}  {found['json.loads'] / figure:6.1f} x")
     return 0
 
 

@@ -177,3 +177,13 @@ def reason(exc: BaseException) -> str:
 def foreign(exc: Exception) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
     return TransportError(f"the transport raised {type(exc).__name__}")
+
+
+def check_carried(response: object, expected: type) -> None:
+    """Refuse what a transport of the caller's returned, if it is no response of that client.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(response, expected):
+        raise wrong_type("what a transport returns", "an HTTPResponse", response)

@@ -114,15 +114,14 @@ def test_a_frozen_one_stays_as_it_was() -> None:
     assert frozen.value == {"a": [1]}
 
 
-def test_the_parser_of_what_is_unfinished_is_not_loaded_before_somebody_looks() -> None:
+def test_what_tool_inputs_need_is_not_loaded_before_a_tool_is_called() -> None:
     program = (
         "import sys\n"
-        "from ssewire.claude.tool_input import ToolInput\n"
-        "i = ToolInput({}, 'A'); i.add('{}'); i.finish(True); i.value\n"
-        "print('ssewire.claude.partial_json' in sys.modules)\n"
-        "i = ToolInput({}, 'A'); i.add('{'); i.value\n"
-        "print('ssewire.claude.partial_json' in sys.modules)\n"
-        "from ssewire.claude import PartialJSON\n"
+        "from ssewire.claude import MessageStream, TextBlock, ToolUseBlock\n"
+        "TextBlock({'type': 'text', 'text': ''})\n"
+        "print('ssewire.claude.tool_input' in sys.modules)\n"
+        "ToolUseBlock({'type': 'tool_use', 'input': {}}).input\n"
+        "print('ssewire.claude.tool_input' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
     assert done.stdout.split() == [b"False", b"True"]

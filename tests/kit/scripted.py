@@ -256,20 +256,23 @@ class _RequestReader:
     def __init__(self, connection: socket.socket, number: int) -> None:
         self._connection = connection
         self._number = number
-        self._data = b""
+        # One buffer that grows: a body of many MiB, added up as bytes, costs its square.
+        self._data = bytearray()
         self.unread_possible = True
 
     def read(self) -> Request | None:
         while b"\r\n\r\n" not in self._data:
             if not self._more():
                 return None
-        head, _, self._data = self._data.partition(b"\r\n\r\n")
-        request = Request(head, b"", self._number)
+        end = self._data.index(b"\r\n\r\n") + 4
+        request = Request(bytes(self._data[: end - 4]), b"", self._number)
+        del self._data[:end]
         length = int(request.headers.get("content-length", "0"))
         while len(self._data) < length:
             if not self._more():
                 return None
-        request.body, self._data = self._data[:length], self._data[length:]
+        request.body = bytes(self._data[:length])
+        del self._data[:length]
         self.unread_possible = False
         return request
 

@@ -1,17 +1,16 @@
 """One request until its answer: the steps of `_http.exchange`, carried out with blocking sockets.
 
-May import: _checks, _http, _settings, errors, _body, _connection, _response, _stream.
+May import: _http, _settings, errors, _body, _connection, _response, _stream.
 """
 
 from __future__ import annotations
 
 import time
 
-from .._checks import wrong_type
 from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
 from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
-from .._settings import foreign, log
+from .._settings import check_carried, foreign, log
 from ..errors import SSEWireError
 from ._body import ForeignBody, ResponseBody, error_body
 from ._connection import Interrupted, Wire
@@ -110,8 +109,7 @@ class _Driver:
             raise
         except Exception as exc:
             raise foreign(exc) from exc
-        if not isinstance(response, HTTPResponse):
-            raise wrong_type("what a transport returns", "an HTTPResponse", response)
+        check_carried(response, HTTPResponse)
         self.handle.adopt_response(lambda: _close_foreign(response))
         return response
 

@@ -207,13 +207,14 @@ class EventSource(Closeable, Following):
                 # The machine is told of a restart when it is done, in _connect.
                 return
         command = self._outcome(error, time.monotonic(), time.time())
-        log_command(command, self._machine.failures)
         delay: float | None = None
         if isinstance(command, Connect):
             delay = command.delay
         else:
             with self._wake:
                 self._closing = True
+        # Not before: what a handler of the log raises must not make it go on.
+        log_command(command, self._machine.failures)
         if command.error is None:
             return
         if self._on_error is not None:

@@ -6,7 +6,7 @@ what a reader sees does not depend on the packets. All readers of a stream
 requests attaches itself: until a message has begun, it may put the body of
 another attempt in the place of one that failed. May import: claude._text,
 claude.accumulator, claude.blocks, claude.continuation, claude.errors,
-claude.events, errors.
+claude.events, ssewire.errors.
 """
 
 from __future__ import annotations

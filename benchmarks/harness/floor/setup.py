@@ -1,11 +1,11 @@
-"""Build the floor beside itself: `python benchmarks/floor/setup.py`."""
+"""Build the floor beside itself: `python benchmarks/harness/floor/setup.py`."""
 
 import os
 
 from setuptools import Extension, setup
 
 here = os.path.dirname(os.path.abspath(__file__))
-core = os.path.join(here, "..", "..", "src", "ssewire")
+core = os.path.join(here, "..", "..", "..", "src", "ssewire")
 
 if __name__ == "__main__":
     os.chdir(here)

@@ -3,7 +3,7 @@
 
 The same event class with its free list, the same str makers, a list for each
 chunk, and nothing else: no line is looked for, no field is read. What a
-parser takes beyond this is its parsing. Built by benchmarks/floor/setup.py;
+parser takes beyond this is its parsing. Built by benchmarks/harness/floor/setup.py;
 never installed.
 """
 
