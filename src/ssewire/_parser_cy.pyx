@@ -287,7 +287,7 @@ default_event='message')\n--\n
         """Make ready for a new connection, in whatever state: an unfinished event is dropped.
 
         Equals a new parser with the same options and the current
-        `last_event_id`; `retry` is kept, and a BOM is expected again.
+        `last_event_id`; `retry` is kept, and a BOM is expected again. Cost: constant.
         """
         with cython.critical_section(self):
             if self._torn:
@@ -319,7 +319,10 @@ default_event='message')\n--\n
             return self._data.size - self._data.skip + self._line.size
 
     def close(self):
-        """End the input: an unfinished event is dropped, as the standard says. Idempotent."""
+        """End the input: an unfinished event is dropped, as the standard says.
+
+        Idempotent. Cost: constant.
+        """
         with cython.critical_section(self):
             self._closed = True
             self._drop_event()

@@ -91,7 +91,7 @@ class LineParser(Generic[ItemT]):
         """Make ready for a new connection, in whatever state: an unfinished event is dropped.
 
         Equals a new parser with the same options and the current
-        `last_event_id`; `retry` is kept, and a BOM is expected again.
+        `last_event_id`; `retry` is kept, and a BOM is expected again. Cost: constant.
         """
         # An exception that is none of ours ended a feed halfway, or what resets is not done.
         self._torn = True
@@ -136,7 +136,10 @@ class LineParser(Generic[ItemT]):
         return len(self._data) + len(self._line)
 
     def close(self) -> None:
-        """End the input: an unfinished event is dropped, as the standard says. Idempotent."""
+        """End the input: an unfinished event is dropped, as the standard says.
+
+        Idempotent. Cost: constant.
+        """
         # "Once the end of the file is reached, any pending data must be discarded. (If
         # the file ends in the middle of an event, before the final empty line, the
         # incomplete event is not dispatched.)"

@@ -18,6 +18,7 @@ FACTOR = 8
 # Between linear and quadratic, with room for caches that grow too small on the way.
 AT_MOST = 22.0
 ROUNDS = 3
+TRIES = 3
 # Seconds. Work grows until it takes this long, or else the clock would be measured;
 # but not to sizes where what is measured is the memory's levels.
 SHORTEST = 0.004
@@ -42,19 +43,20 @@ def growth(make: Make, size: int = 500, largest: int = LARGEST) -> float:
     """Return how many times the time of `size` it takes for eight times that size.
 
     `size` is doubled, up to `largest`, until the clock can tell it. A measure that looks bad
-    is taken once more, in case the machine was busy in the wrong moment.
+    is taken again, in case the machine was busy in the wrong moment.
     """
     while True:
         small = cpu_time(make, size)
         if small >= SHORTEST or size >= largest:
             break
         size *= 2
-    for _ in range(2):
+    ratio = float("inf")
+    for _ in range(TRIES):
         large = cpu_time(make, size * FACTOR)
-        ratio = large / max(small, SHORTEST / 4)
+        ratio = min(ratio, large / max(small, SHORTEST / 4))
         if ratio <= AT_MOST:
             break
-        small = cpu_time(make, size)
+        small = max(small, cpu_time(make, size))
     return ratio
 
 

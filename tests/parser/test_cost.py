@@ -6,13 +6,31 @@ stream with one eight times its size.
 
 from __future__ import annotations
 
+import asyncio
+import pickle
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from tests.kit.costs import AT_MOST, assert_linear, growth
+from ssewire import (
+    Comment,
+    ServerSentEvent,
+    aiter_events,
+    aiter_json,
+    encode,
+    encode_comment,
+    encode_event,
+    iter_events,
+    iter_json,
+    parse,
+    sdk_decoder,
+)
+from tests.kit.costs import AT_MOST, assert_linear, assert_linear_calls, count_calls, growth
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.conftest import MakeParser
     from tests.kit.costs import Make, Work
 
@@ -60,6 +78,16 @@ SHAPES: dict[str, Callable[[int], list[bytes]]] = {
     "invalid_utf8": lambda n: dripped(b"data: " + b"\xff\xf0\x9f" * (16 * n) + b"\n\n", 4096),
     "nothing_but_empty_chunks": lambda n: [b"data: " + b"x" * 100_000, *[b""] * (n * 4)],
     "bytes_of_a_bom_for_ever": lambda n: dripped(b"\xef\xbb\xbf" * (n * 6), 16),
+    "many_retries": lambda n: dripped(b"retry: 123\n" * n, 4096),
+    "a_new_id_each_time": lambda n: [b"".join(b"id: %d\ndata: x\n\n" % i for i in range(n))],
+    "a_new_field_each_time": lambda n: [b"".join(b"f%d: x\n" % i for i in range(n)) + b"\n"],
+    "one_huge_comment_dripped": lambda n: dripped(b": comments " + b"x" * (n * 16) + b"\n", 16),
+    "one_huge_event_type_dripped": lambda n: dripped(b"event: " + b"x" * (n * 16) + b"\n", 16),
+    "one_huge_id_for_many_events": lambda n: [
+        b"id: " + b"x" * (n * 16) + b"\n",
+        b"data: x\n\n" * n,
+    ],
+    "many_comments_dripped": lambda n: dripped(b":\n: comments\n\n" * n, 7),
     "retry_of_many_digits": lambda n: [b"retry: " + b"9" * (200 * n) + b"\n"],
 }
 
@@ -86,6 +114,86 @@ def test_eight_times_the_stream_takes_about_eight_times_the_time(
 ) -> None:
     options = {"max_event_size": None, "comments": "comments" in shape}
     assert_linear(feeding(make_parser, shape, options))
+
+
+def async_source(chunks: list[Any]) -> Any:
+    async def source() -> AsyncIterator[Any]:
+        for chunk in chunks:
+            yield chunk
+
+    return source()
+
+
+async def _drain(iterator: Any) -> None:
+    async for _ in iterator:
+        pass
+
+
+def of_events(count: int) -> list[ServerSentEvent]:
+    return [ServerSentEvent("[1]", id=str(number)) for number in range(count)]
+
+
+# Public calls on values of size n; each gives the work.
+CALLS: dict[str, Make] = {
+    "parse": lambda n: partial(parse, b"data: x\n\n" * n),
+    "encode_event_of_many_lines": lambda n: partial(encode_event, "a\r\n" * n),
+    "encode_event_of_cr_only": lambda n: partial(encode_event, "\r" * (8 * n)),
+    "encode_event_of_one_line": lambda n: partial(encode_event, "\u00e9" * (64 * n)),
+    "encode_event_of_a_huge_type": lambda n: partial(encode_event, "", event="x" * (64 * n)),
+    "encode_event_of_a_huge_id": lambda n: partial(encode_event, "", id="x" * (64 * n)),
+    "encode_comment_of_many_lines": lambda n: partial(encode_comment, "\n" * (8 * n)),
+    "encode_in_a_row": lambda n: (
+        lambda: [encode(event, last_event_id="x" * 100) for event in of_events(n)]
+    ),
+    "event_equality": lambda n: (
+        lambda: ServerSentEvent("x" * 64 * n) == ServerSentEvent("x" * 64 * n)
+    ),
+    "event_hash": lambda n: lambda: hash(ServerSentEvent("x" * (64 * n))),
+    "event_repr": lambda n: partial(repr, ServerSentEvent("\n\x1b" * (32 * n))),
+    "event_json": lambda n: ServerSentEvent("[" + "1," * (4 * n) + "1]").json,
+    "event_pickle": lambda n: lambda: pickle.loads(pickle.dumps(of_events(n))),
+    "iter_events_of_small_chunks": lambda n: lambda: list(iter_events([b"data: x\n\n"] * n)),
+    "iter_events_of_one_chunk": lambda n: lambda: list(iter_events([b"data: x\n\n" * n])),
+    "iter_events_of_empty_chunks": lambda n: lambda: list(iter_events([b""] * n)),
+    "iter_events_of_one_dripped_line": lambda n: (
+        lambda: list(iter_events(dripped(b"data: " + b"x" * (16 * n), 16)))
+    ),
+    "iter_json": lambda n: lambda: list(iter_json(of_events(n))),
+    "iter_json_of_comments": lambda n: lambda: list(iter_json([Comment("")] * n)),
+    "aiter_events": lambda n: (
+        lambda: asyncio.run(_drain(aiter_events(async_source([b"data: x\n\n"] * n))))
+    ),
+    "aiter_json": lambda n: lambda: asyncio.run(_drain(aiter_json(async_source(of_events(n))))),
+    "sdk_decoder": lambda n: (
+        lambda: sum(1 for _ in sdk_decoder().iter_bytes(iter([b"data: x\n\n"] * n)))
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_each_public_call_is_linear_in_what_it_is_given(call: str) -> None:
+    assert_linear(CALLS[call])
+
+
+def test_reset_and_close_cost_the_same_whatever_came_before(make_parser: MakeParser) -> None:
+    def make(size: int) -> Work:
+        parser = make_parser(max_event_size=None)
+        parser.feed(b"data: " + b"x" * (1000 * size))
+
+        def work() -> None:
+            for _ in range(100):
+                parser.reset()
+                parser.close()
+
+        return work
+
+    assert count_calls(make(1)) == count_calls(make(8))
+    assert growth(make, size=100, largest=400) < 4
+
+
+def test_iterators_make_the_same_number_of_calls_for_each_chunk() -> None:
+    assert_linear_calls(lambda n: lambda: list(iter_events([b"data: x\n\n"] * n)))
+    assert_linear_calls(lambda n: lambda: list(iter_json(of_events(n))))
 
 
 def test_this_measure_tells_quadratic_from_linear() -> None:

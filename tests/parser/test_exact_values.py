@@ -144,7 +144,7 @@ def test_both_parsers_say_the_same_of_a_buffer_that_raises(make_parser: MakePars
         parser.feed(refusing)
     for error in (ValueError("no"), BufferError("no")):
         refusing = Refusing(error)
-        with pytest.raises(type(error), match="^no$"):
+        with pytest.raises(type(error), match=r"^no$"):
             parser.feed(refusing)
     # Nothing was taken.
     assert parser.feed(b"data: x\n\n") == [ServerSentEvent("x")]

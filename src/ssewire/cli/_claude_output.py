@@ -1,6 +1,6 @@
 """How the commands for Claude write events and what a message came to.
 
-May import: claude.events.
+May import: claude.events, _terminal.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..claude.events import (
     TextEvent,
     ThinkingEvent,
 )
+from ._terminal import one_line, plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def event_line(event: StreamEvent) -> str:
     """Return an event as one line of JSON; without snapshots, which would make it quadratic."""
-    return json.dumps(_fields(event), ensure_ascii=False) + "\n"
+    return plain_json(json.dumps(_fields(event), ensure_ascii=False)) + "\n"
 
 
 def _fields(event: StreamEvent) -> dict[str, Any]:
@@ -60,9 +61,9 @@ def summary(message: Message, *more: str) -> str:
     """Return one line: why a message stopped, its usage, and what else there is to say."""
     usage = message.usage
     facts = [
-        message.stop_reason or "incomplete",
+        str(message.stop_reason or "incomplete"),
         f"{usage.input_tokens} input tokens",
         f"{usage.output_tokens} output tokens",
         *more,
     ]
-    return f"[{', '.join(facts)}]"
+    return one_line(f"[{', '.join(facts)}]")

@@ -1,6 +1,6 @@
 """Read a file or standard input as it comes, with a progress bar where one helps.
 
-May import: _limits, _output.
+May import: _limits, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 
 from .._limits import MAX_EVENT_SIZE
 from ._output import standard_input
+from ._terminal import control
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,8 +110,6 @@ def _with_bar(chunks: Iterator[bytes], total: int) -> Iterator[bytes]:
                 drawn = now
                 share = min(done / total, 1.0) if total else 1.0
                 bar = "#" * int(share * _BAR_WIDTH)
-                sys.stderr.write(f"\r[{bar:<{_BAR_WIDTH}}] {share:4.0%}")
-                sys.stderr.flush()
+                control(sys.stderr, f"\r[{bar:<{_BAR_WIDTH}}] {share:4.0%}")
     finally:
-        sys.stderr.write("\r" + " " * (_BAR_WIDTH + 10) + "\r")
-        sys.stderr.flush()
+        control(sys.stderr, "\r" + " " * (_BAR_WIDTH + 10) + "\r")

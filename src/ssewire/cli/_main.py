@@ -4,7 +4,7 @@
 be read or written; 3 the transport failed for good; 130 interrupted; 141 the
 reader of our output went away (the codes that a shell shows for SIGINT and
 SIGPIPE). It imports the module of the command
-given, and no other. May import: _version, errors, _output.
+given, and no other. May import: _version, errors, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from importlib import import_module
 from .._version import __version__
 from ..errors import ContentTypeError, SSEWireError, StatusError, TransportError
 from ._output import CommandError, sentence, warn
+from ._terminal import PrintableText
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command named in `argv` (default: the process's arguments); return the exit code."""
+    streams = sys.stdout, sys.stderr
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
@@ -52,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return EXIT_BROKEN_PIPE
+    finally:
+        sys.stdout, sys.stderr = streams
 
 
 def _run(argv: list[str]) -> int:
@@ -66,6 +70,10 @@ def _run(argv: list[str]) -> int:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        printing: Any = PrintableText
+        sys.stderr = printing(sys.stderr)
+        if sys.stdout.isatty():
+            sys.stdout = printing(sys.stdout)
         code: int = args.run(args)
         sys.stdout.flush()
         return code

@@ -1,6 +1,6 @@
 """What commands write in the same way: events, failures, and files that must be whole.
 
-May import: errors, event.
+May import: errors, event, _terminal.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 
 from ..errors import ContentTypeError, RetriesExhausted, SSEWireError, StatusError
 from ..event import Comment
+from ._terminal import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from ..event import ServerSentEvent
 
     T = TypeVar("T")
-
-# What a terminal could take for a command: C0 but for tab and line feed, DEL, C1.
-_CONTROLS = {
-    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
-}
 
 
 class CommandError(Exception):
@@ -60,14 +56,8 @@ def json_line(item: ServerSentEvent | Comment, **more: object) -> bytes:
         if item.retry is not None:
             fields["retry"] = item.retry
     fields.update(more)
-    text = json.dumps(fields, ensure_ascii=False) + "\n"
-    # An ID from the command line may hold bytes that are not UTF-8: escaped, it is JSON still.
-    return text.encode("utf-8", "backslashreplace")
-
-
-def printable(text: str) -> str:
-    """Return the peer's text without what would steer a terminal."""
-    return text.translate(_CONTROLS)
+    # An ID from the command line may hold bytes that are not UTF-8: they are escaped too.
+    return (plain_json(json.dumps(fields, ensure_ascii=False)) + "\n").encode()
 
 
 def sentence(exc: SSEWireError) -> str:
@@ -78,8 +68,10 @@ def sentence(exc: SSEWireError) -> str:
     if isinstance(exc, StatusError):
         # Less the short excerpt that it ends in: all of what there is follows.
         text = f"the server answered with status {exc.status}"
+    # Only what begins a line is ours.
+    text = text.replace("\n", "\n  ")
     if isinstance(exc, (StatusError, ContentTypeError)) and exc.body.strip():
-        body = printable(exc.body.decode("utf-8", "replace").replace("\r\n", "\n").strip())
+        body = exc.body.decode("utf-8", "replace").replace("\r\n", "\n").strip()
         text += ":\n  " + body.replace("\n", "\n  ")
     return text
 

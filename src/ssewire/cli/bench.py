@@ -3,7 +3,7 @@
 Each runs in an interpreter of its own, since a process has one event class.
 Streams are made up here: text deltas in the shape of Claude's, and events of
 hardly any bytes; in chunks of 64 KiB, and of one event each.
-May import: _version, parser, _output.
+May import: _version, parser, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from .._version import __version__
 from ..parser import Parser
 from ._output import CommandError
+from ._terminal import control
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ def _measured(implementation: str, seconds: float) -> list[Row]:
     if implementation == "cython" and find_spec("ssewire._parser_cy") is None:
         return []
     if sys.stderr.isatty():
-        print(f"\r\033[Kmeasuring: {implementation} ...", end="", file=sys.stderr, flush=True)
+        control(sys.stderr, f"\r\033[Kmeasuring: {implementation} ...")
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM.format(path=sys.path, seconds=seconds)],
         env={**os.environ, "SSEWIRE_PARSER": implementation},
         capture_output=True,
     )
     if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        control(sys.stderr, "\r\033[K")
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise CommandError(f"cannot measure the {implementation} implementation: {reason}")

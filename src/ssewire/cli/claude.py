@@ -1,6 +1,6 @@
 """The command `ssewire claude PROMPT`: ask Claude, and print the answer as it comes.
 
-May import: claude.client, claude.errors, client, _claude_output, _main, _output.
+May import: claude.client, claude.errors, client, _claude_output, _main, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..client import Timeouts
 from ._claude_output import event_line, summary
 from ._main import EXIT_TRANSPORT
 from ._output import CommandError, standard_input, warn
+from ._terminal import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> Non
         end = time.monotonic()
         message = stream.partial_message
         if args.json and message is not None:
-            _write(message.to_json() + "\n")
+            _write(plain_json(message.to_json()) + "\n")
         elif not args.events and first is not None:
             _write("\n")
         if message is not None:

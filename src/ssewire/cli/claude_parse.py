@@ -1,6 +1,6 @@
 """The command `ssewire claude-parse`: the text, message or events of a recorded Claude stream.
 
-May import: claude.errors, claude.stream, _claude_output, _input, _output.
+May import: claude.errors, claude.stream, _claude_output, _input, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..claude.stream import MessageStream
 from ._claude_output import event_line, summary
 from ._input import add_file, flushing, read_chunks
 from ._output import standard_input
+from ._terminal import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
                 for event in stream:
                     sys.stdout.write(event_line(event))
             elif args.json:
-                print(stream.get_final_message().to_json())
+                print(plain_json(stream.get_final_message().to_json()))
             else:
                 for text in stream.text_stream:
                     sys.stdout.write(text)
         except ClaudeError as exc:
             if args.json and exc.partial_message is not None:
-                print(exc.partial_message.to_json())
+                print(plain_json(exc.partial_message.to_json()))
             if isinstance(exc.__cause__, OSError):
                 raise exc.__cause__ from None  # it is the file that cannot be read
             raise

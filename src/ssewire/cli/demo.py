@@ -1,6 +1,7 @@
 """The command `ssewire demo`: a bundled answer, served here and streamed through both clients.
 
-May import: claude.aio, claude.client, claude.events, parser, ssewire.replay, _claude_output.
+May import: claude.aio, claude.client, claude.events, parser, ssewire.replay, _claude_output,
+_terminal.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..claude.events import (
 from ..parser import IMPLEMENTATION
 from ..replay import serve_in_thread
 from ._claude_output import summary
+from ._terminal import control, one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,21 +93,22 @@ def _show(event: StreamEvent) -> None:
     """Write what an event brings, as it comes."""
     terminal = sys.stdout.isatty()
     if isinstance(event, ContentBlockStartEvent):
-        text = f"[{event.content_block.type}] "
+        text = one_line(f"[{event.content_block.type}] ")
         if event.content_block.type == "tool_use":
             # Each state of the input over the one before, where that can be shown.
-            text += f"{event.content_block.name}\n"
+            text += one_line(f"{event.content_block.name}") + "\n"
     elif isinstance(event, ThinkingEvent):
-        text = f"{_DIM}{event.thinking}{_PLAIN}" if terminal else event.thinking
+        text = printable(event.thinking)
+        text = f"{_DIM}{text}{_PLAIN}" if terminal else text
     elif isinstance(event, TextEvent):
-        text = event.text
+        text = printable(event.text)
     elif isinstance(event, InputJSONEvent):
-        text = f"\r{event.snapshot}" if terminal else f"  {event.snapshot}\n"
+        state = one_line(f"{event.snapshot}")
+        text = f"\r{state}" if terminal else f"  {state}\n"
     elif isinstance(event, ContentBlockStopEvent):
         text = "\n"
     elif isinstance(event, MessageStopEvent):
         text = f"{summary(event.message)}\n"
     else:
         return
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    control(sys.stdout, text)

@@ -1,6 +1,6 @@
 """The command `ssewire parse`: one JSON object a line for each event, as soon as it is complete.
 
-May import: encoder, event, parser, stream, _input, _output.
+May import: encoder, event, parser, stream, _input, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..parser import Parser
 from ..stream import iter_events
 from ._input import add_file, add_max_event_size, flushing, read_chunks
 from ._output import json_line
+from ._terminal import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _write_stats(path: str, parser: Parser[Any]) -> int:
         types.update("(comment)" if isinstance(i, Comment) else i.event for i in items)
     print(f"{'events':>12}  {sum(types.values())}")
     for name, count in types.most_common():
-        print(f"{count:>12}  {name}")
+        print(f"{count:>12}  {one_line(name)}")
     rate = size / parsing / 1e6 if parsing else 0.0
     print(f"{'bytes':>12}  {size}")
     print(f"{'seconds':>12}  {parsing:.6f} parsing")

@@ -1,6 +1,6 @@
 """The command `ssewire replay FILE...`: a stand-in for the Claude API on this machine.
 
-May import: ssewire.replay, _output.
+May import: ssewire.replay, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 
 from ..replay import PACE, Recording, ReplayServer
 from ._output import CommandError, standard_input, usage_errors, warn
+from ._terminal import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:
         for recording in server.recordings:
             events = len(recording.events)
             print(
-                f"[{recording.name}: {events} events, {recording.duration:.1f} s]", file=sys.stderr
+                one_line(f"[{recording.name}: {events} events, {recording.duration:.1f} s]"),
+                file=sys.stderr,
             )
         await asyncio.Event().wait()
     finally:

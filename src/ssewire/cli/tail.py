@@ -3,7 +3,8 @@
 An event counts as handed out once it has been printed and flushed; its ID is
 saved after that and before anything else happens. Killed in between, the next
 run gets that one event again; none is ever lost.
-May import: client, errors, event, _input, _output, _request_options.
+May import: client, errors, event, _input, _output, _request_options,
+_terminal.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from ._output import (
     Interrupts,
     file_errors,
     json_line,
-    printable,
     refuse_special,
     usage_errors,
     warn,
 )
 from ._request_options import add_request_options, request_arguments
+from ._terminal import one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,9 +229,9 @@ def _form(item: Item, as_json: bool, reads: _Reads | None) -> bytes:
     if isinstance(item, Comment):
         text = f"{prefix}:{printable(item.text)}"
     else:
-        text = f"{prefix}{printable(item.event)}  {printable(item.data)}"
+        text = f"{prefix}{one_line(item.event)}  {printable(item.data)}"
     # What begins a line is an event; the further lines of its data are set in.
-    return (text.replace("\n", "\n" + " " * max(len(prefix), 4)) + "\n").encode("utf-8")
+    return (text.replace("\n", "\n" + " " * max(len(prefix), 4)) + "\n").encode()
 
 
 class _SavedID:
