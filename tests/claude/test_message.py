@@ -238,9 +238,10 @@ def test_message_goes_back_as_role_and_content_only() -> None:
     assert sent_back(*blocks) == blocks
 
 
-def test_empty_text_is_left_out_and_nothing_left_is_an_empty_list() -> None:
+def test_text_of_white_space_is_left_out_and_nothing_left_is_an_empty_list() -> None:
     assert sent_back(TEXT) == []
-    assert sent_back(TEXT, {**TEXT, "text": " "}) == [{**TEXT, "text": " "}]
+    assert sent_back(TEXT, {**TEXT, "text": " "}, {**TEXT, "text": "\n\t"}) == []
+    assert sent_back({**TEXT, "text": "\n"}, {**TOOL, "input": {}}) == [{**TOOL, "input": {}}]
 
 
 def test_thinking_goes_back_only_with_its_signature() -> None:
