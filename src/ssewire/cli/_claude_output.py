@@ -1,12 +1,13 @@
 """How the commands for Claude write events and what a message came to.
 
-May import: claude.events, _terminal.
+May import: claude._record, claude.events, _terminal.
 """
 
 from __future__ import annotations
 
 import json
 
+from ..claude._record import copy_json
 from ..claude.events import (
     CitationEvent,
     CompactionEvent,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 def event_line(event: StreamEvent) -> str:
     """Return an event as one line of JSON; without snapshots, which would make it quadratic."""
-    return plain_json(json.dumps(_fields(event), ensure_ascii=False)) + "\n"
+    # Numbers that JSON does not have, such as NaN, are null.
+    text = json.dumps(copy_json(_fields(event), finite=True), ensure_ascii=False)
+    return plain_json(text) + "\n"
 
 
 def _fields(event: StreamEvent) -> dict[str, Any]:
