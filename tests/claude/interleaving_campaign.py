@@ -126,6 +126,8 @@ class Model:
         # The step that is next; how many of the events before it, of the last one, are left.
         self.place = 0
         self.left: list[Any] = []
+        # The events that the last text was given for.
+        self.passed: list[Any] = []
         self.closed = False
         self.text = ""
 
@@ -153,7 +155,8 @@ class Model:
         while True:
             if self.left:
                 # A delta's text is still to come where its derived event is.
-                last, self.left = self.left[-1], []
+                self.passed, self.left = self.left, []
+                last = self.passed[-1]
                 text = self.steps[self.place - 1].text
                 if text is not None and last[0] in ("text", "content_block_start"):
                     return text
@@ -308,7 +311,6 @@ class Played:
                 expected = None
                 break
             if not is_prefix(self.model.text):
-                # It has passed that text by, which it has refused.
                 expected = MalformedJSON
                 break
             value = partial_value(self.model.text)
@@ -319,8 +321,8 @@ class Played:
             found = self.step_of(loop)
         except MalformedJSON:
             assert expected is MalformedJSON, expected
-            # The text it refused was not passed by: it is the next of other readers.
-            self.model.left = [("text",)]
+            # The text that it refused is still there for other readers.
+            self.model.left = self.model.passed
             return
         assert expected is not MalformedJSON, found
         assert (None if found is None else repr(found)) == expected, (found, expected)

@@ -225,7 +225,7 @@ class Place:
             spoken = _started(event, accumulator.message)
         elif cls is ContentBlockStopEvent:
             if self._order is not None:
-                self._order.end_turn()
+                self._order.stop(event.content_block)
             half = self._half
             if half is not None and half.block is event.content_block:
                 spoken = (event.content_block, None)
@@ -375,14 +375,19 @@ class Place:
 
     def _drop(self) -> None:
         """Forget what was not handed out; loops then end."""
-        if self._runner == get_ident():
-            self._end_run()
         self._batch, self._position = NOTHING, 0
-        self._half = None
-        if self._running is None:  # of another thread it ends by itself
-            _pass(self._ready)
-            _pass(self._texts)
-            _pass(self._values)
+        # A run of another thread ends by itself.
+        if self._running is None or self._runner == get_ident():
+            self._forget_ready()
+
+    def _forget_ready(self) -> None:
+        if self._running is not None:
+            self._running._growing.end_run()
+            self._running = None
+        _pass(self._ready)
+        _pass(self._texts)
+        _pass(self._values)
+        self._half = self._json = None
 
 
 def _left(walker: Iterator[Any]) -> int:

@@ -168,25 +168,20 @@ class Reader(Place):
         return continuation(message, prefill=prefill)
 
     def _mend(self) -> None:
-        # Only what can be done twice; the mark goes last.
-        if self._running is not None:
-            self._running._growing.end_run()
         accumulator = self._accumulator
         lost = self._lost_stop() if accumulator.finished else ()
-        self._running = None
-        self._drop()
+        # What can be done twice comes first; the mark goes in the last statement.
+        self._forget_ready()
         self._inbox.clear()
-        self._json = None
         if accumulator.finished:
             # Nothing is missing of the message.
             accumulator._finish_blocks()
-            self._ready = iter(lost)
         elif self._error is None and not self._closed:
             error = ConnectionLost("an exception interrupted the reading")
             # What the caller did is no reason to ask again.
             error.retryable = False
             self._fail(error)
-        self._torn = False
+        self._ready, self._batch, self._position, self._torn = iter(lost), NOTHING, 0, False
 
     def _take_in(self) -> None:
         """Look at what was received: a chunk, or the end of the chunks."""

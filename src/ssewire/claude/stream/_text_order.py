@@ -49,12 +49,16 @@ class TextOrder:
     def add(self, block: TextBlock, piece: str) -> None:
         """Take the next piece, not "", of any block; amortised cost: its own length."""
         if block is not self._block:
-            self.end_turn()
+            self._end_turn()
             self._block = block
         self._pieces.append(piece)
 
-    def end_turn(self) -> None:
-        """Join no halves of what comes with those of what came: a block has stopped."""
+    def stop(self, block: ContentBlock) -> None:
+        """Join no halves of what comes with those of what came: the block has stopped."""
+        if block is self._block:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
         self._turns.append(join_surrogates("".join(self._pieces)))
         self._block = None
         self._pieces = []
