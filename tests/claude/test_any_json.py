@@ -51,7 +51,7 @@ VALUES = {
     "{}": "{}",
     "object": '{"type":"x","text":"y","id":5}',
     "deep": DEEP,
-    "deep object": DEEP.replace("[", '{"a":').replace(':}', ":1}").replace("]", "}"),
+    "deep object": DEEP.replace("[", '{"a":').replace(":}", ":1}").replace("]", "}"),
     "too deep": "[" * 3000 + "]" * 3000,
 }
 
@@ -161,8 +161,13 @@ def cases() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         yield f"details.{key}", stream(event("error", error={"details": {key: HERE}}))
         yield f"no type, {key}", stream({key: HERE})
         yield f"no type, error.{key}", stream({"error": {key: HERE}, "code": 5})
-    yield "tool input", stream(
-        *block_events({"type": "tool_use", "id": "i", "name": "n"}, {"type": "x", "partial_json": ""})
+    yield (
+        "tool input",
+        stream(
+            *block_events(
+                {"type": "tool_use", "id": "i", "name": "n"}, {"type": "x", "partial_json": ""}
+            )
+        ),
     )
     yield "a whole event", [*stream()[:1], HERE, *stream()[1:]]  # type: ignore[list-item]
 

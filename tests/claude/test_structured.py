@@ -154,7 +154,9 @@ def test_json_stream_knows_what_other_readers_have_taken() -> None:
 
 
 def test_json_may_stand_in_several_blocks() -> None:
-    body = wire.whole(wire.text_block(0, "[1, "), wire.tool_block(1, "{}"), wire.text_block(2, "2]"))
+    body = wire.whole(
+        wire.text_block(0, "[1, "), wire.tool_block(1, "{}"), wire.text_block(2, "2]")
+    )
     stream = MessageStream([body])
     assert [list(value) for value in stream.json_stream] == [[1], [1, 2]]
     assert stream.get_final_json() == [1, 2]

@@ -1,13 +1,11 @@
 """The text of an answer as JSON: its live value while it comes, and the whole at the end.
 
-May import: claude's _json, errors, partial_json.
+May import: _json, errors, partial_json.
 """
 
 from __future__ import annotations
 
-import json
-
-from .._json import NOT_JSON
+from .._json import decode
 from ..errors import MalformedJSON
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -66,6 +64,6 @@ def whole_json(text: str) -> Any:
         MalformedJSON: it is not.
     """
     try:
-        return json.loads(text)
-    except NOT_JSON as exc:
+        return decode(text)
+    except ValueError as exc:
         raise MalformedJSON(text) from exc
