@@ -1,4 +1,4 @@
-"""What relays make of the protocol: nothing that was said is lost, and a log line says what was odd."""
+"""What relays make of the protocol: nothing that was said is lost, and a log line says so."""
 
 from __future__ import annotations
 
@@ -370,7 +370,9 @@ def test_message_delta_never_changes_what_the_message_is() -> None:
         "nothing": None,
         "object": "chunk",
     }
-    event = wire("message_delta", **{**odd, "delta": {**odd, "stop_reason": "end_turn"}, "usage": {}})
+    event = wire(
+        "message_delta", **{**odd, "delta": {**odd, "stop_reason": "end_turn"}, "usage": {}}
+    )
     event = event.replace(b'"type": "x"', b'"type": "message_delta"', 1)
     assert final(message_start() + event + STOP) == {**MESSAGE, "stop_reason": "end_turn"}
 

@@ -158,7 +158,9 @@ class Record(Slotted):
     def model_dump_json(self, *, indent: int | None = None) -> str:
         """Return the record as JSON text, compact unless an `indent` is given. Cost: its size."""
         separators = (",", ":") if indent is None else None
-        return json.dumps(self._copied(finite=True), indent=indent, ensure_ascii=False, separators=separators)
+        return json.dumps(
+            self._copied(finite=True), indent=indent, ensure_ascii=False, separators=separators
+        )
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Record):

@@ -3,7 +3,8 @@
 Content never raises: what ends the stream is an event, after which nothing is
 taken any more. What an event changes is in `_assembly`. An exception of the caller's
 world (a signal handler's, MemoryError) that leaves a call halfway is the end too: what it
-lost is not known. May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
+lost is not known.
+May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
 """
 
 from __future__ import annotations
