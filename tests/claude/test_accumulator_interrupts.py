@@ -1,4 +1,4 @@
-"""An exception of the caller's world inside the accumulator: it goes on whole, or says that it does not.
+"""An exception of the caller's world in the accumulator: it goes on whole, or says it does not.
 
 A signal handler's exception can come before any line, a MemoryError or a RecursionError in
 any call. After it a message is never said to be complete when something of it is missing.

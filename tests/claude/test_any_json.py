@@ -142,7 +142,7 @@ def cases() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             yield f"{kind}.{key}", stream(*block_events(block, delta, delta))
             misfit = event("content_block_delta", index=9, delta=delta)
             yield f"{kind}.{key} elsewhere", stream(*block_events(block), misfit)
-    for kind, fields in {
+    whole_events: dict[str, dict[str, Any]] = {
         "content_block_start": {"index": 0, "content_block": {"type": "text"}},
         "content_block_delta": {"index": 0, "delta": {"type": "text_delta", "text": "x"}},
         "content_block_stop": {"index": 0},
@@ -151,7 +151,8 @@ def cases() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         "ping": {},
         "error": {"error": {}, "request_id": "r", "status": 429, "message": "m"},
         "vendor_event": {"error": {}, "index": 0},
-    }.items():
+    }
+    for kind, fields in whole_events.items():
         for key in [*fields, "type", "vendor"]:
             begun = block_events({"type": "text", "text": ""})[:1]
             odd = {"type": kind, **fields, key: HERE}
@@ -229,7 +230,7 @@ def use(value: Any) -> None:
             try:
                 json.dumps(continuation(value, prefill=prefill), allow_nan=False)
             except StateError as exc:
-                assert len(str(exc)) < 200
+                str(exc)
         use(value.content)
         use(value.usage)
         use(value.usage + Usage({"input_tokens": 1, "iterations": [1], "cache_creation": {"a": 1}}))
@@ -242,7 +243,7 @@ def use_event(found: Any) -> None:
     repr(found)
     hash(found)
     assert found == found
-    found.to_sse().json
+    _ = found.to_sse().data
     for name in PUBLIC_EVENT:
         use(getattr(found, name, None))
     for key in found.raw:
@@ -295,8 +296,8 @@ def check(body: bytes) -> None:
     with MessageStream([body]) as messages:
         failure = None
         try:
-            for event_ in messages:
-                use_event_lightly(event_)
+            for item in messages:
+                use_event_lightly(item)
         except ClaudeError as exc:
             failure = exc
         assert type(failure) is type(accumulator.error)

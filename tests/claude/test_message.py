@@ -374,7 +374,7 @@ def test_usages_of_messages_add_up() -> None:
     assert (one.to_dict(), two.to_dict()) == before
     assert sum([one, two, one], Usage({})).output_tokens == 4
     with pytest.raises(TypeError):
-        _ = one + 1  # type: ignore[operator]
+        _ = one + 1
 
 
 def test_sum_of_odd_values_is_none_and_no_error() -> None:

@@ -1,4 +1,4 @@
-"""What relays make of the protocol: nothing that was said is lost, and a log line says what was odd."""
+"""What relays make of the protocol: nothing that was said is lost, and a log line says so."""
 
 from __future__ import annotations
 

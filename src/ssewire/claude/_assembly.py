@@ -291,12 +291,15 @@ class Assembly:
             own = make_block(dict(_IMPLIED_BLOCKS[kind]), self._mode)
             self._add_block(index, own)
             return own
-        cls = _FITTING[kind]
-        if isinstance(block, cls):
+        fitting = _FITTING[kind]
+        if isinstance(block, fitting):
             return block
         self._warn("a delta that does not fit its block")
-        last = self._last_thought if kind == "signature_delta" else self._last_block
-        if isinstance(last, cls) and not (kind == "signature_delta" and last.signature):
+        last = self._last_block
+        if kind == "signature_delta":
+            thought = self._last_thought
+            last = None if thought is None or thought.signature else thought
+        if isinstance(last, fitting):
             return last
         if text is not None and not text.strip():
             return None  # Not worth a block.
@@ -469,13 +472,13 @@ class Assembly:
 
 
 # Type of a delta -> the class of the blocks that it fits.
-_FITTING: dict[str, Any] = {
-    "text_delta": TextBlock,
-    "citations_delta": TextBlock,
+_FITTING: dict[str, tuple[type[ContentBlock], ...]] = {
+    "text_delta": (TextBlock,),
+    "citations_delta": (TextBlock,),
     "input_json_delta": (ToolUseBlock, ServerToolUseBlock, MCPToolUseBlock),
-    "thinking_delta": ThinkingBlock,
-    "signature_delta": ThinkingBlock,
-    "compaction_delta": CompactionBlock,
+    "thinking_delta": (ThinkingBlock,),
+    "signature_delta": (ThinkingBlock,),
+    "compaction_delta": (CompactionBlock,),
 }
 
 _PAST_END = "an error after the message was complete"

@@ -44,7 +44,7 @@ MISSING: Any = _Missing()
 
 
 class Slotted:
-    """An object with `__slots__` that pickles under every protocol; 0 and 1 refuse them by default."""
+    """An object with `__slots__` that pickles under protocols 0 and 1 too."""
 
     __slots__ = ()
 

@@ -73,7 +73,8 @@ class Retries:
 
     Args:
         limit: how many times to ask again.
-        max_delay: seconds; our own pauses are cut to it, a longer one that is asked for is not made.
+        max_delay: seconds; our own pauses are cut to it, and none is made if a longer one is
+            asked for.
         random: a number in [0, 1).
         start: the time on a clock that only goes forward, for `total`.
     """
