@@ -162,7 +162,10 @@ def _is_zeroed(old: Any, new: Any) -> bool:
     if isinstance(old, dict) and isinstance(new, dict):
         changed = [key for key, value in new.items() if value != old.get(key)]
         return bool(changed) and all(_is_zeroed(old.get(key), new[key]) for key in changed)
-    return _is_number(old) and _is_number(new) and new == 0 < old
+    if not _is_number(old) or not _is_number(new):
+        return False
+    before: float = old
+    return new == 0 and before > 0
 
 
 def _sum(one: Any, two: Any) -> Any:
