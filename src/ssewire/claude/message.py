@@ -159,13 +159,10 @@ def _is_number(value: Any) -> bool:
 
 def _is_zeroed(old: Any, new: Any) -> bool:
     """Say whether counts, or objects of counts, would only lose by a change."""
-    if isinstance(old, dict) and isinstance(new, dict):
+    if type(old) is dict and type(new) is dict:
         changed = [key for key, value in new.items() if value != old.get(key)]
         return bool(changed) and all(_is_zeroed(old.get(key), new[key]) for key in changed)
-    if not _is_number(old) or not _is_number(new):
-        return False
-    before: float = old
-    return new == 0 and before > 0
+    return _is_number(old) and _is_number(new) and new == 0 and bool(old > new)
 
 
 def _sum(one: Any, two: Any) -> Any:
