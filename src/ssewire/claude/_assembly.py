@@ -7,7 +7,7 @@ May import: _json, _record, _sniff, blocks, errors, events, message.
 
 from __future__ import annotations
 
-from ._json import DELTA_KEYS, decode, read_object, shared
+from ._json import DELTA_KEYS, IMPLIED_BLOCKS, decode, read_object, shared
 from ._record import ShapeError, copy_json, want, want_or
 from ._sniff import is_error
 from .blocks import (
@@ -45,16 +45,6 @@ if TYPE_CHECKING:
     from .errors import ClaudeError
     from .events import ClaudeEvent
 
-# Deltas for a block that never began make one, if their type says of what kind.
-_IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
-    "text_delta": {"type": "text", "text": ""},
-    "citations_delta": {"type": "text", "text": ""},
-    "input_json_delta": {"type": "tool_use", "id": "", "name": "", "input": {}},
-    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
-    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
-    "compaction_delta": {"type": "compaction", "content": None},
-}
-
 
 class Assembly:
     """The message of one stream, and what its wire events make of it.
@@ -75,10 +65,11 @@ class Assembly:
         "_free",
         "_last_block",
         "_last_index",
+        "_last_open",
         "_last_thought",
+        "_left_open",
         "_message",
         "_mode",
-        "_open",
         "_request_id",
         "_unterminated",
         "_warned",
@@ -99,8 +90,10 @@ class Assembly:
         self._last_block: ContentBlock | None = None
         self._last_index = -1
         self._last_thought: ThinkingBlock | None = None
-        # By id(): the blocks whose stop may still come. None for none.
-        self._open: set[int] | None = None
+        # Whether the stop of the block that began last may still come, and the ids of those
+        # before it whose stop may; None for none, as nearly always.
+        self._last_open = False
+        self._left_open: set[int] | None = None
         self._finished = False
         self._unterminated = False
         # Nothing is taken any more: finished, failed, or after [DONE].
@@ -217,9 +210,7 @@ class Assembly:
             self._warn("events before message_start are ignored")
             return ContentBlockStartEvent(sse, index, None)
         self._add_block(index, block)
-        if self._open is None:
-            self._open = set()
-        self._open.add(id(block))
+        self._last_open = True
         if isinstance(block, FallbackBlock):
             target = block.get("to")
             model = target.get("model") if isinstance(target, dict) else None
@@ -288,7 +279,7 @@ class Assembly:
         block = self._block(index)
         if block is None:
             self._warn("a delta without a content_block_start")
-            own = make_block(dict(_IMPLIED_BLOCKS[kind]), self._mode)
+            own = make_block(dict(IMPLIED_BLOCKS[kind]), self._mode)
             self._add_block(index, own)
             return own
         fitting = _FITTING[kind]
@@ -303,7 +294,7 @@ class Assembly:
             return last
         if text is not None and not text.strip():
             return None  # Not worth a block.
-        own = make_block(dict(_IMPLIED_BLOCKS[kind]), self._mode)
+        own = make_block(dict(IMPLIED_BLOCKS[kind]), self._mode)
         self._append(index, own)
         return own
 
@@ -331,8 +322,7 @@ class Assembly:
                 self._aliases.discard(index)
             elif index in blocks:
                 self._warn("a content_block_start with an index that is taken")
-                if self._open is not None:
-                    self._open.discard(id(blocks[index]))  # no stop can name it any more
+                self._stopped(blocks[index])  # none can name it any more
                 self._free = max(self._free, place)
                 # Never walked back: places once taken stay taken.
                 while self._free in blocks:
@@ -350,10 +340,22 @@ class Assembly:
         if self._blocks is None and index != len(self._message.content):
             self._blocks = dict(enumerate(self._message.content))
         self._message.content.append(block)
+        if self._last_open:
+            if self._left_open is None:
+                self._left_open = set()
+            self._left_open.add(id(self._last_block))
+        self._last_open = False
         self._last_block = block
         self._last_index = index
         if isinstance(block, ThinkingBlock):
             self._last_thought = block
+
+    def _stopped(self, block: ContentBlock) -> None:
+        """Note that no stop of a block is to come."""
+        if block is self._last_block:
+            self._last_open = False
+        elif self._left_open is not None:
+            self._left_open.discard(id(block))
 
     def _on_block_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         index = _index(raw)
@@ -361,9 +363,8 @@ class Assembly:
         if block is None:
             self._warn("a content_block_stop for a block that never began")
             return ContentBlockStopEvent(sse, index, UnknownBlock({"type": "unknown"}))
+        self._stopped(block)
         block._finish(True)
-        if self._open is not None:
-            self._open.discard(id(block))
         return ContentBlockStopEvent(sse, index, block)
 
     def _on_message_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
@@ -416,7 +417,9 @@ class Assembly:
         For a transport that fails: nothing is missing but the message_stop.
         """
         message = self._message
-        if self._ended or message is None or message.stop_reason is None or self._open:
+        if self._ended or message is None or message.stop_reason is None:
+            return False
+        if self._last_open or self._left_open:
             return False
         self._end_unterminated()
         return True

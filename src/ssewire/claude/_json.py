@@ -20,6 +20,29 @@ DELTA_KEYS = {
     "signature_delta": "signature",
 }
 
+
+# Deltas for a block that never began make one, if their type says of what kind.
+IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
+    "text_delta": {"type": "text", "text": ""},
+    "citations_delta": {"type": "text", "text": ""},
+    "input_json_delta": {"type": "tool_use", "id": "", "name": "", "input": {}},
+    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "compaction_delta": {"type": "compaction", "content": None},
+}
+
+
+def named_key(delta: dict[str, Any]) -> str | None:
+    """Return the key of a delta's string: that of its type, else the only one that has a string."""
+    kind = delta.get("type")
+    if isinstance(kind, str):
+        for key in (DELTA_KEYS.get(kind, ""), kind.replace("_delta", "")):
+            if isinstance(delta.get(key), str):
+                return key
+    strings = [key for key, value in delta.items() if key != "type" and isinstance(value, str)]
+    return strings[0] if len(strings) == 1 else None
+
+
 # Containers that may be open at once in a document of the peer's: an event, a tool input.
 # Checked when the value arrives, so that nothing later fails for its depth: of all that is done
 # with it on CPython 3.9 to 3.13, copy.deepcopy needs the most, two frames a level (json.dumps

@@ -6,7 +6,7 @@ May import: _json, _record, _text, tool_input.
 
 from __future__ import annotations
 
-from ._json import DELTA_KEYS, read_object
+from ._json import named_key, read_object
 from ._record import JSONObject, Record, view, want, want_or
 from ._text import GrowingText
 
@@ -434,7 +434,7 @@ class UnknownBlock(Block):
 
     def _grow(self, delta: dict[str, Any]) -> bool:
         """Add a delta's string to the key that it names; False if it names none that takes it."""
-        key = _named_key(delta)
+        key = named_key(delta)
         if key is None:
             return False
         text = self._texts.get(key)
@@ -457,17 +457,6 @@ class UnknownBlock(Block):
             if value is not None:
                 self._data["input"] = value
                 del self._texts["partial_json"], self._data["partial_json"]
-
-
-def _named_key(delta: dict[str, Any]) -> str | None:
-    """Return the key of a delta's string: that of its type, else the only one that has a string."""
-    kind = delta.get("type")
-    if isinstance(kind, str):
-        for key in (DELTA_KEYS.get(kind, ""), kind.replace("_delta", "")):
-            if isinstance(delta.get(key), str):
-                return key
-    strings = [key for key, value in delta.items() if key != "type" and isinstance(value, str)]
-    return strings[0] if len(strings) == 1 else None
 
 
 if TYPE_CHECKING:

@@ -159,10 +159,12 @@ def _is_number(value: Any) -> bool:
 
 def _is_zeroed(old: Any, new: Any) -> bool:
     """Say whether counts, or objects of counts, would only lose by a change."""
+    if _is_number(old) and _is_number(new):
+        return bool(new == 0 and old > new)
     if isinstance(old, dict) and isinstance(new, dict):
         changed = [key for key, value in new.items() if value != old.get(key)]
         return bool(changed) and all(_is_zeroed(old.get(key), new[key]) for key in changed)
-    return _is_number(old) and _is_number(new) and new == 0 < old
+    return False
 
 
 def _sum(one: Any, two: Any) -> Any:
