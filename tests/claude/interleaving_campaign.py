@@ -100,9 +100,7 @@ def body(rng: random.Random) -> tuple[bytes, list[Step]]:
                 words = [document[a:b] for a, b in zip([0, *cuts], [*cuts, len(document)])]
             for word in words:
                 content[-1]["text"] += word
-                step(
-                    wire.text(index, word), [("content_block_delta",), ("text", word)], word
-                )
+                step(wire.text(index, word), [("content_block_delta",), ("text", word)], word)
                 if rng.random() < 0.05:
                     step(wire.wire("ping"), [])
         step(wire.stop(index), [("content_block_stop",)])
@@ -194,7 +192,7 @@ class Source:
         return next(self._pieces)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self  # type: ignore[return-value]
+        return self
 
     async def __anext__(self) -> bytes:
         for piece in self._pieces:
@@ -371,8 +369,7 @@ class Played:
             try:
                 found = self.do(self.stream.get_final_json())
             except MalformedJSON as error:
-                assert value is MalformedJSON
-                assert error.data == text
+                assert (value, error.data) == (MalformedJSON, text)  # noqa: PT017
             else:
                 assert found == value
 

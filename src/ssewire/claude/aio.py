@@ -21,7 +21,7 @@ from .._settings import Settings
 from ..aio import HTTPResponse, Pool
 from ..aio._body import ResponseBody, error_body
 from ..aio._exchange import respond
-from ..aio._tasks import Child, Interrupted
+from ..aio._tasks import Child, Interrupted, dispose
 from ..errors import SSEWireError, StateError
 from ._client_base import CallBase, ClientBase, ManagerBase
 from ._retry import MAX_ERROR_BODY, response_error, transport_error
@@ -205,13 +205,16 @@ _NO_CHILD = Child()
 class _Call(CallBase):
     """One request with its retries: the Attempt whose body a stream reads."""
 
-    __slots__ = ("_child", "_closing")
+    __slots__ = ("_child", "_closing", "_next", "_waited_for")
 
     def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
         super().__init__(client, request, _now())
         self._closing = False
         # The attempt, or the pause before it.
         self._child = Child()
+        # What makes another attempt while that goes on, whether or not its stream waits.
+        self._next: asyncio.Task[StreamResponse | None] | None = None
+        self._waited_for = False
 
     async def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
@@ -235,6 +238,30 @@ class _Call(CallBase):
                     raise
 
     async def again(self, error: ClaudeError) -> StreamResponse | None:
+        if self._waited_for:
+            raise StateError("another task is waiting for this stream")
+        task = self._next
+        if task is None:
+            task = self._next = asyncio.get_running_loop().create_task(self._again(error))
+            # Perhaps nobody waits for it any more when it fails.
+            task.add_done_callback(lambda task: dispose(task, None))
+        self._waited_for = True
+        try:
+            response = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # Of the wait, unless it is the attempt's own.
+            if task.cancelled():
+                self._next = None
+            raise
+        except BaseException:
+            self._next = None
+            raise
+        finally:
+            self._waited_for = False
+        self._next = None
+        return response
+
+    async def _again(self, error: ClaudeError) -> StreamResponse | None:
         await self._response.close()
         if self._closing or not await self._pause(error, self._response.headers):
             return None
