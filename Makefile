@@ -17,7 +17,7 @@ AGAIN = not slow and not once
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
-.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench fuzz clean
+.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench compare fuzz clean
 
 demo:
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -119,7 +119,7 @@ bench:
 	.venv-bench/bin/python -m pip install --quiet --no-deps --upgrade \
 	  --target .venv-bench/only/sseclient --requirement requirements/bench-alone.txt
 	mkdir -p build
-	.venv-bench/bin/python benchmarks/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
+	.venv-bench/bin/python benchmarks/harness/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
 	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
 	.venv-bench/bin/python -m benchmarks.conformance
 	-.venv-bench/bin/python -m benchmarks.sdk_decoder
@@ -128,6 +128,23 @@ bench:
 	-.venv-bench/bin/python -m benchmarks.attributes
 	-.venv-bench/bin/python -m benchmarks.scaling
 	.venv-bench/bin/python -m pytest -p benchmark benchmarks
+
+# Is HEAD slower or larger than BASE? `make compare BASE=main`, or with PYTHON=python3.13, HEAD=REV,
+# COMPARE_ARGS="--quick --rows parser,imports". Needs nothing but what builds the package.
+COMPARE = .venv-compare-$(notdir $(PYTHON))
+BASE ?=
+HEAD ?= HEAD
+COMPARE_ARGS ?=
+
+$(COMPARE)/.tools: requirements/test.txt
+	$(PYTHON) -m venv $(COMPARE)
+	grep -iE '^(cython|setuptools)==' requirements/test.txt >$(COMPARE)/tools.txt
+	$(COMPARE)/bin/python -m pip install --quiet --requirement $(COMPARE)/tools.txt
+	touch $@
+
+compare: $(COMPARE)/.tools
+	@test -n "$(BASE)" || { echo 'which commit was before? make compare BASE=REV'; exit 2; }
+	$(COMPARE)/bin/python -m benchmarks.commits $(COMPARE_ARGS) $(BASE) $(HEAD)
 
 clean:
 	rm -rf build dist .venv .venv-* src/*.egg-info

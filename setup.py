@@ -36,15 +36,19 @@ if mode != "skip":
         Extension(
             "ssewire._parser_cy",
             ["src/ssewire/_parser_cy.pyx"],
-            depends=["src/ssewire/_event_cy.pxi", "src/ssewire/_scan.h"],
+            depends=[
+                "src/ssewire/_event_cy.pxi",
+                "src/ssewire/_scan.h",
+                "src/ssewire/_simd.h",
+            ],
             include_dirs=["src/ssewire"],
             optional=mode == "auto",
         ),
         Extension(
             "ssewire.claude._delta_cy",
             ["src/ssewire/claude/_delta_cy.pyx"],
-            depends=["src/ssewire/claude/_delta.h"],
-            include_dirs=["src/ssewire/claude"],
+            depends=["src/ssewire/claude/_delta.h", "src/ssewire/_simd.h"],
+            include_dirs=["src/ssewire", "src/ssewire/claude"],
             optional=mode == "auto",
         ),
     ]

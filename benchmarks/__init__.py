@@ -1,1 +1,1 @@
-"""Benchmarks of ssewire: `python -m benchmarks --help`. Not installed with the package."""
+"""Benchmarks of ssewire: a file for each question, the machinery in harness/. Not installed."""

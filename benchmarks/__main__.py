@@ -1,8 +1,9 @@
-"""`python -m benchmarks`: all parsers on the same bytes, growth, memory, clients.
+"""How do all parsers and clients compare? `python -m benchmarks`.
 
-Writes docs/benchmarks.md with tables and plots, and the figures as JSON beside
-it; takes about fifteen minutes. With `--quick`, or a choice of what is
-measured, the page goes to build/benchmarks instead; `--quick` takes three.
+Everybody on the same bytes in one run: parsers, growth, memory, clients. Writes
+docs/benchmarks.md with tables and plots, and the figures as JSON beside it; takes
+about fifteen minutes. With `--quick`, or a choice of what is measured, the page goes
+to build/benchmarks instead; `--quick` takes three.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable
 
-from . import clients, compare, growth, memory, processes, progress, report, shapes
-from .field import ROOT, Field, ssewire_version
-from .targets import PURE_BULK, targets
+from . import clients, growth, memory, parsers, report
+from .harness import processes, progress, shapes
+from .harness.event_server import BULK_EVENTS
+from .harness.field import Field, ssewire_version
+from .harness.processes import ROOT
+from .harness.tables import as_json
 
 # Best of so many rounds: fewer leave noise in the ratios on a shared machine.
 ROUNDS = 7
@@ -35,7 +39,7 @@ def main() -> None:
     folder = args.output or (ROOT / "build" / "benchmarks" if narrowed else ROOT / "docs")
     only = args.only or (["parsers"] if args.corpus or args.chunks else report.PARTS)
     every = [name for name in shapes.CORPORA if name not in LEFT_OUT]
-    corpora = args.corpus or (list(PURE_BULK) if args.quick else every)
+    corpora = args.corpus or (list(parsers.PURE_BULK) if args.quick else every)
     chunk_shapes = args.chunks or (["64k", "event"] if args.quick else list(shapes.CHUNKS))
     rounds = args.rounds or (3 if args.quick else ROUNDS)
 
@@ -60,7 +64,7 @@ def main() -> None:
                     **measures[part](),
                 }
                 path = folder / "benchmarks" / f"{part}.json"
-                path.write_text(report.as_json(found) + "\n", "utf-8")
+                path.write_text(as_json(found) + "\n", "utf-8")
     print(report.write(folder))
 
 
@@ -68,7 +72,7 @@ def measure_parsers(
     field: Field, corpora: list[str], chunk_shapes: list[str], rounds: int
 ) -> dict[str, Any]:
     """Measure, print what was reached of the targets, and return the figures."""
-    results = compare.measure(field, corpora, chunk_shapes, rounds)
+    results = parsers.measure(field, corpora, chunk_shapes, rounds)
     about = {}
     for name in corpora:
         corpus = shapes.CORPORA[name]()
@@ -92,9 +96,9 @@ def measure_parsers(
     ]
     found = {"rounds": rounds, "corpora": about, "rows": rows}
     for chunks, text in report.parser_tables(found).items():
-        print(f"\n{report.CHUNKS[chunks]}: ns per event; * wrong events\n{text}")
+        print(f"\n{report.CHUNK_TITLES[chunks]}: ns per event; * wrong events\n{text}")
     print("\ntargets")
-    for target in targets(results):
+    for target in parsers.targets(results):
         print(" ", target)
     return found
 
@@ -107,7 +111,7 @@ def measure_clients(quick: bool) -> dict[str, dict[str, dict[str, float]]]:
     repeat = 1 if quick else 3
     many = 200 if quick else 1000
     flags = ["--quick"] if quick else []
-    bulk = clients.BULK_EVENTS * (40 if quick else 200)
+    bulk = BULK_EVENTS * (40 if quick else 200)
     plan: dict[str, tuple[list[str], list[str]]] = {
         "asyncio, one stream, one event per packet": (concurrent, ["--streams", "1", *flags]),
         f"asyncio, {many:,} streams, one event per packet": (

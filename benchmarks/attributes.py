@@ -1,4 +1,4 @@
-"""What reading an event's attribute costs: `python -m benchmarks.attributes`.
+"""What does reading an event's attribute cost? `python -m benchmarks.attributes`.
 
 Beside it a plain object with slots, in the same process, in turn. Each object
 is read by a function of its own, whose code the interpreter fits to its class;
@@ -7,12 +7,13 @@ the cost of the loop and of a name alone is measured too and taken off.
 
 from __future__ import annotations
 
-import json
 import sys
-import time
+from functools import partial
 from typing import Any, Callable
 
-from . import processes
+from .harness import processes
+from .harness.rounds import best
+from .harness.targets import verdict
 
 # Many short rounds: on a machine that others use, some of them run undisturbed.
 ROUNDS = 1_000
@@ -54,39 +55,25 @@ def measured() -> dict[str, list[float]]:
     items: list[tuple[Callable[[Any], None], object]] = [(reader("item"), plain)]
     for field in FIELDS:
         items += [(reader(f"item.{field}"), event), (reader(f"item.{field}"), plain)]
-    best = [float("inf")] * len(items)
-    for _ in range(ROUNDS):
-        for number, (read, item) in enumerate(items):
-            start = time.perf_counter()
-            read(item)
-            best[number] = min(best[number], time.perf_counter() - start)
-    empty, *reads = (seconds / LOOPS / READS * 1e9 for seconds in best)
-    costs = [seconds - empty for seconds in reads]
+    seconds = best(ROUNDS, *(partial(read, item) for read, item in items))
+    empty, *reads = (each / LOOPS / READS * 1e9 for each in seconds)
+    costs = [each - empty for each in reads]
     return {field: [costs[2 * i], costs[2 * i + 1]] for i, field in enumerate(FIELDS)}
 
 
-def main() -> int:
-    """Print the costs of both event classes; 0 if the target is reached."""
-    if "--measure" in sys.argv:
-        print(json.dumps(measured()))
-        return 0
-    print(processes.machine())
+def report(implementation: str, found: dict[str, list[float]]) -> bool:
+    """Print the costs of one event class; return whether the target is reached."""
     reached = True
-    for implementation in processes.IMPLEMENTATIONS:
-        found = processes.measure("attributes", implementation)
-        if found is None:
-            print(f"{implementation}: skipped, the extension was never built")
-            continue
-        print(f"{implementation}: ns a read, of the event and of a plain object with slots")
-        for field, (event, plain) in found.items():
-            text = f"  {field:<6} {event:6.2f} {plain:6.2f}  {event / plain:.2f} x"
-            if implementation == "cython" and sys.version_info >= FITTED:
-                fine = event <= AT_MOST * plain
-                reached = reached and fine
-                text += f" (at most {AT_MOST}): {'reached' if fine else 'MISSED'}"
-            print(text)
-    return 0 if reached else 1
+    print(f"{implementation}: ns a read, of the event and of a plain object with slots")
+    for field, (event, plain) in found.items():
+        text = f"  {field:<6} {event:6.2f} {plain:6.2f}  {event / plain:.2f} x"
+        if implementation == "cython" and sys.version_info >= FITTED:
+            fine = event <= AT_MOST * plain
+            reached = reached and fine
+            text += f" (at most {AT_MOST}): {verdict(fine)}"
+        print(text)
+    return reached
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(processes.main_of_both("attributes", measured, report))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.claude_clients`: our Claude clients beside the official SDK.
+"""What do Claude clients cost beside the official SDK's? `python -m benchmarks.claude_clients`.
 
 Many asynchronous streams from the replay server in another process, one event
 per packet: CPU time per event and memory per stream. And the time from the
@@ -15,17 +15,15 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
-from .clients import _raise_file_limit, _resident
-from .processes import ROOT, environment, machine
-from .targets import Target
+from .harness import processes
+from .harness.processes import ROOT, environment, machine, raise_file_limit, resident
+from .harness.replaying import replaying
+from .harness.targets import Target
 
 # Text deltas of one stream, and how many come in a second: few enough that the
 # slowest client keeps up with all streams, so that events come one a packet.
@@ -55,77 +53,14 @@ with anthropic.Anthropic().messages.stream(
 """
 
 
-def recording(deltas: int, opening: float, per_second: float) -> tuple[bytes, bytes]:
-    """Return a text message and its timing.
+async def measure(
+    name: str, url: str, streams: int, held: Callable[[], int] = resident
+) -> dict[str, float]:
+    """Return the CPU microseconds per event and the KiB per open stream.
 
     Args:
-        opening: seconds between its start and the first delta, in which all streams are opened.
+        held: tells the bytes that the process holds.
     """
-    events: list[dict[str, Any]] = [
-        {
-            "type": "message_start",
-            "message": {
-                "id": "msg_bench",
-                "type": "message",
-                "role": "assistant",
-                "model": "claude-sonnet-5-5",
-                "content": [],
-                "stop_reason": None,
-                "stop_sequence": None,
-                "usage": {"input_tokens": 10, "output_tokens": 1},
-            },
-        },
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        *(
-            {
-                "type": "content_block_delta",
-                "index": 0,
-                "delta": {"type": "text_delta", "text": f" word{number} and"},
-            }
-            for number in range(deltas)
-        ),
-        {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": 2 * deltas},
-        },
-        {"type": "message_stop"},
-    ]
-    body = b""
-    times = [json.dumps({"version": 1, "method": "POST", "url": "bench", "status": 200})]
-    for number, event in enumerate(events):
-        data = json.dumps(event, separators=(",", ":"))
-        piece = f"event: {event['type']}\ndata: {data}\n\n".encode()
-        seconds = 0.0 if number < 2 else opening + (number - 2) / per_second
-        times.append(json.dumps({"offset": len(body), "size": len(piece), "seconds": seconds}))
-        body += piece
-    times.append(json.dumps({"end": "complete", "seconds": seconds}))
-    return body, "\n".join(times).encode() + b"\n"
-
-
-@contextmanager
-def replaying(deltas: int, opening: float, per_second: float) -> Iterator[str]:
-    """Run the replay server in another process; give its URL."""
-    body, times = recording(deltas, opening, per_second)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "bench.sse"
-        file.write_bytes(body)
-        file.with_name("bench.sse.times").write_bytes(times)
-        command = [sys.executable, "-m", "ssewire", "replay", str(file)]
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment("auto"), stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            try:
-                yield process.stdout.readline().split()[-1]
-            finally:
-                process.terminate()
-                process.wait(10)
-
-
-async def measure(name: str, url: str, streams: int) -> dict[str, float]:
-    """Return the CPU microseconds per event and the KiB per open stream."""
     module, cls = CLIENTS[name]
     client = getattr(import_module(module), cls)(base_url=url, api_key="none")
     events = 0
@@ -146,7 +81,7 @@ async def measure(name: str, url: str, streams: int) -> dict[str, float]:
             if event.type == "content_block_start":
                 break
     gc.collect()
-    before = _resident()
+    before = held()
     tasks = []
     for _ in range(streams):
         # One after the other: what opening takes for a moment does not belong to a stream.
@@ -155,7 +90,7 @@ async def measure(name: str, url: str, streams: int) -> dict[str, float]:
         await opened
     assert events == 0, "the streams took too long to open"
     gc.collect()
-    memory = (_resident() - before) / streams
+    memory = (held() - before) / streams
     begin = time.process_time()
     await asyncio.gather(*tasks)
     spent = time.process_time() - begin
@@ -195,7 +130,7 @@ def main() -> None:
     args = arguments.parse_args()
     streams = args.streams or (200 if args.quick else 1000)
     if args.measure:
-        _raise_file_limit()
+        raise_file_limit()
         print(json.dumps(asyncio.run(measure(args.measure, args.url, streams))))
     else:
         show(streams, args.repeat or (1 if args.quick else 3), args.json)
@@ -209,18 +144,8 @@ def show(streams: int, repeat: int, output: Path | None) -> None:
     with replaying(DELTAS, opening, PER_SECOND) as url:
         for _ in range(repeat):
             for name in CLIENTS:
-                command = [
-                    *(sys.executable, "-m", "benchmarks.claude_clients"),
-                    *("--measure", name, "--url", url, "--streams", str(streams)),
-                ]
-                done = subprocess.run(
-                    command,
-                    cwd=ROOT,
-                    env=environment(os.environ.get("SSEWIRE_PARSER", "auto")),
-                    stdout=subprocess.PIPE,
-                    check=True,
-                )
-                figures = json.loads(done.stdout)
+                options = ["--url", url, "--streams", str(streams)]
+                figures = processes.measure("claude_clients", name, *options)
                 kept = best.setdefault(name, figures)
                 best[name] = {key: min(kept[key], figures[key]) for key in figures}
     with replaying(3, 0.0, 1000.0) as url:

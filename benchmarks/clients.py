@@ -1,4 +1,4 @@
-"""`python -m benchmarks.clients`: what a client costs per event and per open stream.
+"""What does a client cost per event and per open stream? `python -m benchmarks.clients`.
 
 The server is another process. Paced streams get one 120-byte event per packet:
 with asyncio the server waits until all clients have taken a round of events,
@@ -12,122 +12,26 @@ import argparse
 import asyncio
 import gc
 import json
-import os
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Callable
 
-from .processes import ROOT, environment, machine
-from .targets import Target
+from .harness.event_server import BULK_EVENTS, address, server
+from .harness.processes import machine, measure, raise_file_limit, resident
+from .harness.targets import Target
 
-# With its two line ends 120 bytes long.
-EVENT = b"event: message\ndata: " + b"x" * 97 + b"\n\n"
-PACKET = b"%x\r\n%s\r\n" % (len(EVENT), EVENT)
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-    b"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nServer: bench\r\nTransfer-Encoding: chunked\r\n\r\n"
-)
-# Events in one chunk of a bulk response, and the chunk: just under 64 KiB.
-BULK_EVENTS = 540
-BULK = b"%x\r\n%s\r\n" % (len(EVENT) * BULK_EVENTS, EVENT * BULK_EVENTS)
 # Rounds that fill caches and free lists before the clock starts.
 WARM_UP = 5
-# Seconds between two events for a blocking client: several times what the slowest needs.
-PAUSE = 0.0003
 
 # The most that was allowed: of each peer's CPU time per event, and memory per stream.
 ASYNC_CPU = {"httpx2": 0.25, "httpx-sse": 0.25}
 ASYNC_MEMORY = {"httpx2": 0.25, "httpx-sse": 0.25}
 SYNC_PACED = {"httpx-sse": 0.5, "requests-sse": 0.75}
 SYNC_BULK = {"httpx-sse": 1 / 3, "requests-sse": 1 / 3}
-
-
-# --- the server
-
-
-def serve() -> None:
-    """Serve on a free port, which is printed; end with the standard input."""
-    _raise_file_limit()
-    streams: list[socket.socket] = []
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(listener.getsockname()[1], flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        request = b""
-        while b"\r\n\r\n" not in request:
-            data = connection.recv(65536)
-            if not data:
-                break
-            request += data
-        target = request.partition(b" ")[2].partition(b" ")[0]
-        if target == b"/rounds":
-            connection.sendall(HEAD)
-            streams.append(connection)
-        elif target == b"/control":
-            # A byte asks for one event on each stream; the first may have come with the head.
-            asked = len(request.partition(b"\r\n\r\n")[2])
-            arguments = (connection, streams, asked)
-            threading.Thread(target=_rounds, args=arguments, daemon=True).start()
-            streams = []
-        elif target:
-            count = int(target.rpartition(b"/")[2])
-            work = _bulk if target.startswith(b"/bulk/") else _paced
-            threading.Thread(target=work, args=(connection, count), daemon=True).start()
-
-
-def _rounds(control: socket.socket, streams: list[socket.socket], asked: int) -> None:
-    with ExitStack() as stack:
-        stack.enter_context(control)
-        for stream in streams:
-            stack.enter_context(stream)
-        while asked or control.recv(1):
-            asked = 0
-            for stream in streams:
-                stream.sendall(PACKET)
-
-
-def _paced(connection: socket.socket, count: int) -> None:
-    # Clients leave before the end.
-    with connection, suppress(OSError):
-        connection.sendall(HEAD)
-        for _ in range(count):
-            time.sleep(PAUSE)
-            connection.sendall(PACKET)
-        connection.sendall(b"0\r\n\r\n")
-
-
-def _bulk(connection: socket.socket, count: int) -> None:
-    with connection, suppress(OSError):
-        connection.sendall(HEAD)
-        for _ in range(count // BULK_EVENTS):
-            connection.sendall(BULK)
-        connection.sendall(b"0\r\n\r\n")
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """Run the server in another process; give its URL."""
-    command = [sys.executable, "-m", "benchmarks.clients", "--serve"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
-            process.wait(10)
 
 
 # --- asyncio clients
@@ -171,8 +75,14 @@ ASYNC: dict[str, tuple[Callable[[], Any], Any]] = {
 }
 
 
-async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[str, float]:
-    """Return the CPU microseconds per event and the KiB per open stream."""
+async def measure_async(
+    name: str, url: str, streams: int, rounds: int, held: Callable[[], int] = resident
+) -> dict[str, float]:
+    """Return the CPU microseconds per event and the KiB per open stream.
+
+    Args:
+        held: tells the bytes that the process holds.
+    """
     make, opener = ASYNC[name]
     client = make()
     taken = 0
@@ -194,21 +104,23 @@ async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[
         pass
     await warm.aclose()
     gc.collect()
-    before = _resident()
+    before = held()
     consumers = [await opened(opener(client, f"{url}/rounds")) for _ in range(streams)]
     taken = 0
-    _, control = await asyncio.open_connection(*_address(url))
+    _, control = await asyncio.open_connection(*address(url))
     control.write(b"GET /control HTTP/1.1\r\n\r\n")
-    begin = 0.0
-    memory = 0.0
-    for number in range(WARM_UP + rounds):
-        if number == WARM_UP:
-            gc.collect()
-            memory = (_resident() - before) / streams
-            begin = time.process_time()
-        round_over.clear()
-        control.write(b"r")
-        await round_over.wait()
+
+    async def take(rounds: int) -> None:
+        for _ in range(rounds):
+            round_over.clear()
+            control.write(b"r")
+            await round_over.wait()
+
+    await take(WARM_UP)
+    gc.collect()
+    memory = (held() - before) / streams
+    begin = time.process_time()
+    await take(rounds)
     spent = time.process_time() - begin
     assert taken == streams * (WARM_UP + rounds), taken
     control.close()
@@ -220,6 +132,24 @@ async def measure_async(name: str, url: str, streams: int, rounds: int) -> dict[
     if client is not None:
         await client.aclose()
     return {"cpu": spent / (streams * rounds) * 1e6, "memory": memory / 1024}
+
+
+async def measure_async_bulk(name: str, url: str, count: int) -> dict[str, float]:
+    """Return the CPU microseconds per event of one stream in bulk."""
+    make, opener = ASYNC[name]
+    client = make()
+    opening = opener(client, f"{url}/bulk/{count}")
+    events = await opening.__anext__()
+    taken = 0
+    begin = time.process_time()
+    async for _ in events:
+        taken += 1
+    spent = time.process_time() - begin
+    assert taken == count, taken
+    await opening.aclose()
+    if client is not None:
+        await client.aclose()
+    return {"cpu": spent / count * 1e6}
 
 
 # --- blocking clients
@@ -273,31 +203,6 @@ def measure_sync(name: str, url: str, count: int) -> dict[str, float]:
 # --- the whole
 
 
-def _address(url: str) -> tuple[str, int]:
-    host, _, port = url.rpartition("/")[2].partition(":")
-    return host, int(port)
-
-
-def _resident() -> int:
-    """Return the bytes of memory that this process has now; the most so far where unknown."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _raise_file_limit() -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def versions(names: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the versions of what is installed, and why the others are not measured."""
     found, skipped = {}, {}
@@ -312,26 +217,13 @@ def versions(names: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     return found, skipped
 
 
-def _measured(arguments: list[str], url: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.clients", "--url", url, *arguments]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(os.environ.get("SSEWIRE_PARSER", "auto")),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
-
-
 def compare(names: list[str], arguments: list[str], repeat: int) -> dict[str, dict[str, float]]:
     """Return the best figures of each client, measured in turns."""
     best: dict[str, dict[str, float]] = {}
     with server() as url:
         for _ in range(repeat):
             for name in names:
-                figures = _measured([*arguments, "--measure", name], url)
+                figures = measure("clients", name, "--url", url, *arguments)
                 kept = best.setdefault(name, figures)
                 for key, figure in figures.items():
                     kept[key] = min(kept[key], figure)
@@ -353,7 +245,6 @@ def main() -> None:
     arguments.add_argument("--streams", type=int)
     arguments.add_argument("--repeat", type=int)
     arguments.add_argument("--json", type=Path, metavar="FILE")
-    arguments.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments.add_argument("--measure", metavar="CLIENT", help=argparse.SUPPRESS)
     arguments.add_argument("--url", help=argparse.SUPPRESS)
     arguments.add_argument("--path", help=argparse.SUPPRESS)
@@ -362,13 +253,11 @@ def main() -> None:
     streams = args.streams or (200 if args.quick else 1000)
     repeat = args.repeat or (1 if args.quick else 3)
     events = 20_000 if args.quick else 50_000
-    if args.serve:
-        serve()
-    elif args.measure and args.path:
+    if args.measure and args.path:
         url = f"{args.url}/{args.path}/{args.count}"
         print(json.dumps(measure_sync(args.measure, url, args.count)))
     elif args.measure:
-        _raise_file_limit()
+        raise_file_limit()
         rounds = max(events // streams, 10)
         print(json.dumps(asyncio.run(measure_async(args.measure, args.url, streams, rounds))))
     else:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.conformance`: every wire case with every parser that is here.
+"""Which wire cases does each parser pass? `python -m benchmarks.conformance`.
 
 Writes docs/conformance.md: which rule, which case, how each fares; and the
 verdicts as JSON beside the benchmarks. Each case runs in many chunkings, and
@@ -19,8 +19,11 @@ from typing import Any, NamedTuple
 
 from tests.kit.chunkings import chunkings
 
-from . import progress, report
-from .field import OURS, ROOT, Field, NoAnswer, ssewire_version
+from .harness import progress
+from .harness.asking import NoAnswer
+from .harness.field import OURS, Field, ssewire_version
+from .harness.processes import ROOT
+from .harness.tables import as_json, prose, table
 
 CORPUS = ROOT / "tests" / "corpus"
 # Seconds for one case in all its chunkings: the slowest take a tenth.
@@ -186,13 +189,13 @@ def _page(
     standard = json.loads((CORPUS / "rules.json").read_text("utf-8"))["standard"]
     yield "# Conformance"
     yield "<!-- Written by `python -m benchmarks.conformance`. To change it, change that. -->"
-    yield report.prose(
+    yield prose(
         f"{len(everything)} wire cases are in [tests/corpus](../tests/corpus/README.md), as "
         "data that any implementation can run: the bytes, and what has to come of them. "
         f"{len(common)} follow from [the standard]({standard}) alone; the others need an "
         "option or test rules of ours. Each name begins with the rule that it probes."
     )
-    yield report.prose(
+    yield prose(
         "Here is how each parser fares with those of the standard. Each case runs whole, byte "
         "by byte and at every other cut; it is passed if every chunking gives the right "
         "events. A parser is judged by what it tells: one that gives no ID or no `retry` is "
@@ -211,8 +214,8 @@ def _page(
             [f"{name} {version}", str(passed)]
             + [str(kinds[kind] or "") for kind in ("wrong", "raises", "stopped")]
         )
-    yield report.table(["", f"passed of {len(common)}", "wrong", "raises", "stopped"], rows)
-    yield report.prose(
+    yield table(["", f"passed of {len(common)}", "wrong", "raises", "stopped"], rows)
+    yield prose(
         "`raises`: an exception comes out, for bytes that the standard gives a meaning; "
         f"`stopped`: no answer within {LIMIT:g} s, or the process died."
     )
@@ -226,7 +229,7 @@ def _page(
     for name in _ranked(failed):
         missed = Counter(case.partition("__")[0] for case in failed[name])
         rows.append([name, *(str(n - missed[r]) if missed[r] else "." for r, n in totals.items())])
-    yield report.table(["", *(f"{rule} {n}" for rule, n in totals.items())], rows)
+    yield table(["", *(f"{rule} {n}" for rule, n in totals.items())], rows)
     for rule in rules():
         yield from _rule(rule, standard, [c for c in everything if c.rule == rule.name], failed)
 
@@ -256,7 +259,7 @@ def _rule(
                 by_fault[str(verdicts[case.name])].append(name)
         fails = "; ".join(f"{what}: {', '.join(names)}" for what, names in by_fault.items())
         rows.append([f"`{case.name}`", fails])
-    yield report.table(["case", "who fails, and how"], rows, words=(0, 1))
+    yield table(["case", "who fails, and how"], rows, words=(0, 1))
 
 
 def main() -> None:
@@ -282,7 +285,7 @@ def main() -> None:
                 "failed": run(field, [case for case in cases() if case.common]),
             }
         data.parent.mkdir(parents=True, exist_ok=True)
-        data.write_text(report.as_json(found) + "\n", "utf-8")
+        data.write_text(as_json(found) + "\n", "utf-8")
     path = args.output / "conformance.md"
     path.write_text(page(json.loads(data.read_text("utf-8"))), "utf-8")
     print(path)

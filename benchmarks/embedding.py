@@ -1,4 +1,4 @@
-"""What an event costs where another library reads the bytes: `python -m benchmarks.embedding`.
+"""What does an event cost where others read the bytes? `python -m benchmarks.embedding`.
 
 Each source of docs/embedding.md reads the same chunked streams, once in large
 chunks and once with one event per packet, and hands its chunks to the parser;
@@ -10,7 +10,6 @@ event of 120 bytes, for library and parser together. What is not installed is na
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -19,7 +18,8 @@ from typing import Any
 
 from ssewire import IMPLEMENTATION, aio, aiter_events, client, iter_events
 
-from .clients import BULK_EVENTS, server
+from .harness import progress
+from .harness.event_server import BULK_EVENTS, server
 
 _ROUNDS = 7
 # Enough that opening a connection does not count.
@@ -118,20 +118,15 @@ def main() -> int:
             missing.append(name)
         else:
             sources[name] = source
-    shapes = {"bulk": _BULK, "paced": _PACED}
-    best = {(name, shape): float("inf") for name in sources for shape in shapes}
+    ways = {"bulk": _BULK, "paced": _PACED}
+    best = {(name, way): float("inf") for name in sources for way in ways}
     with server() as url:
-        for number in range(_ROUNDS):
-            for name, shape in best:
-                if sys.stderr.isatty():
-                    print(f"\r\033[K{number + 1}/{_ROUNDS} {name}", end="", file=sys.stderr)
-                start = time.process_time()
-                count = _count(sources[name], f"{url}/{shape}/{shapes[shape]}")
-                spent = time.process_time() - start
-                assert count == shapes[shape], (name, count)
-                best[name, shape] = min(best[name, shape], spent / count * 1e6)
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
+        for name, way in progress.shown("embedding", list(best) * _ROUNDS):
+            start = time.process_time()
+            count = _count(sources[name], f"{url}/{way}/{ways[way]}")
+            spent = time.process_time() - start
+            assert count == ways[way], (name, count)
+            best[name, way] = min(best[name, way], spent / count * 1e6)
     print(f"parser: {IMPLEMENTATION}\n")
     print("| source | large chunks | one event per packet |\n|---|---|---|")
     for name in sources:

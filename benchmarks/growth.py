@@ -1,4 +1,4 @@
-"""How the time of each candidate grows with its input.
+"""How does a candidate's time grow with its input? `python -m benchmarks --only growth`.
 
 One event of one line, one event of many data lines, and one Claude message of
 many deltas to its end. A candidate that passes the time limit is not asked
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import progress
-from .field import OURS, Field, NoAnswer
+from .harness import progress
+from .harness.asking import NoAnswer
+from .harness.field import OURS, Field
+from .harness.tables import KIB, MIB
 
-KIB = 1024
-MIB = 1024 * KIB
 # Seconds for one point: of one event, of which linear parsers need a tenth for the largest;
 # and of a message.
 LIMIT = 10.0
@@ -111,11 +111,3 @@ def _point(field: Field, kind: Kind, size: int, name: str) -> Point:
         return Point(size, None, str(exc))
     seconds, events = answer if isinstance(answer, list) else (answer, 1)
     return Point(size, seconds, "" if events == 1 else f"{events} events for 1")
-
-
-def amount(size: int) -> str:
-    """Return a number of bytes as one reads it."""
-    for unit, step in (("MiB", MIB), ("KiB", KIB)):
-        if size >= step:
-            return f"{size / step:.3g} {unit}"
-    return f"{size} B"

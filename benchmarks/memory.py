@@ -1,8 +1,8 @@
-"""How much memory each candidate takes at most, counted by tracemalloc.
+"""How much memory does a candidate take at most? `python -m benchmarks --only memory`.
 
-While one event of one line passes, over its size; and while a stream of small
-events passes, of which nothing should stay. The chunks are made before the
-count begins, and no event is kept. Node's memory is not counted so, and not
+Counted by tracemalloc: while one event of one line passes, over its size; and while a
+stream of small events passes, of which nothing should stay. The chunks are made before
+the count begins, and no event is kept. Node's memory is not counted so, and not
 measured.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import progress
-from .field import NODE_PEER, OURS, Field, NoAnswer
+from .harness import progress
+from .harness.asking import NoAnswer
+from .harness.field import NODE_PEER, OURS, Field
+from .harness.tables import MIB
 
-MIB = 2**20
 # Bytes of the one event. Tracing makes the quadratic ones slower still: with more they
 # would not end in time.
 LINE = MIB

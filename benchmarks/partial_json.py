@@ -1,4 +1,4 @@
-"""What a fragment of a tool input costs: `python -m benchmarks.partial_json`.
+"""What does a fragment of a tool input cost? `python -m benchmarks.partial_json`.
 
 Each document comes in fragments of 12 characters, and its partial value is
 asked for after each. jiter, where it is installed, parses all that has come
@@ -13,17 +13,17 @@ import sys
 import time
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any, Callable
 
-from . import processes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .harness import processes
+from .harness.rounds import best
+from .harness.targets import verdict
 
 jiter: Any = import_module("jiter") if find_spec("jiter") else None
 
 ROUNDS = 3
 SIZE = 12
+SHAPES = ("lines", "one string", "nested")
 COUNTS = (1_000, 4_000, 16_000, 64_000)
 # So often jiter is asked in long documents.
 SAMPLES = 200
@@ -46,7 +46,13 @@ def fragments(text: str) -> list[str]:
     return [text[at : at + SIZE] for at in range(0, len(text), SIZE)]
 
 
-def ours(pieces: list[str], mode: str, look: bool, expected: Any) -> float:
+def ours(
+    pieces: list[str],
+    mode: str,
+    look: bool,
+    expected: Any,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Return microseconds a fragment.
 
     Raises:
@@ -54,19 +60,19 @@ def ours(pieces: list[str], mode: str, look: bool, expected: Any) -> float:
     """
     from ssewire.claude.partial_json import PartialJSON
 
-    best = float("inf")
-    for _ in range(ROUNDS):
+    def read() -> Any:
         parser = PartialJSON(mode)
         feed = parser.feed
-        started = time.perf_counter()
         for piece in pieces:
             feed(piece)
             if look:
                 parser.value  # noqa: B018
-        best = min(best, time.perf_counter() - started)
-        if parser.value != expected:
-            raise AssertionError("the value is not that of json.loads")
-    return best / len(pieces) * 1e6
+        return parser.value
+
+    if read() != expected:
+        raise AssertionError("the value is not that of json.loads")
+    (seconds,) = best(ROUNDS, read, clock=clock)
+    return seconds / len(pieces) * 1e6
 
 
 def theirs(text: str, pieces: list[str]) -> float | None:
@@ -88,7 +94,7 @@ def main() -> int:
     print(processes.machine())
     print("us a fragment of 12 characters: fed only, value after each (A, B), jiter after each")
     reached = True
-    for shape in ("lines", "one string", "nested"):
+    for shape in SHAPES:
         print(f"{shape}:")
         rows = []
         for count in COUNTS:
@@ -109,7 +115,7 @@ def main() -> int:
         fine = growth <= MAX_GROWTH
         # Appending in place to a str is CPython's alone.
         reached = reached and (fine or sys.implementation.name != "cpython")
-        print(f"  growth {growth:.2f} (at most {MAX_GROWTH}): {'reached' if fine else 'MISSED'}")
+        print(f"  growth {growth:.2f} (at most {MAX_GROWTH}): {verdict(fine)}")
     return 0 if reached else 1
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.relay`: what examples/relay adds to an answer, and how many it holds.
+"""What does examples/relay add, and how many viewers does it hold? `python -m benchmarks.relay`.
 
 The replay server, the relay under one uvicorn worker, and the viewers are each a
 process of its own, on loopback. The time to the first text is that from opening a
@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -26,17 +26,17 @@ from typing import Any, NamedTuple
 
 from ssewire import ServerSentEvent, aio
 
-from .claude_clients import ASKED, DELTAS, PER_SECOND, replaying
-from .clients import _raise_file_limit
-from .processes import ROOT, environment, machine
-from .targets import Target
+from .claude_clients import ASKED, DELTAS, PER_SECOND
+from .harness.processes import ROOT, environment, machine, raise_file_limit
+from .harness.replaying import replaying
+from .harness.targets import Target
 
 # What was allowed: milliseconds added to the time to the first text; viewers at once.
 ADDED = 2.0
 VIEWERS = 500
 
 # First texts of each in a round; those of the round that fills caches and pools do not count.
-ROUND = 50
+IN_A_ROUND = 50
 
 
 class Request(NamedTuple):
@@ -71,18 +71,25 @@ def relaying(upstream: str) -> Iterator[tuple[str, int]]:
     ) as process:
         assert process.stderr is not None
         try:
-            said = ""
-            for line in process.stderr:
-                said += line
-                found = re.search(r"running on (http://\S+)", line)
-                if found:
-                    yield found[1], process.pid
-                    break
-            else:
-                raise RuntimeError(said)
+            yield announced(process.stderr), process.pid
         finally:
             process.terminate()
             process.wait(10)
+
+
+def announced(lines: Iterable[str]) -> str:
+    """Return the URL that uvicorn says it runs on.
+
+    Raises:
+        RuntimeError: it ended without; the text is what it said.
+    """
+    said = ""
+    for line in lines:
+        said += line
+        found = re.search(r"running on (http://\S+)", line)
+        if found:
+            return found[1]
+    raise RuntimeError(said)
 
 
 async def first_text(request: Request) -> float:
@@ -102,7 +109,7 @@ async def first_texts(requests: list[Request], rounds: int) -> list[float]:
     best = [float("inf")] * len(requests)
     for number in range(1 + rounds):
         found: list[list[float]] = [[] for _ in requests]
-        for _ in range(ROUND):
+        for _ in range(IN_A_ROUND):
             for request, seconds in zip(requests, found):
                 seconds.append(await first_text(request))
         if number:
@@ -174,7 +181,7 @@ def main() -> None:
     arguments.add_argument("--repeat", type=int, help="rounds of first texts (7)")
     arguments.add_argument("--json", type=Path, metavar="FILE")
     args = arguments.parse_args()
-    _raise_file_limit()
+    raise_file_limit()
     viewers = args.viewers or (100 if args.quick else VIEWERS)
     show(viewers, args.repeat or (2 if args.quick else 7), args.json)
 
@@ -190,7 +197,7 @@ def show(viewers: int, repeat: int, output: Path | None) -> None:
     with replaying(3, 0.0, 1000.0) as upstream, relaying(upstream) as (url, _):
         both = [direct._replace(url=upstream + direct.url), asked._replace(url=url + asked.url)]
         alone, relayed = asyncio.run(first_texts(both, repeat))
-    print(f"\ntime to the first text, median of {ROUND}, best of {repeat} rounds")
+    print(f"\ntime to the first text, median of {IN_A_ROUND}, best of {repeat} rounds")
     for name, seconds in (("direct", alone), ("relayed", relayed)):
         print(f"  {name:<12}{seconds * 1e3:9.2f} ms")
     added = (relayed - alone) * 1e3

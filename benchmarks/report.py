@@ -1,79 +1,24 @@
-"""docs/benchmarks.md from the JSON files beside it; nothing is measured here."""
+"""What does the page say of the figures? `python -m benchmarks` writes it at its end.
+
+It is docs/benchmarks.md, made from the JSON files beside it; nothing is measured here.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-import textwrap
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import growth, memory, parsers
-from .field import NODE_PEER, OURS
+from . import growth, memory
+from .harness.candidates import PEERS
+from .harness.field import NODE_PEER, OURS
+from .harness.tables import amount, duration, prose, significant, table
 
-CHUNKS = {"64k": "64 KiB", "1400": "1400 B", "event": "One event", "16": "16 B"}
+CHUNK_TITLES = {"64k": "64 KiB", "1400": "1400 B", "event": "One event", "16": "16 B"}
 PARTS = ("parsers", "growth", "memory", "clients")
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = (0,)) -> str:
-    """Return a Markdown table that reads well as plain text too.
-
-    Columns of words are set to the left, figures to the right; a last column of words
-    is as wide as each of its cells.
-    """
-    last = len(header) - 1
-    widths = [max(len(row[n]) for row in (header, *rows)) for n in range(len(header))]
-    text = []
-    for row in (header, *rows):
-        cells = [f"{c:{'<' if n in words else '>'}{widths[n]}}" for n, c in enumerate(row)]
-        if last in words:
-            cells[last] = row[last]
-        text.append(f"| {' | '.join(cells)} |")
-    ruler = [
-        "-" * (min(width, 30) + 2 if n == last else width + 2)
-        if n in words
-        else "-" * (width + 1) + ":"
-        for n, width in enumerate(widths)
-    ]
-    return "\n".join([text[0], f"|{'|'.join(ruler)}|", *text[1:]])
-
-
-def prose(text: str) -> str:
-    """Return a paragraph in lines that an editor shows whole."""
-    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
-
-
-def as_json(value: Any, indent: str = "") -> str:
-    """Return JSON with a line for each row of figures, so that two runs can be compared."""
-    inner = indent + " "
-    children = value.values() if isinstance(value, dict) else value
-    if not isinstance(value, (dict, list, tuple)) or not any(
-        isinstance(child, (dict, list, tuple)) for child in children
-    ):
-        return json.dumps(value)
-    if isinstance(value, dict):
-        lines = [f"{inner}{json.dumps(k)}: {as_json(v, inner)}" for k, v in value.items()]
-        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    return "[\n" + ",\n".join(inner + as_json(v, inner) for v in value) + f"\n{indent}]"
-
-
-def significant(figure: float, unit: str = "") -> str:
-    """Return a figure with three digits that count."""
-    if not math.isfinite(figure):
-        return "-"
-    if figure == 0:
-        return f"0{unit}"
-    places = max(0, 2 - math.floor(math.log10(abs(figure))))
-    return f"{figure:,.{places}f}{unit}"
-
-
-def duration(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return significant(seconds / size, f" {unit}")
-    return significant(seconds / 1e-9, " ns")
 
 
 # --- the parts ----------------------------------------------------------------
@@ -107,7 +52,7 @@ def _parser_table(candidates: dict[str, dict[str, Any]]) -> str:
             mark = "*" if candidates[name][corpus]["fault"] else ""
             figures.append(significant(per_event(name, corpus)) + mark)
         rows.append([name, *figures])
-    peers = [name for name in candidates if name in parsers.PEERS]
+    peers = [name for name in candidates if name in PEERS]
     for ours in OURS:
         if ours in candidates and peers:
             times = [
@@ -123,11 +68,11 @@ def faults(part: dict[str, Any]) -> str:
     found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in part["rows"]:
         if row["fault"]:
-            found[row["candidate"], row["fault"]][row["corpus"]].append(CHUNKS[row["chunks"]])
+            found[row["candidate"], row["fault"]][row["corpus"]].append(CHUNK_TITLES[row["chunks"]])
     rows = []
     for (name, fault), corpora in sorted(found.items()):
         where = "; ".join(
-            corpus if len(chunks) == len(CHUNKS) else f"{corpus} ({', '.join(chunks)})"
+            corpus if len(chunks) == len(CHUNK_TITLES) else f"{corpus} ({', '.join(chunks)})"
             for corpus, chunks in corpora.items()
         )
         rows.append([name, fault, where])
@@ -149,7 +94,7 @@ def growth_table(kind: str, candidates: dict[str, list[Any]]) -> str:
         row = [duration(seconds) if seconds else fault for _, seconds, fault in points]
         rows.append([name, *row, *[""] * (len(sizes) - len(row))])
     in_bytes = growth.KINDS[kind].unit == "bytes"
-    return table(["", *(growth.amount(s) if in_bytes else f"{s:,}" for s in sizes)], rows)
+    return table(["", *(amount(s) if in_bytes else f"{s:,}" for s in sizes)], rows)
 
 
 def memory_table(peaks: dict[str, list[Any]]) -> str:
@@ -159,7 +104,7 @@ def memory_table(peaks: dict[str, list[Any]]) -> str:
             [
                 name,
                 f"{line / memory.LINE:.2f} x" if line is not None else fault,
-                growth.amount(stream) if stream is not None else fault,
+                amount(stream) if stream is not None else fault,
             ]
         )
     return table(["", "one event, over its size", "stream of small events"], rows)
@@ -182,7 +127,7 @@ def client_tables(part: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def write(folder: Path) -> Path:
     """Write `folder`/benchmarks.md and the plots from the JSON in `folder`/benchmarks."""
-    from . import plots
+    from .harness import plots
 
     data = folder / "benchmarks"
     parts = {
@@ -194,13 +139,13 @@ def write(folder: Path) -> Path:
     path = folder / "benchmarks.md"
     path.write_text(page, "utf-8")
     if "parsers" in parts:
-        for chunks, name in CHUNKS.items():
+        for chunks, name in CHUNK_TITLES.items():
             if any(row["chunks"] == chunks for row in parts["parsers"]["rows"]):
                 title = f"{name} per chunk" if chunks == "event" else f"{name} chunks"
                 plots.bars(parts["parsers"]["rows"], chunks, title, data / f"parsers-{chunks}.svg")
     if "growth" in parts:
         for file, kinds in (("growth", ("line", "data_lines")), ("claude", ("text", "tool"))):
-            chosen = {kind: parts["growth"]["kinds"][kind] for kind in kinds}
+            chosen = [(growth.KINDS[kind], parts["growth"]["kinds"][kind]) for kind in kinds]
             plots.lines(chosen, data / f"{file}.svg")
     return path
 
@@ -248,7 +193,7 @@ def _parsers_section(part: dict[str, Any]) -> Iterator[str]:
     )
     yield corpora_table(part)
     for chunks, text in parser_tables(part).items():
-        yield f"### {CHUNKS[chunks]} {'per chunk' if chunks == 'event' else 'chunks'}"
+        yield f"### {CHUNK_TITLES[chunks]} {'per chunk' if chunks == 'event' else 'chunks'}"
         yield f"![Bars of nanoseconds per event](benchmarks/parsers-{chunks}.svg)"
         yield text
     yield "### Whose events were wrong"
@@ -279,7 +224,7 @@ def _memory_section(part: dict[str, Any]) -> Iterator[str]:
     yield "## Memory"
     yield prose(
         "The most that Python has taken at once, by tracemalloc, beyond the chunks: for one "
-        f"event of {growth.amount(memory.LINE)} in 1 KiB chunks, over its size, of which 1.00 "
+        f"event of {amount(memory.LINE)} in 1 KiB chunks, over its size, of which 1.00 "
         f"is the event's own text; and while {memory.STREAM:,} events pass in 64 KiB chunks "
         f"and none is kept. Not measured: {NODE_PEER}, whose memory is not Python's. Data: "
         "[memory.json](benchmarks/memory.json)."

@@ -1,24 +1,22 @@
-"""How time and memory grow with one event, and what a feed costs.
+"""How do our time and memory grow with one event? `python -m benchmarks.scaling`.
 
-`python -m benchmarks.scaling` measures each implementation in a process of
-its own and says which targets are reached. One event of 64 KiB to 64 MiB is
-fed in 16-byte and in 1 KiB chunks with the limit lifted, one of 1,000 to
-100,000 data lines, and many small ones, one a feed and in 64 KiB chunks.
+Each implementation in a process of its own; it says which targets are reached. One
+event of 64 KiB to 64 MiB is fed in 16-byte and in 1 KiB chunks with the limit lifted,
+one of 1,000 to 100,000 data lines, and many small ones, one a feed and in 64 KiB
+chunks: what a feed costs.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-import tracemalloc
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
-from . import processes, shapes
+from .harness import processes, shapes, tracing
+from .harness.rounds import best
+from .harness.tables import KIB, MIB
+from .harness.targets import verdict
 
-KIB = 1024
-MIB = 1024 * KIB
 SIZES = (64 * KIB, MIB, 8 * MIB, 64 * MIB)
 PIECES = (16, KIB)
 LINES = (1_000, 10_000, 100_000)
@@ -34,17 +32,6 @@ LINEAR = 2.0
 PEAK = {"python": 2.3, "cython": 2.5}
 # One event a feed over 64 KiB chunks, per event, below. Asked of the compiled one.
 FEED = 3.0
-
-
-def best(rounds: int, *functions: Callable[[], object]) -> list[float]:
-    """Return each one's best time in seconds; they take turns, so that all see the same noise."""
-    found = [float("inf")] * len(functions)
-    for _ in range(rounds):
-        for number, function in enumerate(functions):
-            start = time.perf_counter()
-            function()
-            found[number] = min(found[number], time.perf_counter() - start)
-    return found
 
 
 def feed_large(size: int, piece: int, last: bytes = b"") -> str:
@@ -97,10 +84,7 @@ def feed_all(chunks: list[bytes]) -> int:
 
 def peak(size: int, piece: int, last: bytes = b"") -> tuple[int, int]:
     """Return tracemalloc's peak while an event is fed, and the size of its str."""
-    tracemalloc.start()
-    data = feed_large(size, piece, last)
-    found = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    found, data = tracing.peak(partial(feed_large, size, piece, last))
     return found, sys.getsizeof(data)
 
 
@@ -139,10 +123,6 @@ def measured() -> dict[str, Any]:
         "lines": lines,
         "feed": [bulk / events, single / events],
     }
-
-
-def verdict(reached: bool) -> str:
-    return "reached" if reached else "MISSED"
 
 
 def report(implementation: str, found: dict[str, Any]) -> bool:
@@ -196,21 +176,5 @@ def report(implementation: str, found: dict[str, Any]) -> bool:
     return all(fine)
 
 
-def main() -> int:
-    """Print the report of each implementation; 0 if all targets are reached."""
-    if "--measure" in sys.argv:
-        print(json.dumps(measured()))
-        return 0
-    print(processes.machine())
-    reached = True
-    for implementation in processes.IMPLEMENTATIONS:
-        found = processes.measure("scaling", implementation)
-        if found is None:
-            print(f"{implementation}: skipped, the extension was never built")
-        else:
-            reached = report(implementation, found) and reached
-    return 0 if reached else 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(processes.main_of_both("scaling", measured, report))

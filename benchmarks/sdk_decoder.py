@@ -1,7 +1,7 @@
-"""What the SDKs spend in decoding with `sdk_decoder()` and with their own decoders.
+"""What do the SDKs spend in decoding, and with ours? `python -m benchmarks.sdk_decoder`.
 
-`python -m benchmarks.sdk_decoder` runs each on the same chunks, called as the
-SDKs call it, round by round in turn, after checking that both give the same
+`sdk_decoder()` and the SDK's own decoder run on the same chunks, called as the
+SDKs call them, round by round in turn, after checking that both give the same
 events; it says which targets are reached. Figures are nanoseconds per event
 of the best round. Needs the packages `anthropic` and `openai`.
 """
@@ -9,22 +9,19 @@ of the best round. Needs the packages `anthropic` and `openai`.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 import time
+from collections.abc import AsyncIterator
+from functools import partial
 from importlib import import_module
+from typing import Any, Callable
 
-from . import shapes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from typing import Any
+from .harness import processes, shapes
+from .harness.rounds import best
+from .harness.targets import verdict
 
 _ROUNDS = 7
-_CHUNKS = {"64 KiB": 64 * 1024, "1400 B": 1400, "one event": 0}
+# Title -> the name that shapes.py has for it.
+_CHUNKS = {"64 KiB": "64k", "1400 B": "1400", "one event": "event"}
 
 # Times less than the SDK's own decoder, at least. Where each chunk is one event, the
 # call of feed is most of it.
@@ -64,61 +61,44 @@ def _fields(make: Callable[[], Any], chunks: list[bytes]) -> list[tuple[Any, ...
     return [(e.event, e.data, e.id or None, e.retry) for e in events]
 
 
-def _measure() -> dict[str, list[float]]:
+def measured() -> dict[str, list[float]]:
     from ssewire import sdk_decoder
 
     found = {}
     for sdk, name in _CORPUS.items():
         theirs = import_module(f"{sdk}._streaming").SSEDecoder
         corpus = shapes.CORPORA[name]()
-        for shape, size in _CHUNKS.items():
-            document = corpus.document
-            chunks = corpus.wire
-            if size:
-                chunks = [document[at : at + size] for at in range(0, len(document), size)]
+        for title, size in _CHUNKS.items():
+            chunks = shapes.cut(corpus, size)
             expected = [(event, data) for data, event, _ in corpus.expected]
             events = _fields(sdk_decoder, chunks)
             assert events == _fields(theirs, chunks)
             assert [(event or "message", data) for event, data, _, _ in events] == expected
             for kind, read in (("", _read), (" async", _aread)):
-                best = [float("inf")] * 2
-                for _ in range(_ROUNDS):
-                    for number, make in enumerate((sdk_decoder, theirs)):
-                        start = time.process_time()
-                        read(make, chunks)
-                        best[number] = min(best[number], time.process_time() - start)
-                found[f"{sdk}{kind}, {shape}"] = [1e9 * each / len(expected) for each in best]
+                seconds = best(
+                    _ROUNDS,
+                    partial(read, sdk_decoder, chunks),
+                    partial(read, theirs, chunks),
+                    clock=time.process_time,
+                )
+                found[f"{sdk}{kind}, {title}"] = [1e9 * each / len(expected) for each in seconds]
     return found
 
 
-def _report(implementation: str, found: dict[str, list[float]]) -> bool:
+def report(implementation: str, found: dict[str, list[float]]) -> bool:
     reached = True
     print(f"{implementation}:")
     for what, (mine, sdk) in found.items():
         line = f"  {what:<28} {mine:6.0f} ns, the SDK's own {sdk:6.0f}: {sdk / mine:5.1f} x"
-        sdk_name, _, shape = what.partition(", ")
-        target = _TARGETS.get((sdk_name, shape)) if implementation == "cython" else None
+        sdk_name, _, title = what.partition(", ")
+        target = _TARGETS.get((sdk_name, title)) if implementation == "cython" else None
         if target is not None:
             fine = sdk / mine >= target
             reached = reached and fine
-            line += f" (target {target:.0f}) {'reached' if fine else 'MISSED'}"
+            line += f" (target {target:.0f}) {verdict(fine)}"
         print(line)
     return reached
 
 
-def main() -> int:
-    """Measure both implementations and print the report; 0 if all targets are reached."""
-    if "--measure" in sys.argv:
-        print(json.dumps(_measure()))
-        return 0
-    reached = True
-    for implementation in ("cython", "python"):
-        environment = {**os.environ, "SSEWIRE_PARSER": implementation}
-        command = [sys.executable, "-m", "benchmarks.sdk_decoder", "--measure"]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        reached = _report(implementation, json.loads(done.stdout)) and reached
-    return 0 if reached else 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(processes.main_of_both("sdk_decoder", measured, report))

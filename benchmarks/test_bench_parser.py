@@ -1,7 +1,7 @@
-"""pytest-benchmark suite: each built parser on the main corpora and chunk shapes.
+"""What does one change do to a parser? `python -m pytest -p benchmark benchmarks`.
 
-For a look at one change: `pytest -p benchmark benchmarks`, which never runs
-with the tests. Both parsers make the events of this process's class;
+A pytest-benchmark suite: each built parser on the main corpora and chunk shapes. It
+never runs with the tests. Both parsers make the events of this process's class;
 SSEWIRE_PARSER=python measures the Python parser with its own.
 `python -m benchmarks` compares, with peers and with each parser's own events.
 """
@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from benchmarks import processes, shapes
+from benchmarks.harness import processes, shapes
 
 CORPORA = ("claude", "openai", "cjk", "small", "multiline", "crlf")
 MODULES = {"python": "ssewire._parser_py", "cython": "ssewire._parser_cy"}

@@ -1,4 +1,4 @@
-"""The size of the wheel with the compiled modules: `python -m benchmarks.wheel`.
+"""How large is the wheel with the compiled modules? `python -m benchmarks.wheel`.
 
 Built from a copy of the sources, so that the tree stays as it is.
 """
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import processes
+from .harness import processes
 
 AT_MOST = 1_000_000
 SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "requirements")

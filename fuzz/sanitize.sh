@@ -5,9 +5,9 @@
 #     fuzz/sanitize.sh PYTHON
 #
 # PYTHON has requirements/test.txt installed. Two builds, side by side:
-#   sse2      as it is shipped; each object in a malloc block of its own, so that
+#   vectors   as it is shipped; each object in a malloc block of its own, so that
 #             one byte past its end is seen, and no free list hides a late use;
-#   portable  without SSE2; under the interpreter's own memory checks.
+#   portable  without SSE2 or NEON; under the interpreter's own memory checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(realpath --no-symlinks "$1")
@@ -60,15 +60,15 @@ mkdir -p "$work"
 # What something costs says nothing where each access to memory is checked.
 tests=(tests/parser/test_corpus.py tests/parser/test_twins.py tests/claude/test_delta.py
     -k "not is_absent and not cost_of")
-run sse2 -DSSEWIRE_NO_SPARE_EVENTS malloc "${tests[@]}" tests/parser/test_threads.py tests/parser/test_parser.py \
-    >"$work/sse2.log" 2>&1 &
+run vectors -DSSEWIRE_NO_SPARE_EVENTS malloc "${tests[@]}" tests/parser/test_threads.py tests/parser/test_parser.py \
+    >"$work/vectors.log" 2>&1 &
 first=$!
-run portable -DSSEWIRE_NO_SSE2 debug "${tests[@]}" >"$work/portable.log" 2>&1 &
+run portable -DSSEWIRE_NO_SIMD debug "${tests[@]}" >"$work/portable.log" 2>&1 &
 second=$!
 failed=()
-wait "$first" || failed+=(sse2)
+wait "$first" || failed+=(vectors)
 wait "$second" || failed+=(portable)
-for name in sse2 portable; do
+for name in vectors portable; do
     echo "== $name"
     tail -n 3 "$work/$name.log"
 done

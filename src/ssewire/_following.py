@@ -146,6 +146,8 @@ class Following:
             self._restarting = False
             self._attempted = False
             self._progress = False
+            # Of the wait that it ended nothing is left, should this attempt be interrupted.
+            self._due = float("-inf")
             self._machine.restart()
         if self._attempted and not self._machine.may_repeat:
             return None

@@ -1,12 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: freethreading_compatible=True
-"""The compiled twin of _parser_py, which is its specification.
+"""The compiled twin of _standard and _parser_py, which are its specification.
 
 One pass over the bytes of a chunk finds the line ends. The data of an event
 that lies whole in the chunk becomes a str straight from there; only what is
 unfinished at the chunk's end is copied, into one of two buffers. No pointer
-into a chunk outlives the call of `feed` that got it.
-May import: errors, _checks, _limits.
+into a chunk outlives the call of `feed` that got it. `twin:` names what a part is in
+Python, where the reasons stand that both have.
+May import: _checks, _limits, errors.
 """
 
 from cpython.buffer cimport PyObject_CheckBuffer
@@ -44,7 +45,7 @@ cdef enum:
     SPACE = 32
     COLON = 58
     # Event types are few: a line that named one before is found again without
-    # decoding it (`python -m benchmarks --corpus mixed`).
+    # decoding it (`python -m benchmarks --corpus mixed_types`).
     TYPE_SLOTS = 16
     # Longer event lines are not worth keeping.
     MAX_TYPE_LINE = 128
@@ -57,6 +58,7 @@ cdef enum:
     # blocks moves pages, not bytes, and a 64 MiB event must not reserve 96.
     LARGE_BUFFER = 1024 * 1024
 
+# What bytearray is to the Python parser.
 ctypedef struct Buffer:
     byte *start
     Py_ssize_t skip  # bytes at the start that are no longer part of the content
@@ -82,6 +84,7 @@ cdef int push(Buffer *buffer, const byte *p, Py_ssize_t n) except -1:
     return 0
 
 
+# twin: LineParser._process_field
 cdef int push_data(Buffer *data, const Line *lines, int count) except -1:
     # Append data lines, each with the LF that follows it.
     cdef int i
@@ -104,6 +107,33 @@ cdef void release(Buffer *buffer) noexcept:
     buffer.size = buffer.skip = buffer.room = 0
 
 
+# What is known of the unfinished event while a chunk is being read. The functions that
+# take it are inline ones below the class and not methods, which the compiler does not
+# make part of their caller: a twelfth of the time (`python -m benchmarks --corpus small`).
+# twin: LineParser._drop_event
+ctypedef struct Block:
+    # Its data lines, while all of them are in this chunk; there is room for HELD_LINES.
+    Line *held
+    int count
+    # A byte of them is not ASCII.
+    int high
+    # Bytes of its data, wherever they are, each line with its LF.
+    Py_ssize_t collected
+    # The event type buffer, NULL when empty; borrowed from _event_type, _type_name
+    # or the table. Counting references to the few objects that all events share
+    # takes about as long as finding the line ends (corpus claude).
+    PyObject *event_type
+
+
+# twin: LineParser._process_field
+cdef inline bint is_data(const Line *line) noexcept:
+    return (
+        line.size >= 4 and memcmp(line.start, <const char *>b"data", 4) == 0
+        and (line.size == 4 or line.start[4] == COLON)
+    )
+
+
+# twin: Comment
 cdef class Comment:
     """Comment(text)\n--\n
     A comment line; `text` is all that stood after its colon, a leading space included.
@@ -149,6 +179,7 @@ cdef class Comment:
         return self
 
 
+# twin: Parser._heads
 cdef list new_types():
     # At 2 * n a line that named a type, behind it the type.
     return [b"", None] * TYPE_SLOTS
@@ -159,6 +190,7 @@ cdef list new_types():
 cdef list shared_types = new_types()
 
 
+# twin: Parser, LineParser
 # no_gc_clear: C code relies on the lists and bytes being there, even when the
 # collector takes a cycle apart that the parser is in.
 @cython.no_gc_clear
@@ -306,6 +338,8 @@ default_event='message')\n--\n
         with cython.critical_section(self):
             return self._feed(<const byte *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
+    # twin: LineParser._drop_event
+    @cython.final
     cdef int _drop_event(self) except -1:
         release(&self._line)
         release(&self._data)
@@ -314,161 +348,128 @@ default_event='message')\n--\n
         self._block_retry = -1
         return 0
 
+    # twin: LineParser._poison
+    @cython.final
     cdef object _poison(self, list events):
         self._poisoned = True
         self._drop_event()
         return EventTooLarge(self._max_event_size, events)
 
+    # twin: LineParser._feed_lines
+    @cython.final
     cdef list _feed(self, const byte *p, Py_ssize_t n):
         cdef list events = []
         cdef const byte *end = p + n
-        cdef const byte *line
         cdef const byte *stop
-        # The data lines of the event so far, while all of them are in this chunk.
+        cdef Line line
+        cdef Block block
         cdef Line held[HELD_LINES]
-        cdef int held_count = 0
-        cdef int held_high = 0
         cdef int high = 0
-        cdef Line value
-        # The event type buffer, NULL when empty; borrowed from _event_type, _type_name
-        # or the table. Counting references to the few objects that all events share
-        # takes about as long as finding the line ends (corpus claude).
-        cdef PyObject *event_type
-        cdef PyObject *retry
-        cdef object milliseconds
-        cdef Py_ssize_t size, collected, start
-        cdef Py_ssize_t limit = self._limit
+        self._refuse()
+        p = self._first_line(p, end)
+        block.held = held
+        block.count = block.high = 0
+        block.collected = self._data.size - self._data.skip
+        block.event_type = self._kept_event_type()
+        while p < end:
+            stop = known_type(self, p, end, &block)
+            if stop != NULL:
+                p = self._next_line(stop, end)
+                continue
+            stop = ssewire_line_end(p, end, &high)
+            line.start = p
+            line.size = stop - p
+            if self._line.size or stop == end:
+                # Not all of the line is in this chunk.
+                push(&self._line, p, line.size)
+                line.start = self._line.start
+                line.size = self._line.size
+            if line.size > self._limit - block.collected:
+                raise self._poison(events)
+            if stop == end:
+                break
+            p = self._next_line(stop, end)
+            if line.size == 0:
+                dispatch(self, &block, events)
+            elif is_data(&line):
+                add_data(self, &block, &line, high)
+            else:
+                self._keep_event_type(block.event_type)
+                self._end_line(line.start, line.size, events)
+                block.event_type = self._kept_event_type()
+                if self._line.size:
+                    empty(&self._line)
+        # The chunk is the caller's; what is unfinished moves into the buffer.
+        push_data(&self._data, block.held, block.count)
+        self._keep_event_type(block.event_type)
+        return events
+
+    # twin: LineParser._before_feed
+    @cython.final
+    cdef inline int _refuse(self) except -1:
         if self._closed:
             raise StateError("feed() after close(); reset() makes the parser ready again")
         if self._poisoned:
             raise EventTooLarge(self._max_event_size)
+        return 0
+
+    # twin: LineParser._before_feed, of the BOM; LineParser.feed, of the LF
+    @cython.final
+    cdef inline const byte *_first_line(self, const byte *p, const byte *end) except NULL:
+        # Return where the chunk's first line begins: behind a BOM, and behind the LF
+        # of a CR that ended the chunk before.
         if self._at_start:
-            while self._bom < 3 and p < end and p[0] == (<const byte *>b"\xef\xbb\xbf")[self._bom]:
-                self._bom += 1
-                p += 1
-            if self._bom == 3:
-                self._at_start = False
-            elif p < end:
-                # Not a BOM: what looked like one begins the first line.
-                self._at_start = False
-                if self._bom:
-                    push(&self._line, <const byte *>b"\xef\xbb\xbf", self._bom)
+            p = self._skip_bom(p, end)
         if self._skip_lf and p < end:
             self._skip_lf = False
             if p[0] == LF:
                 p += 1
-        collected = self._data.size - self._data.skip
-        event_type = NULL if self._event_type is None else <PyObject *>self._event_type
-        while p < end:
-            # The line from p on, without the part of it that came earlier.
-            line = p
-            stop = NULL
-            if p[0] == c"e" and self._line.size == 0:
-                size = PyBytes_GET_SIZE(self._type_line)
-                if (
-                    size and end - p > size
-                    and memcmp(p, PyBytes_AS_STRING(self._type_line), size) == 0
-                    and (p[size] == LF or p[size] == CR)
-                    and collected + size <= limit
-                ):
-                    event_type = <PyObject *>self._type_name
-                    stop = p + size
-                    size = -1
-            if stop == NULL:
-                stop = ssewire_line_end(p, end, &high)
-                size = stop - p
-                if self._line.size or stop == end:
-                    push(&self._line, p, size)
-                    line = self._line.start
-                    size = self._line.size
-                if size > limit - collected:
-                    raise self._poison(events)
-                if stop == end:
-                    break
-            p = stop + 1
-            if stop[0] == CR:
-                if p == end:
-                    self._skip_lf = True
-                elif p[0] == LF:
-                    p += 1
-            if size < 0:
-                continue
-            if size == 0:
-                # A blank line: dispatch.
-                if self._last_event_id is not self._id:
-                    self._last_event_id = self._id
-                if collected:
-                    if held_count > 1 and held_high:
-                        push_data(&self._data, held, held_count)
-                        held_count = 0
-                    if held_count == 0:
-                        text = ssewire_decode(
-                            self._data.start + self._data.skip,
-                            self._data.size - self._data.skip - 1,
-                        )
-                        empty(&self._data)
-                    elif held_count > 1:
-                        text = ssewire_join_ascii(held, held_count, collected - 1)
-                    elif held_high:
-                        text = ssewire_decode(held[0].start, held[0].size)
-                    else:
-                        text = ssewire_ascii(held[0].start, held[0].size)
-                    if event_type == NULL:
-                        event_type = <PyObject *>self._default_event
-                    retry = <PyObject *>None
-                    if self._block_retry >= 0:
-                        milliseconds = self._block_retry
-                        retry = <PyObject *>milliseconds
-                    events.append(ssewire_new_event(
-                        ServerSentEvent, <PyObject *>text, event_type, <PyObject *>self._id, retry
-                    ))
-                    held_count = held_high = 0
-                    collected = 0
-                event_type = NULL
-                self._block_retry = -1
-            elif (
-                size >= 4 and memcmp(line, <const char *>b"data", 4) == 0
-                and (size == 4 or line[4] == COLON)
-            ):
-                start = size if size <= 5 else 6 if line[5] == SPACE else 5
-                value.start = line + start
-                value.size = size - start
-                if self._line.size == 0 and held_count < HELD_LINES and self._data.size == 0:
-                    held[held_count] = value
-                    held_count += 1
-                    held_high |= high
-                else:
-                    push_data(&self._data, held, held_count)
-                    held_count = 0
-                    if self._line.size and self._data.size == 0:
-                        # The whole line becomes the data: the buffers change places.
-                        self._line, self._data = self._data, self._line
-                        self._data.skip = start
-                        self._data.start[self._data.size] = LF
-                        self._data.size += 1
-                    else:
-                        push_data(&self._data, &value, 1)
-                    empty(&self._line)
-                collected += value.size + 1
-            else:
-                self._keep_event_type(event_type)
-                self._end_line(line, size, events)
-                event_type = NULL if self._event_type is None else <PyObject *>self._event_type
-                if self._line.size:
-                    empty(&self._line)
-        # The chunk is the caller's; what is unfinished moves into the buffer.
-        push_data(&self._data, held, held_count)
-        self._keep_event_type(event_type)
-        return events
+        return p
 
-    cdef void _keep_event_type(self, PyObject *event_type) noexcept:
+    # twin: LineParser._before_feed
+    @cython.final
+    cdef const byte *_skip_bom(self, const byte *p, const byte *end) except NULL:
+        while self._bom < 3 and p < end and p[0] == (<const byte *>b"\xef\xbb\xbf")[self._bom]:
+            self._bom += 1
+            p += 1
+        if self._bom == 3:
+            self._at_start = False
+        elif p < end:
+            # Not a BOM: what looked like one begins the first line.
+            self._at_start = False
+            if self._bom:
+                push(&self._line, <const byte *>b"\xef\xbb\xbf", self._bom)
+        return p
+
+    # twin: LineParser._feed_lines
+    @cython.final
+    cdef inline const byte *_next_line(self, const byte *stop, const byte *end) noexcept:
+        # Return where the line after the one that ends at `stop` begins. A CR ends its
+        # line at once; an LF after it belongs to it.
+        if stop[0] == CR:
+            if stop + 1 == end:
+                self._skip_lf = True
+            elif stop[1] == LF:
+                return stop + 2
+        return stop + 1
+
+    # twin: LineParser._event_type
+    @cython.final
+    cdef inline void _keep_event_type(self, PyObject *event_type) noexcept:
         if event_type == NULL:
             self._event_type = None
         else:
             self._event_type = <object>event_type
 
+    # twin: LineParser._event_type
+    @cython.final
+    cdef inline PyObject *_kept_event_type(self) noexcept:
+        return NULL if self._event_type is None else <PyObject *>self._event_type
+
+    # twin: LineParser._end_line, LineParser._process_field
+    @cython.final
     cdef int _end_line(self, const byte *line, Py_ssize_t size, list events) except -1:
-        # Act on a complete line that is neither blank nor data.
+        # Act on a line that is neither blank nor data.
         cdef const byte *colon = <const byte *>memchr(line, COLON, size)
         cdef const byte *value = line + size if colon == NULL else colon + 1
         cdef Py_ssize_t name_size = size if colon == NULL else colon - line
@@ -494,6 +495,8 @@ default_event='message')\n--\n
             self._set_retry(value, value_size)
         return 0
 
+    # twin: LineParser._process_field, with what Parser._learn_head remembers
+    @cython.final
     cdef int _set_event_type(
         self, const byte *line, Py_ssize_t size, const byte *value, Py_ssize_t value_size
     ) except -1:
@@ -518,6 +521,8 @@ default_event='message')\n--\n
         self._type_name = self._event_type = name
         return 0
 
+    # twin: LineParser._process_field
+    @cython.final
     cdef int _set_retry(self, const byte *value, Py_ssize_t size) except -1:
         cdef long long milliseconds = 0
         cdef Py_ssize_t i
@@ -530,3 +535,95 @@ default_event='message')\n--\n
                 milliseconds = milliseconds * 10 + (value[i] - c"0")
         self._retry = self._block_retry = min(milliseconds, MAX_RETRY)
         return 0
+
+
+# twin: Parser._prefix, the guess that an event begins like the last one
+cdef inline const byte *known_type(
+    Parser self, const byte *p, const byte *end, Block *block
+) noexcept:
+    # Act on the `event` line that came last once more, and return its end; NULL if
+    # another line begins at p.
+    cdef Py_ssize_t size
+    if p[0] != c"e" or self._line.size:
+        return NULL
+    size = PyBytes_GET_SIZE(self._type_line)
+    if (
+        size and end - p > size
+        and memcmp(p, PyBytes_AS_STRING(self._type_line), size) == 0
+        and (p[size] == LF or p[size] == CR)
+        and size <= self._limit - block.collected
+    ):
+        block.event_type = <PyObject *>self._type_name
+        return p + size
+    return NULL
+
+
+# twin: LineParser._dispatch
+cdef inline int dispatch(Parser self, Block *block, list events) except -1:
+    cdef PyObject *event_type = block.event_type
+    cdef PyObject *retry = <PyObject *>None
+    cdef object milliseconds
+    if self._last_event_id is not self._id:
+        self._last_event_id = self._id
+    if block.collected:
+        text = take_data(self, block)
+        if event_type == NULL:
+            event_type = <PyObject *>self._default_event
+        if self._block_retry >= 0:
+            milliseconds = self._block_retry
+            retry = <PyObject *>milliseconds
+        events.append(ssewire_new_event(
+            ServerSentEvent, <PyObject *>text, event_type, <PyObject *>self._id, retry
+        ))
+        block.count = block.high = 0
+        block.collected = 0
+    block.event_type = NULL
+    self._block_retry = -1
+    return 0
+
+
+# twin: LineParser._dispatch
+cdef inline object take_data(Parser self, Block *block):
+    # Return the data of the event, less its last LF, as text.
+    cdef Buffer *data = &self._data
+    if block.count == 1:
+        if block.high:
+            return ssewire_decode(block.held[0].start, block.held[0].size)
+        return ssewire_ascii(block.held[0].start, block.held[0].size)
+    if block.count and not block.high:
+        return ssewire_join_ascii(block.held, block.count, block.collected - 1)
+    push_data(data, block.held, block.count)
+    text = ssewire_decode(data.start + data.skip, data.size - data.skip - 1)
+    empty(data)
+    return text
+
+
+# twin: LineParser._process_field
+cdef inline int add_data(Parser self, Block *block, const Line *line, int high) except -1:
+    # Act on a data line: in place while it can be, else in the buffer.
+    cdef Line value
+    cdef Py_ssize_t value_at = 5
+    if line.size <= 5:
+        value_at = line.size
+    elif line.start[5] == SPACE:
+        value_at = 6
+    value.start = line.start + value_at
+    value.size = line.size - value_at
+    if self._line.size == 0 and block.count < HELD_LINES and self._data.size == 0:
+        block.held[block.count] = value
+        block.count += 1
+        block.high |= high
+    else:
+        push_data(&self._data, block.held, block.count)
+        block.count = 0
+        if self._line.size and self._data.size == 0:
+            # The whole line becomes the data: the buffers change places.
+            self._line, self._data = self._data, self._line
+            self._data.skip = value_at
+            self._data.start[self._data.size] = LF
+            self._data.size += 1
+        else:
+            push_data(&self._data, &value, 1)
+        empty(&self._line)
+    block.collected += value.size + 1
+    return 0

@@ -10,24 +10,7 @@
 #include <Python.h>
 #include <string.h>
 
-#if (defined(__SSE2__) || defined(_M_X64) || (defined(_M_IX86_FP) && _M_IX86_FP >= 2)) \
-    && !defined(SSEWIRE_NO_SSE2)
-#define SSEWIRE_SSE2 1
-#include <emmintrin.h>
-#endif
-
-#if defined(_MSC_VER)
-#include <intrin.h>
-static __inline int ssewire_ctz(unsigned int x) {
-    unsigned long i;
-    _BitScanForward(&i, x);
-    return (int)i;
-}
-#define SSEWIRE_LIKELY(x) (x)
-#else
-#define ssewire_ctz __builtin_ctz
-#define SSEWIRE_LIKELY(x) __builtin_expect(!!(x), 1)
-#endif
+#include "_simd.h"
 
 /* Threads run Python at the same time: parsers share nothing then. */
 #ifdef Py_GIL_DISABLED
@@ -47,25 +30,24 @@ static inline const ssewire_byte *
 ssewire_line_end(const ssewire_byte *p, const ssewire_byte *end, int *high)
 {
     unsigned int seen = 0;
-#ifdef SSEWIRE_SSE2
-    const __m128i lf = _mm_set1_epi8('\n');
-    const __m128i cr = _mm_set1_epi8('\r');
+#ifdef SSEWIRE_SIMD
+    const ssewire_vector lf = ssewire_splat('\n');
+    const ssewire_vector cr = ssewire_splat('\r');
     /* All bytes so far, or-ed: their top bits are asked for once, at the end. */
-    __m128i all = _mm_setzero_si128();
+    ssewire_vector all = ssewire_splat(0);
     while (end - p >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)p);
-        unsigned int ends = (unsigned int)_mm_movemask_epi8(
-            _mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr)));
+        ssewire_vector v = ssewire_load(p);
+        ssewire_mask ends =
+            ssewire_mask_of(ssewire_or(ssewire_equal(v, lf), ssewire_equal(v, cr)));
         if (ends) {
-            int i = ssewire_ctz(ends);
-            unsigned int top = (unsigned int)_mm_movemask_epi8(v) & ((1u << i) - 1);
-            *high = (top | (unsigned int)_mm_movemask_epi8(all)) != 0;
+            int i = ssewire_first(ends);
+            *high = (ssewire_before(ssewire_high(v), i) | ssewire_high(all)) != 0;
             return p + i;
         }
-        all = _mm_or_si128(all, v);
+        all = ssewire_or(all, v);
         p += 16;
     }
-    seen = (unsigned int)_mm_movemask_epi8(all);
+    seen = ssewire_high(all) != 0;
 #else
     /* Eight bytes at a time in an ordinary register: a byte of `x - 01..01`
      * borrows its top bit exactly when it, or one below it, was zero. Any hit
@@ -175,13 +157,13 @@ static int NAME(const ssewire_byte *p, const ssewire_byte *end, CHAR *out,      
 
 /* JSON around foreign text is ASCII: its runs are widened sixteen at a time; of
  * a shorter run the rest of the sixteen is written over again. */
-#ifdef SSEWIRE_SSE2
-#define SSEWIRE_RUN(STORES)                                                      \
+#ifdef SSEWIRE_SIMD
+#define SSEWIRE_RUN(STORE)                                                       \
     while (end - p >= 16 && out_end - out >= 16) {                               \
-        __m128i v = _mm_loadu_si128((const __m128i *)p);                         \
-        unsigned int top = (unsigned int)_mm_movemask_epi8(v);                   \
-        int run = top ? ssewire_ctz(top) : 16;                                   \
-        STORES                                                                   \
+        ssewire_vector v = ssewire_load(p);                                      \
+        ssewire_mask top = ssewire_high(v);                                      \
+        int run = top ? ssewire_first(top) : 16;                                 \
+        STORE(out, v);                                                           \
         out += run;                                                              \
         p += run;                                                                \
         if (run < 16)                                                            \
@@ -192,32 +174,13 @@ static int NAME(const ssewire_byte *p, const ssewire_byte *end, CHAR *out,      
     b = *p;                                                                      \
     if (b >= 0x80)                                                               \
         continue;
-#define SSEWIRE_STORE_1 _mm_storeu_si128((__m128i *)out, v);
-#define SSEWIRE_STORE_2                                                          \
-    {                                                                            \
-        const __m128i zero = _mm_setzero_si128();                                \
-        _mm_storeu_si128((__m128i *)out, _mm_unpacklo_epi8(v, zero));            \
-        _mm_storeu_si128((__m128i *)(out + 8), _mm_unpackhi_epi8(v, zero));      \
-    }
-#define SSEWIRE_STORE_4                                                          \
-    {                                                                            \
-        const __m128i zero = _mm_setzero_si128();                                \
-        __m128i lo = _mm_unpacklo_epi8(v, zero), hi = _mm_unpackhi_epi8(v, zero); \
-        _mm_storeu_si128((__m128i *)out, _mm_unpacklo_epi16(lo, zero));          \
-        _mm_storeu_si128((__m128i *)(out + 4), _mm_unpackhi_epi16(lo, zero));    \
-        _mm_storeu_si128((__m128i *)(out + 8), _mm_unpacklo_epi16(hi, zero));    \
-        _mm_storeu_si128((__m128i *)(out + 12), _mm_unpackhi_epi16(hi, zero));   \
-    }
 #else
-#define SSEWIRE_RUN(STORES)
-#define SSEWIRE_STORE_1
-#define SSEWIRE_STORE_2
-#define SSEWIRE_STORE_4
+#define SSEWIRE_RUN(STORE)
 #endif
 
-SSEWIRE_DECODER(ssewire_decode_1, Py_UCS1, SSEWIRE_RUN(SSEWIRE_STORE_1))
-SSEWIRE_DECODER(ssewire_decode_2, Py_UCS2, SSEWIRE_RUN(SSEWIRE_STORE_2))
-SSEWIRE_DECODER(ssewire_decode_4, Py_UCS4, SSEWIRE_RUN(SSEWIRE_STORE_4))
+SSEWIRE_DECODER(ssewire_decode_utf8_1, Py_UCS1, SSEWIRE_RUN(ssewire_store_1))
+SSEWIRE_DECODER(ssewire_decode_utf8_2, Py_UCS2, SSEWIRE_RUN(ssewire_store_2))
+SSEWIRE_DECODER(ssewire_decode_utf8_4, Py_UCS4, SSEWIRE_RUN(ssewire_store_4))
 
 /* A str of any bytes, as bytes.decode("utf-8", "replace") makes it.
  *
@@ -230,31 +193,24 @@ static PyObject *
 ssewire_decode(const ssewire_byte *p, Py_ssize_t n)
 {
     const ssewire_byte *q = p, *end = p + n;
-    Py_ssize_t continuations = 0;
+    Py_ssize_t continuations = 0, size;
     unsigned int largest = 0;
     PyObject *text;
+    void *out;
     int valid;
-#ifdef SSEWIRE_SSE2
-    const __m128i below = _mm_set1_epi8(-64);
-    __m128i most = _mm_setzero_si128();
-    ssewire_byte lanes[16];
+#ifdef SSEWIRE_SIMD
+    ssewire_vector most = ssewire_splat(0);
     int i;
     while (end - q >= 16) {
-        /* 0xFF is -1: subtracting it counts, 255 rounds before a lane is full. */
-        __m128i count = _mm_setzero_si128();
-        __m128i sums;
+        ssewire_vector counts = ssewire_splat(0);
         for (i = 0; i < 255 && end - q >= 16; i++, q += 16) {
-            __m128i v = _mm_loadu_si128((const __m128i *)q);
-            most = _mm_max_epu8(most, v);
-            count = _mm_sub_epi8(count, _mm_cmplt_epi8(v, below));
+            ssewire_vector v = ssewire_load(q);
+            most = ssewire_largest_each(most, v);
+            counts = ssewire_count(counts, ssewire_continuations(v));
         }
-        sums = _mm_sad_epu8(count, _mm_setzero_si128());
-        continuations += _mm_cvtsi128_si32(sums) + _mm_cvtsi128_si32(_mm_srli_si128(sums, 8));
+        continuations += ssewire_sum(counts);
     }
-    _mm_storeu_si128((__m128i *)lanes, most);
-    for (i = 0; i < 16; i++)
-        if (lanes[i] > largest)
-            largest = lanes[i];
+    largest = ssewire_largest(most);
 #endif
     for (; q < end; q++) {
         if (*q > largest)
@@ -263,21 +219,19 @@ ssewire_decode(const ssewire_byte *p, Py_ssize_t n)
     }
     if (largest < 0x80)
         return ssewire_ascii(p, n);
-    text = PyUnicode_New(n - continuations,
-                         largest >= 0xF0 ? 0x10FFFF : largest >= 0xC4 ? 0xFFFF : 0xFF);
+    size = n - continuations;
+    text = PyUnicode_New(size, largest >= 0xF0 ? 0x10FFFF : largest >= 0xC4 ? 0xFFFF : 0xFF);
     if (text == NULL)
         return NULL;
-    /* PyUnicode_New(0) is shared and must not be written to: nothing is, all
-     * bytes being continuation bytes. */
-    if (largest >= 0xF0)
-        valid = n > continuations && ssewire_decode_4(p, end, PyUnicode_4BYTE_DATA(text),
-                                                         PyUnicode_4BYTE_DATA(text) + n - continuations);
+    out = PyUnicode_DATA(text);
+    if (size == 0)
+        valid = 0; /* continuation bytes only; the empty str is shared, not to be written to */
+    else if (largest >= 0xF0)
+        valid = ssewire_decode_utf8_4(p, end, out, (Py_UCS4 *)out + size);
     else if (largest >= 0xC4)
-        valid = n > continuations && ssewire_decode_2(p, end, PyUnicode_2BYTE_DATA(text),
-                                                         PyUnicode_2BYTE_DATA(text) + n - continuations);
+        valid = ssewire_decode_utf8_2(p, end, out, (Py_UCS2 *)out + size);
     else
-        valid = n > continuations && ssewire_decode_1(p, end, PyUnicode_1BYTE_DATA(text),
-                                                         PyUnicode_1BYTE_DATA(text) + n - continuations);
+        valid = ssewire_decode_utf8_1(p, end, out, (Py_UCS1 *)out + size);
     if (SSEWIRE_LIKELY(valid))
         return text;
     Py_DECREF(text);

@@ -15,6 +15,7 @@ import urllib.request
 from functools import lru_cache
 
 from ._checks import check_count, wrong_type
+from ._http.exchange import exchange
 from ._http.proxy import choose_proxy
 from ._http.request import HTTPRequest
 from .errors import TransportError
@@ -22,12 +23,13 @@ from .reconnect import Connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from ._headers import HeaderSource
+    from ._http.exchange import Steps
     from ._http.proxy import Proxy
     from ._http.request import Body
-    from ._http.timeouts import Timeouts
+    from ._http.timeouts import Deadlines, Timeouts
     from .reconnect import Command
 
 log = logging.getLogger("ssewire")
@@ -77,6 +79,18 @@ class Settings:
         """Return the proxy to use, as the environment is now."""
         return choose_proxy(
             current.parts, self._proxy, urllib.request.getproxies, urllib.request.proxy_bypass
+        )
+
+    def steps(self, first: HTTPRequest, deadlines: Deadlines, clock: Callable[[], float]) -> Steps:
+        """Return the steps of an exchange by these settings; arguments as of `_http.exchange`."""
+        return exchange(
+            first,
+            deadlines,
+            clock,
+            proxy_for=self.proxy_for,
+            max_redirects=self.max_redirects,
+            keeps=self.pool is not None,
+            carried=self.transport is not None,
         )
 
     def tls_context(self) -> ssl.SSLContext:
@@ -163,3 +177,13 @@ def reason(exc: BaseException) -> str:
 def foreign(exc: Exception) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
     return TransportError(f"the transport raised {type(exc).__name__}")
+
+
+def check_carried(response: object, expected: type) -> None:
+    """Refuse what a transport of the caller's returned, if it is no response of that client.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(response, expected):
+        raise wrong_type("what a transport returns", "an HTTPResponse", response)

@@ -36,7 +36,8 @@ from ssewire.errors import (
     StreamTimeout,
 )
 from tests.claude import wire
-from tests.kit.scripted import CHUNKED, LAST_CHUNK, Connection, Server, chunk, drip, head
+from tests.kit.scripted import CHUNKED, LAST_CHUNK, Connection, chunk, drip, head
+from tests.kit.scripted import ClosingServer as Server
 
 # stream().text_stream; iterating stream(); create(stream=True); create().
 WAYS = ("text", "events", "raw", "whole")
@@ -126,7 +127,7 @@ class Scenario:
         self.requests = len(self.slept) + 1 if requests is None else requests
 
     def server(self) -> Server:
-        return Server(self.script, says_close=True)
+        return Server(self.script)
 
     def check(self, outcome: Outcome, server: Server, way: str) -> None:
         """Fail unless the caller saw what this scenario says."""

@@ -28,7 +28,8 @@ from tests.claude.scenarios import (
 )
 from tests.claude.test_both import text_of
 from tests.clients.both import Asyncio
-from tests.kit.scripted import LAST_CHUNK, Server, chunk
+from tests.kit.scripted import LAST_CHUNK, chunk
+from tests.kit.scripted import ClosingServer as Server
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 

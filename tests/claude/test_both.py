@@ -36,7 +36,8 @@ from tests.claude.scenarios import (
 )
 from tests.claude.scenarios import stream as stream_of
 from tests.clients.both import BOTH, Both, step
-from tests.kit.scripted import Server, chunk, head, trusting_context
+from tests.kit.scripted import ClosingServer as Server
+from tests.kit.scripted import chunk, head, trusting_context
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 

@@ -35,12 +35,14 @@ from tests.claude.scenarios import (
     kept,
 )
 from tests.claude.scenarios import stream as stream_of
-from tests.kit.scripted import LAST_CHUNK, Request, Server, chunk
+from tests.kit.scripted import LAST_CHUNK, Request, chunk
+from tests.kit.scripted import ClosingServer as Server
+from tests.kit.scripted import Server as PlainServer
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 
-def make_client(server: Server, **options: Any) -> Claude:
+def make_client(server: PlainServer, **options: Any) -> Claude:
     options = {"base_url": server.url, "api_key": "sk-test", "proxy": None, **options}
     return Claude(**options)
 
@@ -162,7 +164,7 @@ def test_a_last_chunk_that_comes_after_the_message_does_not_cost_the_connection(
         yield "request"
         yield b"".join(GOOD)
 
-    with Server([script]) as server, make_client(server) as client:
+    with PlainServer([script]) as server, make_client(server) as client:
         assert client.messages.create(**ASKED).content
         finished.set()
         assert sent.wait(5)

@@ -22,7 +22,8 @@ from ssewire.errors import StateError, StreamTimeout
 from tests.claude import wire
 from tests.claude.scenarios import ASKED, SSE
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
-from tests.kit.scripted import Server, chunk
+from tests.kit.scripted import ClosingServer as Server
+from tests.kit.scripted import chunk
 
 pytestmark = pytest.mark.sockets
 

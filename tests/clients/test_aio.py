@@ -472,7 +472,10 @@ def test_a_transports_stream_is_ended_from_outside_and_closed(how: str) -> None:
         policy = ReconnectPolicy(0.0, max_attempts=1)
         source = EventSource("http://h/", transport=transport, reconnect=policy)
         task = asyncio.ensure_future(collect(source))
-        await asyncio.sleep(0.02)
+        while source.last_event_id != "1":
+            await asyncio.sleep(0)
+        # By then it waits for the next one.
+        await turns(5)
         if how == "close":
             await source.close()
             assert await task == ["a"]
@@ -558,6 +561,23 @@ def test_a_wait_for_the_next_attempt_goes_on_where_it_was_cancelled() -> None:
 
     with Server([[head(), event(1)], [head(), event(2), "hold"]]) as server:
         assert run(main(server.url)) == "2"
+
+
+def test_a_restart_that_was_cancelled_does_not_go_back_to_the_wait_that_it_ended() -> None:
+    async def main(url: str) -> None:
+        source = EventSource(url, reconnect=ReconnectPolicy(initial_delay=60.0))
+        waiting = asyncio.ensure_future(source.__anext__())
+        while len(server.requests) < 1 or source._due < 0:
+            await asyncio.sleep(0.005)
+        source.restart()
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.005)
+        await cancelled(waiting)
+        async with source:
+            assert (await asyncio.wait_for(source.__anext__(), 5)).data == "a"
+
+    with Server([[head(503)], ["hold"], [head(), b"data: a\n\n"]]) as server:
+        run(main(server.url))
 
 
 @pytest.mark.parametrize("late", range(4))

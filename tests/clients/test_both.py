@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import logging
 import random
 import re
@@ -11,6 +12,7 @@ import ssl
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +23,7 @@ from ssewire.client import ReconnectPolicy, Timeouts
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
+    ContentDecodingError,
     HTTPFormatError,
     RetriesExhausted,
     StatusError,
@@ -361,6 +364,57 @@ def test_a_certificate_is_checked_for_a_name_without_the_dot_at_its_end(
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with Server([[head(), b"data: a\n\n"]], tls="localhost") as server:
         both.run(main(f"https://localhost.:{server.port}/"))
+
+
+def test_a_connection_that_ends_before_its_tls_handshake_brought_no_bytes(both: Both) -> None:
+    async def main(url: str) -> None:
+        with pytest.raises(ConnectFailed) as caught:
+            await both.open_stream(url, tls=trusting_context(), proxy=None)
+        assert "bytes before" not in str(caught.value)
+
+    with Server([["deaf"]]) as server:
+        both.run(main(server.url.replace("http:", "https:")))
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts memory as CPython does")
+def test_a_request_is_not_held_any_more_while_its_answer_is_waited_for(both: Both) -> None:
+    body = bytes(4_000_000)
+    through = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        buffer = bytearray(65536)
+        left = len(body)
+        with connection:
+            while left > 0:
+                left -= connection.recv_into(buffer)
+            through.wait(PATIENCE)
+
+    async def main() -> int:
+        async def ask() -> None:
+            with pytest.raises(ConnectionLost):
+                await both.open_stream(url, method="POST", body=body, proxy=None)
+
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        tracemalloc.start()
+        task = both.beside(ask())
+        await both.sleep(0.1)
+        for _ in range(100):
+            await both.sleep(0.02)
+            held, _ = tracemalloc.get_traced_memory()
+            if held < 1_000_000:
+                break
+        tracemalloc.stop()
+        through.set()
+        await both.result(task)
+        return held
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with listener:
+        assert both.run(main()) < 1_000_000
+        thread.join(PATIENCE)
 
 
 # --- responses
@@ -1159,6 +1213,19 @@ def test_a_transport_that_is_silent_between_two_chunks_times_out(both: Both, kin
     both.run(main())
 
 
+def test_the_body_of_a_refusal_is_taken_from_any_bytes_a_transport_gives(both: Both) -> None:
+    # Not contiguous, which a bytearray does not take as it is.
+    every_second = memoryview(b"n-o-t- -h-e-r-e-")[::2]
+
+    async def main() -> None:
+        transport = both.transport(lambda _: both.response(404, {}, [every_second, bytes(5000)]))
+        with pytest.raises(StatusError) as caught:
+            await both.open_stream("http://h/", transport=transport)
+        assert caught.value.body == b"not here".ljust(1024, b"\0")
+
+    both.run(main())
+
+
 @pytest.mark.parametrize("returned", [None, "text"])
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_transport_that_returns_something_else_is_a_type_error(
@@ -1174,6 +1241,51 @@ def test_a_transport_that_returns_something_else_is_a_type_error(
             await both.open_stream("http://h/", transport=transport)
 
     both.run(main())
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip"])
+def test_a_body_that_cannot_be_decoded_says_so_at_every_step_and_never_looks_whole(
+    both: Both, encoding: str
+) -> None:
+    body = gzip.compress(b"hello world")[:-4]
+    answer = head(200, f"Content-Encoding: {encoding}", f"Content-Length: {len(body)}") + body
+
+    async def main(url: str) -> None:
+        response = await both.request(url)
+        if encoding == "gzip":
+            assert await step(response.chunks) == b"hello world"
+        for _ in range(3):
+            with pytest.raises(ContentDecodingError):
+                await step(response.chunks)
+
+    with Server([[answer]]) as server:
+        both.run(main(server.url))
+
+
+def test_a_source_that_has_stopped_does_not_go_on_after_an_exception_in_the_log(
+    both: Both,
+) -> None:
+    class Interrupting(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise LookupError(record.getMessage())
+
+    async def main(url: str) -> None:
+        source = both.source(url)
+        with pytest.raises(LookupError, match="stopped"):
+            await step(source)
+        with pytest.raises(StopAsyncIteration):
+            await step(source)
+        assert source.state == "closed"
+
+    log = logging.getLogger("ssewire")
+    interrupting = Interrupting()
+    log.addFilter(interrupting)
+    try:
+        with Server([[head(404)]]) as server:
+            both.run(main(server.url))
+            assert server.connections == 1
+    finally:
+        log.removeFilter(interrupting)
 
 
 # --- soak

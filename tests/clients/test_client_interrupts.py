@@ -16,7 +16,7 @@ from typing import Any, Callable
 import pytest
 
 import ssewire
-from ssewire.client import EventSource, ReconnectPolicy, open_stream
+from ssewire.client import EventSource, ReconnectPolicy, Timeouts, open_stream
 from ssewire.errors import ConnectionLost
 from tests.kit.scripted import (
     CHUNKED,
@@ -326,3 +326,37 @@ def test_a_delay_longer_than_the_time_between_two_interruptions_is_waited_for_on
                     interruptions += 1
         assert server.connections >= 2
         assert interruptions >= 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no alarms here")
+@pytest.mark.parametrize("raised", [TimeoutError("an alarm"), OSError("an alarm")], ids=repr)
+@pytest.mark.parametrize("idle", [None, 30.0])
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_an_alarm_that_raises_a_timeout_comes_out_of_a_wait_and_takes_nothing(
+    raised: OSError, idle: float | None, tls: str | None
+) -> None:
+    go = threading.Event()
+
+    def script(request: Request) -> Iterator[bytes]:
+        yield head() + b"data: 1\n\n"
+        go.wait(5)
+        yield b"data: 2\n\n"
+
+    def alarm(*args: object) -> None:
+        raise raised
+
+    options: dict[str, Any] = {"proxy": None, "timeouts": Timeouts(idle=idle)}
+    if tls:
+        options["tls"] = trusting_context()
+    before = signal.signal(signal.SIGALRM, alarm)
+    try:
+        with Server([script], tls=tls) as server, open_stream(server.url, **options) as stream:
+            assert next(stream).data == "1"
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(type(raised), match="an alarm"):
+                next(stream)
+            go.set()
+            assert [event.data for event in stream] == ["2"]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ssewire._headers import Headers
 from ssewire._http.heads import MAX_HEAD, MAX_HEADERS, body_framing, connect_head, request_head
 from ssewire._http.proxy import Proxy, parse_proxy
-from ssewire._http.reader import MAX_CHUNK_LINE, ResponseReader
+from ssewire._http.reader import MAX_CHUNK_LINE, ResponseReader, SilentReader
 from ssewire._http.request import HTTPRequest
 from ssewire.errors import ConnectionLost, HTTPFormatError
 
@@ -514,3 +514,16 @@ def test_credentials_for_a_proxy_go_to_the_proxy_alone() -> None:
     assert b"b3RoZXI" not in connect_head(secret, proxy)
     plain = HTTPRequest("http://h.example/", headers={"Proxy-Authorization": "Basic c2VjcmV0"})
     assert request_head(plain, proxy).count(b"Basic c2VjcmV0") == 1
+
+
+def test_where_nothing_may_come_yet_bytes_are_refused_and_the_end_is_the_end() -> None:
+    reader = SilentReader("too early")
+    assert reader.feed(b"HTTP/1.1 200 OK\r\n\r\n") == []
+    assert reader.head is None
+    assert isinstance(reader.error, HTTPFormatError)
+    assert str(reader.error) == "too early"
+
+    reader = SilentReader("too early")
+    reader.close()
+    assert isinstance(reader.error, ConnectionLost)
+    assert str(reader.error) == "the connection was closed without a response"

@@ -24,10 +24,13 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, Callable, Union
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 import pytest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Step = Union[bytes, float, str]
 Steps = Iterable[Step]
@@ -94,7 +97,7 @@ class Server:
         scheme = "http" if tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._start(self._accept)
         return self
 
@@ -194,9 +197,10 @@ class Server:
         if callable(script):
             assert request is not None
             script = script(request)  # type: ignore[assignment]
-        if self._says_close and not callable(script):
-            script = _saying_close(script)
-        for step in script:  # type: ignore[union-attr]
+        steps: Steps = script  # type: ignore[assignment]
+        if self._says_close:
+            steps = _saying_close(steps)
+        for step in steps:
             if isinstance(step, bytes):
                 connection.sendall(step.replace(b"@URL@", self.url.encode()))
             elif isinstance(step, float):
@@ -250,26 +254,36 @@ class Server:
                 thread.join(PATIENCE)
 
 
+class ClosingServer(Server):
+    """A server that says so before it closes, for clients that keep connections."""
+
+    def __init__(self, script: Sequence[Connection], **options: Any) -> None:
+        super().__init__(script, says_close=True, **options)
+
+
 class _RequestReader:
     """Read the requests of one connection."""
 
     def __init__(self, connection: socket.socket, number: int) -> None:
         self._connection = connection
         self._number = number
-        self._data = b""
+        # One buffer that grows: a body of many MiB, added up as bytes, costs its square.
+        self._data = bytearray()
         self.unread_possible = True
 
     def read(self) -> Request | None:
         while b"\r\n\r\n" not in self._data:
             if not self._more():
                 return None
-        head, _, self._data = self._data.partition(b"\r\n\r\n")
-        request = Request(head, b"", self._number)
+        end = self._data.index(b"\r\n\r\n") + 4
+        request = Request(bytes(self._data[: end - 4]), b"", self._number)
+        del self._data[:end]
         length = int(request.headers.get("content-length", "0"))
         while len(self._data) < length:
             if not self._more():
                 return None
-        request.body, self._data = self._data[:length], self._data[length:]
+        request.body = bytes(self._data[:length])
+        del self._data[:length]
         self.unread_possible = False
         return request
 
@@ -279,17 +293,22 @@ class _RequestReader:
         return bool(data)
 
 
-def _saying_close(steps: Sequence[Any]) -> list[Any]:
-    """Return the steps with "Connection: close" in the first head after the last request."""
-    last = max((place for place, step in enumerate(steps) if step == "request"), default=-1)
-    said = list(steps)
-    for place in range(last + 1, len(said)):
-        step = said[place]
-        if isinstance(step, bytes) and step.startswith(b"HTTP/1.1 ") and b"\r\n\r\n" in step:
+def _saying_close(steps: Steps) -> Iterator[Any]:
+    """Generate the steps with "Connection: close" in the first head after the last request.
+
+    What a function generates is not known beforehand: its first head says so.
+    """
+    left = list(steps).count("request") if isinstance(steps, list) else 0
+    said = False
+    for step in steps:
+        if step == "request":
+            left -= 1
+        elif isinstance(step, bytes) and step.startswith(b"HTTP/1.1 ") and not left and not said:
+            said = True
             first_line, line_end, rest = step.partition(b"\r\n")
-            said[place] = first_line + line_end + b"Connection: close\r\n" + rest
-            break
-    return said
+            yield first_line + line_end + b"Connection: close\r\n" + rest
+            continue
+        yield step
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import report
+from benchmarks.harness.tables import as_json, significant
 
 pytestmark = pytest.mark.once
 
@@ -77,11 +78,11 @@ def test_a_stopped_candidate_shows_why_and_its_row_ends_there() -> None:
     [(0, "0"), (0.1234, "0.123"), (9.994, "9.99"), (99.94, "99.9"), (1234.5, "1,234")],
 )
 def test_figures_have_three_digits_that_count(figure: float, text: str) -> None:
-    assert report.significant(figure) == text
+    assert significant(figure) == text
 
 
 def test_the_json_is_what_was_measured_with_a_line_for_each_row() -> None:
     value = {"versions": {"a": "1"}, "rows": [{"n": 1}, {"n": None}], "none": [], "deep": [[[1]]]}
-    text = report.as_json(value)
+    text = as_json(value)
     assert json.loads(text) == value
     assert ' {"n": 1},\n' in text

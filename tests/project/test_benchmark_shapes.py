@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.shapes import CHUNKS, CORPORA, SHAPES, Corpus, build, cut
+from benchmarks.harness.shapes import CHUNKS, CORPORA, SHAPES, Corpus, build, cut
 from ssewire import Parser
 
 # A few dozen events of each: enough for every branch of a generator.

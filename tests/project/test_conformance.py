@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import conformance, parsers
+from benchmarks import conformance
 from benchmarks.conformance import CORPUS, Case, Verdict
-from benchmarks.field import ROOT, NoAnswer, Worker
+from benchmarks.harness import candidates
+from benchmarks.harness.asking import NoAnswer, Worker
+from benchmarks.harness.processes import ROOT
 from ssewire import Parser
 
 pytestmark = pytest.mark.once
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.once
 PAGE = (ROOT / "docs" / "conformance.md").read_text("utf-8")
 RULES = conformance.rules()
 CASES = conformance.cases()
-OURS = parsers.ours(Parser)
+OURS = candidates.ours(Parser)
 STANDARD = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
 
 
@@ -163,9 +165,11 @@ def test_a_parser_that_raises_is_told_from_one_that_is_wrong() -> None:
 
 def test_a_peer_with_the_ids_of_blocks_only_is_read_with_the_last_one() -> None:
     ids = [None, "1", None]
-    found = [parsers.Found("x", "message", last_id) for last_id in ids]
-    peer = parsers.Candidate("peer", len, lambda chunks: parsers.Reading(found, {}), frozenset())
-    events = parsers.remembering(peer).read([]).events
+    found = [candidates.Found("x", "message", last_id) for last_id in ids]
+    peer = candidates.Candidate(
+        "peer", len, lambda chunks: candidates.Reading(found, {}), frozenset()
+    )
+    events = candidates.remembering(peer).read([]).events
     assert [event.id for event in events] == ["", "1", "1"]
 
 
@@ -206,7 +210,7 @@ def test_a_worker_that_dies_or_raises_gives_no_answer() -> None:
 
 def test_our_own_worker_answers_reads_as_a_peer_does() -> None:
     env = {**os.environ, "SSEWIRE_PARSER": "python"}
-    ours = Worker([sys.executable, "-m", "benchmarks.worker", "ssewire py"], env)
+    ours = Worker([sys.executable, "-m", "benchmarks.harness.worker", "ssewire py"], env)
     try:
         wire = "ZGF0YTogeA1ldmVudDogZQ0N"  # data: x, event: e, with CR
         whole, pieces = ours.ask("read", wire, [[18], [1] * 18])

@@ -176,7 +176,7 @@ def run(make_parser: MakeParser, monkeypatch: pytest.MonkeyPatch) -> Run:
     def parser(**options: Any) -> Any:
         return make_parser(**{**options, "max_event_size": LIMIT})
 
-    for module in ("ssewire", "ssewire.stream", "ssewire.client", "ssewire.aio"):
+    for module in ("ssewire", "ssewire.stream", "ssewire.client._open", "ssewire.aio._open"):
         monkeypatch.setattr(f"{module}.Parser", parser)
     # Proxies of the environment are no business of tests on loopback.
     for name in (
@@ -795,7 +795,9 @@ def isolated(tmp_path: Path, program: str) -> str:
 
 def test_the_files_named_for_vendoring_are_a_whole_parser(tmp_path: Path) -> None:
     files, _, choice = vendored_files()
-    assert files == ["errors.py", "_limits.py", "event.py", "_parser_py.py"]
+    assert files == [
+        *("errors.py", "_checks.py", "_limits.py", "event.py", "_standard.py", "_parser_py.py")
+    ]
     vendor(tmp_path / "theirs", files, choice)
     cases = sorted((Path(__file__).resolve().parents[1] / "corpus").glob("*.sse"))
     assert len(cases) > 100

@@ -28,19 +28,23 @@ _DEFLATED_STEP = 16 * 1024
 class Body:
     """What the bytes of a response's body decode to.
 
-    `begin`, then in turn `take` until that is None, and `feed`; `close` at the end.
+    `begin`, which returns what to go on with: in turn `take` until that is None, and `feed`;
+    `close` at the end.
+
+    Args:
+        headers: of the response; None where nothing is to be undone.
     """
 
     __slots__ = ("_headers", "_inflater", "_pieces", "plain")
 
-    def __init__(self, headers: Headers) -> None:
+    def __init__(self, headers: Headers | None) -> None:
         # None once it is known what there is to undo.
         self._headers: Headers | None = headers
         self._inflater: Inflater | None = None
         # What the bytes fed last inflate to, in small steps; None in between.
         self._pieces: Iterator[bytes] | None = None
         # Nothing is to be undone: who has bytes may take them as they are.
-        self.plain: bool = False
+        self.plain: bool = headers is None
 
     @property
     def untouched(self) -> bool:
@@ -52,19 +56,24 @@ class Body:
         """Whether `begin` has been called."""
         return self._headers is None
 
-    def begin(self, empty: bool) -> None:
+    def begin(self, empty: bool) -> Body:
         """Find out what is to be undone, not before: a response that is refused keeps its status.
+
+        Return the body from then on, which is the same one for all that are plain: most are,
+        and not each open stream need hold its own (benchmarks/claude_clients.py).
 
         Args:
             empty: there is no body, as after HEAD; its encoding does not matter then.
 
         Raises:
-            ContentDecodingError: an encoding other than gzip and deflate.
+            ContentDecodingError: an encoding other than gzip and deflate; it has not begun then.
         """
-        headers, self._headers = self._headers, None
-        if headers is not None and not empty:
-            self._inflater = make_inflater(headers)
-        self.plain = self._inflater is None
+        if self._headers is not None:
+            self._inflater = None if empty else make_inflater(self._headers)
+            if self._inflater is None:
+                return _PLAIN
+            self._headers = None
+        return self
 
     def feed(self, data: bytes) -> None:
         """Have more bytes of the body decoded by `take`; not for a body that is plain."""
@@ -84,14 +93,18 @@ class Body:
         return None
 
     def close(self) -> None:
-        """Note the end of the body, once.
+        """Note the end of the body.
 
         Raises:
-            ContentDecodingError: it ends in the middle.
+            ContentDecodingError: it ends in the middle; also when asked again, so that
+                what was cut never looks whole.
         """
-        inflater, self._inflater = self._inflater, None
-        if inflater is not None:
-            inflater.close()
+        if self._inflater is not None:
+            self._inflater.close()
+
+
+# Shared by all; nothing of it changes.
+_PLAIN = Body(None)
 
 
 def make_inflater(headers: Headers) -> Inflater | None:
@@ -115,6 +128,8 @@ class Inflater:
     Raises:
         ContentDecodingError: another encoding.
     """
+
+    __slots__ = ("_between", "_encoding", "_ended", "_gzip", "_stream", "_undecided")
 
     def __init__(self, encoding: str) -> None:
         if encoding not in ("gzip", "x-gzip", "deflate"):

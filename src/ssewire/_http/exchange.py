@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..errors import ConnectFailed, ConnectionLost, HTTPFormatError
 from .heads import connect_head, request_head
 from .proxy import Route
-from .reader import ResponseReader
+from .reader import ResponseReader, SilentReader
 from .redirects import Redirects
 
 TYPE_CHECKING = False
@@ -85,7 +85,8 @@ class Ask:
 
     `route` says what the connection may be kept for after the response; None
     if it may not. The driver sets `written` once all of `data` has left it:
-    from then on the server may have acted on it.
+    from then on the server may have acted on it. It lets go of `data` when it
+    sends it: that may be megabytes, and an answer may take minutes.
     """
 
     __slots__ = ("data", "reader", "route", "written")
@@ -174,21 +175,18 @@ def _ask(
 ) -> Steps:
     """Ask over a connection that was kept, if there is one that is good, else over a new one."""
     route = _route(current, proxy_for)
-    # Within a tunnel the request is the server's alone.
-    data = request_head(current, None if route.secure else route.proxy, keep_alive=keeps)
-    data += current.body or b""
-    key = route if keeps else None
     if keeps:
-        ask = Ask(data, ResponseReader(current.method), key)
-        if (yield Take(route, ask.reader)):
+        reader = ResponseReader(current.method)
+        if (yield Take(route, reader)):
             deadlines.start_head(clock())
+            ask = _question(current, route, reader, keeps)
             try:
                 head: ResponseHead = yield ask
             except ConnectionLost:
                 # The server may close an idle connection at any time. Only where it cannot
                 # have seen the whole request is it asked again unasked (RFC 9110, 9.2.2);
                 # else that is for the caller's retries to decide.
-                if ask.written or ask.reader.begun:
+                if ask.written or reader.begun:
                     raise
             else:
                 deadlines.start_body()
@@ -196,12 +194,20 @@ def _ask(
             # Once: another one that was kept may be no better.
             yield Drop()
             deadlines.start_connect(clock())
-    ask = Ask(data, ResponseReader(current.method), key)
-    yield from _connect(current, route, ask.reader)
+    reader = ResponseReader(current.method)
+    yield from _connect(current, route, reader)
     deadlines.start_head(clock())
-    head = yield ask
+    head = yield _question(current, route, reader, keeps)
     deadlines.start_body()
     return head
+
+
+def _question(current: HTTPRequest, route: Route, reader: ResponseReader, keeps: bool) -> Ask:
+    """Return the step that asks over a connection; nobody else holds its data."""
+    # Within a tunnel the request is the server's alone.
+    proxy = None if route.secure else route.proxy
+    data = request_head(current, proxy, keep_alive=keeps) + (current.body or b"")
+    return Ask(data, reader, route if keeps else None)
 
 
 def _route(current: HTTPRequest, proxy_for: Callable[[HTTPRequest], Proxy | None]) -> Route:
@@ -222,9 +228,7 @@ def _connect(current: HTTPRequest, route: Route, reader: ResponseReader) -> Step
         yield Dial(*route.first_hop, reader)
         return
     if proxy is None:
-        first_reader = ResponseReader()
-        first_reader.refuse("bytes before the TLS handshake")
-        yield Dial(*route.first_hop, first_reader)
+        yield Dial(*route.first_hop, SilentReader("bytes before the TLS handshake"))
     else:
         first_reader = ResponseReader("CONNECT", tunnel=True)
         yield Dial(*route.first_hop, first_reader)

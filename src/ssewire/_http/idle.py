@@ -75,13 +75,15 @@ class Shelf(Generic[_T]):
         kept_by_key, self._kept = self._kept, {}
         return [idle for kept in kept_by_key.values() for _, idle in kept]
 
-    def left_parent(self, process: int) -> list[_T] | None:
-        """Forget what a forked child has of its parent's; None where nobody was forked.
+    def forked(self, process: int) -> bool:
+        """Say whether all this is a parent's, and `process` its forked child."""
+        return process != self._process
 
-        They are the parent's: a child may close its copies, but must neither
-        write to them nor say goodbye.
+    def leave_parent(self, process: int) -> list[_T]:
+        """Forget what is a parent's; return it, and be that of `process`.
+
+        A child may close its copies, but must neither write to them nor say goodbye.
         """
-        if process == self._process:
-            return None
+        kept = self.clear()
         self._process = process
-        return self.clear()
+        return kept

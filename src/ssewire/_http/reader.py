@@ -140,10 +140,6 @@ class ResponseReader:
             self._fail(exc)
         return pieces
 
-    def refuse(self, why: str) -> None:
-        """Make an HTTPFormatError of whatever comes: nothing may, before something else is done."""
-        self._fail(HTTPFormatError(why))
-
     def close(self) -> None:
         """Note the end of the connection. `error` is set if the response was not complete."""
         if self._state in ("done", "failed"):
@@ -301,6 +297,25 @@ class ResponseReader:
                     self.leftover = data[pos:]
                     break
         self._state = state
+
+
+class SilentReader(ResponseReader):
+    """Read where nothing may come yet: whatever does is an HTTPFormatError, and the end the end.
+
+    Args:
+        why: the text of that error.
+    """
+
+    __slots__ = ("_why",)
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self._why = why
+
+    def feed(self, data: Buffer) -> list[bytes]:
+        """Refuse what has come."""
+        self._fail(HTTPFormatError(self._why))
+        return []
 
 
 @lru_cache(256)

@@ -65,7 +65,8 @@ class ResponseBody:
                 await asyncio.sleep(0)
             waiting = False
             if not content.begun:
-                content.begin(connection.reader.complete and not connection.received)
+                empty = connection.reader.complete and not connection.received
+                content = self._content = content.begin(empty)
             while True:
                 piece = content.take()
                 if piece is not None:
@@ -197,7 +198,7 @@ async def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) 
 
     async def collect() -> None:
         async for chunk in body:
-            said.extend(chunk[:limit])
+            said.extend(bytes(chunk)[:limit])
             if len(said) >= limit:
                 break
 

@@ -262,6 +262,7 @@ class Connection(asyncio.BufferedProtocol):
         if not wire.is_closing():
             step.written = True
             wire.write(step.data)
+            step.data = b""
             if wire.is_closing():
                 # The socket refused it.
                 step.written = False

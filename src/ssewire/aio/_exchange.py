@@ -1,17 +1,16 @@
 """One request until its answer: the steps of `_http.exchange`, carried out with asyncio.
 
-May import: _checks, _http, _settings, errors, _body, _connection, _response, _stream, _tasks.
+May import: _http, _settings, errors, _body, _connection, _response, _stream, _tasks.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from .._checks import wrong_type
-from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take, exchange
+from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
 from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
-from .._settings import foreign
+from .._settings import check_carried, foreign
 from ..errors import SSEWireError
 from ._body import ForeignBody, ResponseBody, error_body
 from ._connection import Connection
@@ -35,15 +34,7 @@ async def respond(first: HTTPRequest, settings: Settings) -> HTTPResponse:
     """Return the response that a request ends at; its `chunks` are one of the bodies of `_body`."""
     loop = asyncio.get_running_loop()
     driver = _Driver(settings, Deadlines(first.timeouts, loop.time()), loop)
-    steps = exchange(
-        first,
-        driver.deadlines,
-        loop.time,
-        proxy_for=settings.proxy_for,
-        max_redirects=settings.max_redirects,
-        keeps=settings.pool is not None,
-        carried=settings.transport is not None,
-    )
+    steps = settings.steps(first, driver.deadlines, loop.time)
     try:
         return await driver.run(steps)
     except SSEWireError:
@@ -123,14 +114,13 @@ class _Driver:
 
         async def carried() -> HTTPResponse:
             try:
-                awaitable = self._settings.transport(request)
-                response = await awaitable if hasattr(awaitable, "__await__") else awaitable
+                answer = self._settings.transport(request)
+                response: HTTPResponse = await answer if hasattr(answer, "__await__") else answer
             except SSEWireError:
                 raise
             except Exception as exc:
                 raise foreign(exc) from exc
-            if not isinstance(response, HTTPResponse):
-                raise wrong_type("what a transport returns", "an HTTPResponse", response)
+            check_carried(response, HTTPResponse)
             return response
 
         left = self.deadlines.remaining(self._loop.time())

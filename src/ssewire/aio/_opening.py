@@ -12,7 +12,6 @@ from ..errors import StateError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
-    from types import TracebackType
     from typing import Any
 
 _T = TypeVar("_T")
@@ -44,10 +43,5 @@ class Opening(Generic[_T]):
         opened = self._opened = await self
         return opened
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self._opened.close()

@@ -207,12 +207,13 @@ class EventSource(EitherCloseable, Following):
             await released
             return
         command = self._outcome(error, asyncio.get_running_loop().time(), time.time())
-        log_command(command, self._machine.failures)
         delay: float | None = None
         if isinstance(command, Connect):
             delay = command.delay
         else:
             self._closing = True
+        # Not before: what a handler of the log raises must not make it go on.
+        log_command(command, self._machine.failures)
         if command.error is not None and self._on_error is not None:
             await self._run_hook(self._on_error, command.error, delay)
         if command.error is not None and delay is None:

@@ -51,11 +51,11 @@ class EitherCloseable(AsyncCloseable):
 
 
 class Interrupted(Exception):
-    """close() or restart() was called meanwhile; never leaves this module."""
+    """close() or restart() was called meanwhile; no user of the package sees it."""
 
 
 class Expired(Exception):
-    """The time is up; never leaves this module."""
+    """The time is up; no user of the package sees it."""
 
 
 class Child:

@@ -78,23 +78,19 @@ from .events import (
     UnknownEvent,
 )
 from .message import Message, Usage
-from .stream import (
-    AsyncJSONStream,
-    AsyncMessageStream,
-    AsyncRawMessageStream,
-    AsyncTextStream,
-    JSONStream,
-    MessageStream,
-    RawMessageStream,
-    StreamResponse,
-    TextStream,
-)
+from .stream import JSONStream, MessageStream, RawMessageStream, StreamResponse, TextStream
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from .aio import AsyncClaude
     from .client import Claude
     from .partial_json import PartialJSON
+    from .stream import (
+        AsyncJSONStream,
+        AsyncMessageStream,
+        AsyncRawMessageStream,
+        AsyncTextStream,
+    )
 
 __all__ = [
     "APIError",
@@ -183,21 +179,25 @@ __all__ = [
 ]
 
 
+# Sockets, TLS and threads are not for those who have the bytes already; nor is each of the
+# others for everybody. Together they are a third of what importing this package would take.
+_LATER = {
+    "AsyncClaude": "aio",
+    "AsyncJSONStream": "stream._asyncio",
+    "AsyncMessageStream": "stream._asyncio",
+    "AsyncRawMessageStream": "stream._asyncio",
+    "AsyncTextStream": "stream._asyncio",
+    "Claude": "client",
+    "PartialJSON": "partial_json",
+}
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        # Sockets, TLS and threads are not for those who have the bytes already; the patterns
-        # of JSON in parts are not for those whose streams have no tool inputs.
-        if name == "Claude":
-            from .client import Claude
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = __import__(f"{__name__}.{_LATER[name]}", fromlist=[name])
+        return getattr(module, name)
 
-            return Claude
-        if name == "AsyncClaude":
-            from .aio import AsyncClaude
-
-            return AsyncClaude
-        if name == "PartialJSON":
-            from .partial_json import PartialJSON
-
-            return PartialJSON
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

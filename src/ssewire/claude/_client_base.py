@@ -1,7 +1,8 @@
 """What Claude and AsyncClaude decide alike: settings, requests, and which attempts are made.
 
 No I/O: connections, the environment, time and chance come from the client at
-hand. May import: _limits, _options, _request_body, _retry, accumulator, errors, stream.
+hand. May import: _http, _limits, _options, _retry, accumulator, errors,
+ssewire.errors, stream.
 """
 
 from __future__ import annotations
@@ -216,7 +217,7 @@ class ManagerBase(Generic[StreamT]):
 
 
 class CallBase:
-    """One request with its retries, but for waiting; an Attempt, which says what `begun` means."""
+    """One request with its retries, but for waiting: an Attempt, which says what is what."""
 
     __slots__ = ("_client", "_response", "_retries", "chunks", "watch")
 
@@ -232,6 +233,17 @@ class CallBase:
 
     def begun(self) -> None:
         self._retries = None
+
+    # What waits is each client's own.
+
+    def again(self, error: ClaudeError) -> Any:
+        raise NotImplementedError
+
+    def finish(self) -> Any:
+        raise NotImplementedError
+
+    def close(self) -> Any:
+        raise NotImplementedError
 
     def _request(self, now: float) -> HTTPRequest:
         """Return the request to send now."""
@@ -267,5 +279,5 @@ class CallBase:
     def _stream_of(self, cls: type[StreamT], response: StreamResponse) -> StreamT:
         """Return the stream that reads the body of an accepted response."""
         stream = cls(self.chunks, **self._client._stream_options)
-        stream._attach(self, response)  # type: ignore[arg-type] # the waiting half is below
+        stream._attach(self, response)
         return stream

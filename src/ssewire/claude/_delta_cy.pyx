@@ -1,35 +1,68 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: freethreading_compatible=True
-"""The compiled twin of _delta_py, which is its specification.
+"""The compiled twin of _delta_py, which is its specification and learns for it.
 
-A payload of a new look is walked strictly; what stood around its text is the
-template for the next ones, compared as memory. The text of a str is read where
-it is, at its own width of characters. Whatever does not fit gives None.
+A payload is compared, as memory, with the looks that were learned; the text of a
+str is read where it is, at its own width of characters. What is like none of
+them goes to _delta_py.learn; what that refuses gives None.
+May import: _delta_py.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
+
+from ._delta_py import LOOKS, MAX_INDEX, MAX_LOOK, USUAL, learn
 
 cdef extern from "_delta.h":
+    ctypedef struct Shape "ssewire_look":
+        const char *around
+        Py_ssize_t head
+        Py_ssize_t middle
+        Py_ssize_t core
+        bint numbered
+        long index
+        bint brace
     ctypedef struct Delta "ssewire_delta":
         long index
-        int kind
-    ctypedef struct Template "ssewire_template":
-        Py_ssize_t prefix
-    bint ssewire_walk(object, Delta *) noexcept
-    bint ssewire_match(const Template *, object, Delta *) noexcept
-    bint ssewire_learn(Template *, object, const Delta *) noexcept
-    void ssewire_forget(Template *) noexcept
+    bint ssewire_match(object, const Shape *, Delta *) noexcept
     object ssewire_delta_text(object, const Delta *)
 
 # Equal to DELTA_CONTRACT in _delta_py when this was compiled; _choice compares them.
 CONTRACT = 1
 
-cdef tuple KINDS = ("text_delta", "input_json_delta", "thinking_delta", "signature_delta")
 
-cdef enum:
-    # So many templates are kept: more than one block is rarely open, and a block
-    # has at most two kinds of delta.
-    TEMPLATES = 4
+# twin: Look
+@cython.final
+cdef class Look:
+    cdef Shape shape
+    # What shape.around points into.
+    cdef bytes around
+    cdef object kind
+
+
+# twin: Look.__init__
+cdef Look new_look(object learned):
+    cdef Look look = Look.__new__(Look)
+    cdef str head = learned.prefix
+    cdef str middle = ""
+    # There are no other digits outside of the text.
+    head, digits, middle = head.partition(str(learned.index))
+    # ASCII, as JSON is outside of strings.
+    look.around = (head + middle + learned.core).encode()
+    look.shape.around = PyBytes_AS_STRING(look.around)
+    look.shape.head = len(head)
+    look.shape.middle = len(middle)
+    look.shape.core = len(learned.core)
+    look.shape.numbered = bool(digits)
+    look.shape.index = learned.index
+    look.shape.brace = learned.brace
+    look.kind = learned.kind
+    return look
+
+
+# What every decoder begins with: how the API writes each kind, so that a stream of
+# it learns nothing (20 us of each; benchmarks/claude_pipeline.py). Never changed.
+cdef list usual_looks = [new_look(learn(payload)[0]) for payload in USUAL]
 
 
 @cython.final
@@ -42,18 +75,14 @@ cdef class DeltaDecoder:
     """
 
     cdef object __weakref__
-    # All zero at first, which is empty.
-    cdef Template _templates[TEMPLATES]
-    cdef long _indices[TEMPLATES]
-    cdef int _kinds[TEMPLATES]
-    # The template of the last delta, and the slot for the next new one.
-    cdef int _last
-    cdef int _next
+    # The look of the last payload.
+    cdef Look _last
+    # The looks that are known, the newest first; replaced, not changed.
+    cdef list _looks
 
-    def __dealloc__(self):
-        cdef int i
-        for i in range(TEMPLATES):
-            ssewire_forget(&self._templates[i])
+    def __cinit__(self):
+        self._looks = usual_looks
+        self._last = usual_looks[0]
 
     def decode(self, str data not None):
         """Return index, type and text of a delta; None to have json.loads decide.
@@ -63,9 +92,10 @@ cdef class DeltaDecoder:
         of its type and text, without any other or repeated key.
         """
         cdef Delta found
-        if not self._find(data, &found):
-            return None
-        return found.index, KINDS[found.kind], ssewire_delta_text(data, &found)
+        cdef Look look = self._match(data, &found)
+        if look is None:
+            return self._decode_other(data)
+        return found.index, look.kind, ssewire_delta_text(data, &found)
 
     def run(self, list events not None, Py_ssize_t start, object index, str kind not None):
         """Return the texts of the consecutive deltas of one block and kind from events[start] on.
@@ -75,13 +105,14 @@ cdef class DeltaDecoder:
         """
         cdef Delta found
         cdef list texts = []
+        cdef Look look
+        # The look that the last event had, known to be of this kind.
+        cdef Look fitting = None
         cdef long wanted
-        cdef int number
         # The event type that the last event had, known to be one of the two.
         cdef object known = None
-        if kind not in KINDS or not 0 <= index < 10**9:
+        if not 0 <= index < MAX_INDEX:
             return texts
-        number = KINDS.index(kind)
         wanted = index
         # A copy: a list may be changed by others while it is walked.
         for event in events[start:]:
@@ -91,36 +122,54 @@ cdef class DeltaDecoder:
                     break  # an "error" is one whatever its data says
                 known = name
             data = event.data
-            if type(data) is not str or not self._find(data, &found):
+            if type(data) is not str:
                 break
-            if found.index != wanted or found.kind != number:
+            if fitting is None or not ssewire_match(data, &fitting.shape, &found):
+                look = self._match(<str>data, &found)
+                if look is None:
+                    decoded = self._decode_other(<str>data)
+                    if decoded is None or decoded[0] != index or decoded[1] != kind:
+                        break
+                    texts.append(decoded[2])
+                    continue
+                if look.kind != kind:
+                    break
+                fitting = look
+            if found.index != wanted:
                 break
             texts.append(ssewire_delta_text(data, &found))
         return texts
 
-    cdef bint _find(self, str data, Delta *found) noexcept:
-        # Whether `data` is a plain delta; then `found` says which.
+    # twin: DeltaDecoder.decode
+    cdef inline Look _match(self, str data, Delta *found):
+        # Return the look that a payload has; None if it has none of those that are known.
+        cdef Look look
         with cython.critical_section(self):
-            return self._find_locked(data, found)
+            look = self._last
+        if ssewire_match(data, &look.shape, found):
+            return look
+        return self._match_other(data, found)
 
-    cdef bint _find_locked(self, str data, Delta *found) noexcept:
-        cdef int i = self._last
-        if self._templates[i].prefix and ssewire_match(&self._templates[i], data, found):
-            found.index = self._indices[i]
-            found.kind = self._kinds[i]
-            return True
-        for i in range(TEMPLATES):
-            if self._templates[i].prefix and ssewire_match(&self._templates[i], data, found):
-                found.index = self._indices[i]
-                found.kind = self._kinds[i]
-                self._last = i
-                return True
-        if not ssewire_walk(data, found):
-            return False
-        i = self._next
-        if ssewire_learn(&self._templates[i], data, found):
-            self._indices[i] = found.index
-            self._kinds[i] = found.kind
-            self._last = i
-            self._next = (i + 1) % TEMPLATES
-        return True
+    # twin: DeltaDecoder._decode_other
+    cdef Look _match_other(self, str data, Delta *found):
+        cdef Look look
+        with cython.critical_section(self):
+            for look in self._looks:
+                if ssewire_match(data, &look.shape, found):
+                    self._last = look
+                    return look
+        return None
+
+    # twin: DeltaDecoder._decode_other
+    cdef object _decode_other(self, str data):
+        # Decode what is like nothing that is known.
+        cdef Look look
+        learned = learn(data)
+        if learned is None:
+            return None
+        look = new_look(learned[0])
+        if len(look.around) <= MAX_LOOK:
+            with cython.critical_section(self):
+                self._looks = [look, *self._looks[:LOOKS - 1]]
+                self._last = look
+        return look.shape.index, look.kind, learned[1]

@@ -1,10 +1,10 @@
 """Read the common deltas of a Claude stream without a full JSON parse.
 
 The payloads of a block differ in one string and in padding. What stands before
-and after that string is learned from one payload, by a probe: json's own parser
-reads it with a marker in the string's place. From then on a payload with the
-same text around its string must mean the same, and the string is read by json's
-own scanner. Whatever does not fit gives None and is left to json.loads.
+and after that string, the look, is learned from one payload that json's own
+parser has read. From then on a payload with the same text around its string must
+mean the same, and the string is read by json's own scanner. Whatever does not
+fit gives None and is left to json.loads.
 May import: _json, _scanstring.
 """
 
@@ -24,33 +24,32 @@ if TYPE_CHECKING:
 # Bumped with any change of behaviour; the compiled twin repeats it as a literal.
 DELTA_CONTRACT = 1
 
-_TEXT_KEYS = frozenset(_KEYS.values())
+# How the API writes an empty one of each kind; the compiled twin knows these looks already.
+USUAL = [
+    f'{{"type":"content_block_delta","index":0,"delta":{{"type":"{kind}","{key}":""}}}}'
+    for kind, key in _KEYS.items()
+]
 
-# So many templates are kept: more than one block is rarely open, and a block
-# has at most two kinds of delta.
-_TEMPLATES = 4
+# So many looks are kept. A block has one, seldom two; of a server that writes its
+# keys in any order it has twelve (`python -m benchmarks.delta`: any order).
+LOOKS = 16
 # Usual ones take 80 characters; a peer must not make us keep megabytes.
-_MAX_TEMPLATE = 256
-# Tails that differ by their padding, kept for each template.
+MAX_LOOK = 256
+# Tails that differ by their padding, kept for each look.
 _MAX_TAILS = 64
-# Three members, one of them an object of two, are so many strings.
-_STRINGS = 8
-
-_MARKER = "marker"
-
-
-def _plain_int(digits: str) -> int | None:
-    return int(digits) if digits.isdigit() and len(digits) <= 9 else None
+# A plain delta is eight strings: five keys and three values.
+_QUOTES = 16
+MAX_INDEX = 10**9
 
 
 # Objects come out as tuples of pairs, so that a key that is there twice shows.
-_probe = JSONDecoder(object_pairs_hook=tuple, parse_int=_plain_int).decode
+_pairs = JSONDecoder(object_pairs_hook=tuple).decode
 
 
-class _Template:
+class Look:
     """What stands around the string of a block's deltas, and what it says of them."""
 
-    __slots__ = ("core", "index", "kind", "prefix", "start", "tails")
+    __slots__ = ("brace", "core", "index", "kind", "prefix", "start", "tails")
 
     def __init__(self, prefix: str, tail: str, index: int, kind: str) -> None:
         # Up to the quote before the string.
@@ -58,17 +57,18 @@ class _Template:
         self.start = len(prefix)
         # What came after the quote behind the string.
         self.tails = {tail}
-        # A tail without its padding and last brace; None if it does not end in a brace.
-        self.core = tail[:-1].rstrip(" ") if tail.endswith("}") else None
+        # A tail that ends in a brace may have padding before it, which means nothing;
+        # the core is the tail without the two.
+        self.brace = tail.endswith("}")
+        self.core = tail[:-1].rstrip(" ") if self.brace else tail
         self.index = index
         self.kind = kind
 
     def fits(self, tail: str) -> bool:
         """Say whether a tail, not seen before, differs by its padding only."""
-        # Spaces before the brace that ends the document mean nothing.
-        if self.core is None or not tail.endswith("}") or tail[:-1].rstrip(" ") != self.core:
+        if not self.brace or not tail.endswith("}") or tail[:-1].rstrip(" ") != self.core:
             return False
-        if len(self.tails) < _MAX_TAILS and len(tail) <= _MAX_TEMPLATE:
+        if len(self.tails) < _MAX_TAILS and len(tail) <= MAX_LOOK:
             self.tails.add(tail)
         return True
 
@@ -80,13 +80,13 @@ class DeltaDecoder:
     speed only, never a result.
     """
 
-    __slots__ = ("__weakref__", "_last", "_templates")
+    __slots__ = ("__weakref__", "_last", "_looks")
 
     def __init__(self) -> None:
         # No payload fits this one: nothing is among its tails.
-        self._last = _Template("", "", 0, "")
+        self._last = Look("", "", 0, "")
         self._last.tails.clear()
-        self._templates: list[_Template] = []
+        self._looks: list[Look] = []
 
     def decode(self, data: str) -> tuple[int, str, str] | None:
         """Return index, type and text of a delta; None to have json.loads decide.
@@ -95,14 +95,14 @@ class DeltaDecoder:
         "content_block_delta", an `index` of at most nine digits and a `delta`
         of its type and text, without any other or repeated key.
         """
-        template = self._last
-        if data.startswith(template.prefix):
+        look = self._last
+        if data.startswith(look.prefix):
             try:
-                text, end = scanstring(data, template.start)
+                text, end = scanstring(data, look.start)
             except ValueError:
                 return self._decode_other(data)
-            if data[end:] in template.tails:
-                return template.index, template.kind, text
+            if data[end:] in look.tails:
+                return look.index, look.kind, text
         return self._decode_other(data)
 
     def run(self, events: list[ServerSentEvent], start: int, index: int, kind: str) -> list[str]:
@@ -112,8 +112,8 @@ class DeltaDecoder:
         event type is neither "content_block_delta" nor "message".
         """
         texts: list[str] = []
-        template = self._last
-        prefix, skip, tails = template.prefix, template.start, template.tails
+        look = self._last
+        prefix, skip, tails = look.prefix, look.start, look.tails
         known = "content_block_delta"
         # A copy: a list may be changed by others while it is walked.
         for event in events[start:]:
@@ -129,7 +129,7 @@ class DeltaDecoder:
                 except ValueError:
                     break
                 if data[end:] in tails:
-                    if template.index != index or template.kind != kind:
+                    if look.index != index or look.kind != kind:
                         break
                     texts.append(text)
                     continue
@@ -137,77 +137,77 @@ class DeltaDecoder:
             if decoded is None or decoded[0] != index or decoded[1] != kind:
                 break
             texts.append(decoded[2])
-            template = self._last
-            prefix, skip, tails = template.prefix, template.start, template.tails
+            look = self._last
+            prefix, skip, tails = look.prefix, look.start, look.tails
         return texts
 
     def _decode_other(self, data: str) -> tuple[int, str, str] | None:
         """Decode what is not like the payload before."""
-        for template in self._templates:
-            if data.startswith(template.prefix):
+        for look in self._looks:
+            if data.startswith(look.prefix):
                 try:
-                    text, end = scanstring(data, template.start)
+                    text, end = scanstring(data, look.start)
                 except ValueError:
                     return None  # as json.loads would, which gets there in the same way
                 tail = data[end:]
-                if tail in template.tails or template.fits(tail):
-                    self._last = template
-                    return template.index, template.kind, text
-        return self._learn(data)
-
-    def _learn(self, data: str) -> tuple[int, str, str] | None:
-        """Decode a payload of a new look and remember that look."""
-        if '"content_block_delta"' not in data:
+                if tail in look.tails or look.fits(tail):
+                    self._last = look
+                    return look.index, look.kind, text
+        learned = learn(data)
+        if learned is None:
             return None
-        before = ""
-        end = 0
-        try:
-            for _ in range(_STRINGS):
-                quote = data.find('"', end)
-                if quote < 0:
-                    return None
-                text, end = scanstring(data, quote + 1)
-                if before in _TEXT_KEYS:
-                    template = _make_template(data[: quote + 1], data[end:])
-                    if template is not None:
-                        if len(template.prefix) + len(data) - end <= _MAX_TEMPLATE:
-                            self._remember(template)
-                        return template.index, template.kind, text
-                before = text
-        except (ValueError, RecursionError):
-            pass
+        look, text = learned
+        if look.start + len(look.core) <= MAX_LOOK:
+            del self._looks[LOOKS - 1 :]
+            self._looks.insert(0, look)
+            self._last = look
+        return look.index, look.kind, text
+
+
+def learn(data: str) -> tuple[Look, str] | None:
+    """Return the look of a payload and its text; None if it is no plain delta."""
+    if '"content_block_delta"' not in data:
         return None
+    # A server that adds a key to each delta should not pay for a parse that is in vain.
+    if "\\" not in data and data.count('"') != _QUOTES:
+        return None
+    try:
+        delta = _plain_delta(data)
+        if delta is None:
+            return None
+        index, kind, text = delta
+        # Of all strings of a plain delta only its key is just this; in the text it
+        # would have a backslash before its last quote.
+        key = data.index(f'"{_KEYS[kind]}"')
+        quote = data.index('"', key + len(_KEYS[kind]) + 2)
+        scanned, end = scanstring(data, quote + 1)
+    except (ValueError, RecursionError):
+        return None
+    prefix, tail = data[: quote + 1], data[end:]
+    # No server escapes its keys; and an index of -0 is not to be told from 0 otherwise.
+    if scanned != text or "\\" in prefix or "\\" in tail or "-" in prefix or "-" in tail:
+        return None
+    return Look(prefix, tail, index, kind), text
 
-    def _remember(self, template: _Template) -> None:
-        if len(self._templates) == _TEMPLATES:
-            del self._templates[-1]
-        self._templates.insert(0, template)
-        self._last = template
 
-
-def _make_template(prefix: str, tail: str) -> _Template | None:
-    """Return the template of payloads with these ends; None if they are not plain deltas.
+def _plain_delta(data: str) -> tuple[int, str, str] | None:
+    """Return what json's own parser says of a payload; None if it is no plain delta.
 
     Raises:
-        ValueError, RecursionError: json cannot parse it.
+        ValueError, RecursionError: it cannot parse it.
     """
-    if "\\" in prefix or "\\" in tail:
-        return None  # the twin reads keys and types as they are written
-    pairs: Any = _probe(f'{prefix}{_MARKER}"{tail}')
+    pairs: Any = _pairs(data)
     if type(pairs) is not tuple or len(pairs) != 3:
         return None
     event = dict(pairs)
-    delta = event.get("delta")
-    index = event.get("index")
-    if type(delta) is not tuple or len(delta) != 2 or type(index) is not int:
+    index, delta = event.get("index"), event.get("delta")
+    if type(index) is not int or not 0 <= index < MAX_INDEX:
+        return None
+    if type(delta) is not tuple or len(delta) != 2:
         return None
     fields = dict(delta)
     kind = fields.get("type")
-    if (
-        event.get("type") != "content_block_delta"
-        or type(kind) is not str
-        or kind not in _KEYS
-        or fields.get(_KEYS[kind]) != _MARKER
-    ):
+    if event.get("type") != "content_block_delta" or type(kind) is not str or kind not in _KEYS:
         return None
-    return _Template(prefix, tail, index, kind)
+    text = fields.get(_KEYS[kind])
+    return (index, kind, text) if type(text) is str else None

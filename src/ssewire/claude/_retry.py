@@ -2,8 +2,7 @@
 
 Sans-I/O, shared by both clients: time and chance are passed in. Retries end
 where a message has begun, which the caller knows. The rules are those of the
-official SDKs. May import: json, logging, ssewire._headers, ssewire._http,
-ssewire.errors, claude.errors.
+official SDKs. May import: _checks, _http, _json, errors, ssewire.errors.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From bytes to typed events and the message, without I/O.
 
-Content never raises: what ends the stream is an event, after which nothing is
-taken any more. What an event changes is in `_assembly`.
-May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
+Content never raises: what ends the stream is an event, after which nothing is taken any
+more. What an event changes is in `_assembly`. May import: _assembly, _checks, _delta,
+_json, _limits, _sniff, errors, event, parser, ssewire.errors.
 """
 
 from __future__ import annotations
@@ -118,27 +118,21 @@ class Accumulator(Assembly):
         """Return the wire events that `data` completes, changing nothing else."""
         if self._ended:
             return []
-        if self._sniffer is not None:
-            return self._sniff(data)
         try:
+            if self._sniffer is not None:
+                beginning = self._sniffer.feed(data)
+                if beginning is None:
+                    return []
+                self._sniffer = None
+                data = beginning
             return self._parser.feed(data)
+        except OversizedEvent as exc:
+            self._fatal = exc
+            return []
         except EventTooLarge as exc:
             self._fatal = OversizedEvent(exc.limit)
             self._fatal.__cause__ = exc
             return exc.events
-
-    def _sniff(self, data: Buffer) -> list[ServerSentEvent]:
-        """Take bytes while it is not known that they are a stream's."""
-        assert self._sniffer is not None
-        try:
-            beginning = self._sniffer.feed(data)
-        except MalformedEvent as exc:
-            self._fatal = exc
-            return []
-        if beginning is None:
-            return []
-        self._sniffer = None
-        return self._receive(beginning)
 
     def _end(self) -> list[ServerSentEvent]:
         """End the input; return the wire events that it completes."""

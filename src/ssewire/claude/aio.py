@@ -1,10 +1,10 @@
 """Ask Claude with asyncio: the twin of `claude.client`, the same names with Async before them.
 
-What is asked, and whether again, is decided in `_client_base`, reading in
-`stream`: here is what is awaited. Cancelling a task that opens or reads a
-stream closes its connection. One client serves any number of streams at once;
-its connections belong to the loop they were opened in.
-May import: _client_base, _http, _retry, _settings, aio, errors, stream.
+What is asked, and whether again, is decided in `_client_base`, reading in `stream`: here is what
+is awaited. Cancelling a task that opens a stream closes its connection; cancelling one that reads
+takes nothing. One client serves any number of streams at once; its connections belong to the loop
+they were opened in.
+May import: _client_base, _http, _retry, _settings, errors, ssewire.aio, ssewire.errors, stream.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import random
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from .._http.redirects import MAX_REDIRECTS
@@ -30,7 +31,6 @@ from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
     from typing import Any, Literal
 
     from typing_extensions import Self
@@ -85,12 +85,7 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
 
@@ -188,12 +183,7 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
         self._stream = await call.stream(AsyncMessageStream)
         return self._stream
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         if self._stream is not None:
             await self._stream.close()
 
@@ -317,10 +307,8 @@ class _Call(CallBase):
         if self._client._sleep is not None:
             self._client._sleep(delay)
         else:
-            try:
+            with suppress(Interrupted):
                 await self._child.run(asyncio.sleep(delay))
-            except Interrupted:
-                pass
         return True
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from ._record import JSONObject, Record, want, want_or
 from ._text import GrowingText
-from .tool_input import ToolInput
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from typing import Any, Callable, ClassVar, Literal, Union
 
     from typing_extensions import TypeAlias
+
+    from .tool_input import ToolInput
 
 
 class Block(Record):
@@ -126,6 +127,10 @@ class _ToolBlock(Block):
     caller: JSONObject | None
 
     def __init__(self, data: dict[str, Any], mode: str = "A") -> None:
+        # A fifth of what importing this package would take, and many streams have no tools
+        # (-X importtime; compiling the patterns of JSON in parts).
+        from .tool_input import ToolInput
+
         start = data.get("input")
         if start is None or start == "":
             start = {}

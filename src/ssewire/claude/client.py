@@ -3,8 +3,8 @@
 What is asked, and whether again, is decided in `_client_base`, reading in
 `stream`: here is what waits. A message is always streamed, so that no answer
 is too long for a connection. One client may be used by many threads; each
-stream by one, but for `close`. May import: _client_base, _http, _retry,
-_settings, client, errors, stream.
+stream by one, but for `close`. May import: _client_base, _closing, _http,
+_retry, _settings, errors, ssewire.client, ssewire.errors, stream.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from .stream import MessageStream, RawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
     from typing import Any, Literal
 
     from .._headers import Headers
@@ -187,12 +186,7 @@ class MessageStreamManager(ManagerBase[MessageStream]):
         self._stream = call.stream(MessageStream)
         return self._stream
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._stream is not None:
             self._stream.close()
 

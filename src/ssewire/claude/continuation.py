@@ -3,7 +3,7 @@
 There is no token to resume a stream: a new request goes on from the text that
 had come. Only text can be gone on with; an unfinished thought or tool call, a
 call nobody has answered, and all that came after the last text are left out.
-May import: ssewire.errors, claude.message.
+May import: blocks, message, ssewire.errors.
 """
 
 from __future__ import annotations

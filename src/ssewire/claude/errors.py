@@ -11,7 +11,7 @@
     │   └── MalformedJSON          the answer was to be JSON
     └── StreamClosed               the caller had closed the stream
 
-May import: ssewire.errors.
+May import: _checks, ssewire.errors.
 """
 
 from __future__ import annotations

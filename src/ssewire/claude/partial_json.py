@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ._json import MISSING
+from ._json import MISSING as MISSING
 from ._scanstring import scanstring
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package

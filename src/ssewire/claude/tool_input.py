@@ -10,12 +10,11 @@ import json
 
 from ._json import MISSING, NOT_JSON
 from ._text import GrowingText
+from .partial_json import PartialJSON
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from typing import Any
-
-    from .partial_json import PartialJSON
 
 
 class ToolInput:
@@ -37,7 +36,7 @@ class ToolInput:
         # Made when the value is first looked at, then fed by `add`.
         self._parser: PartialJSON | None = None
         # Whether the value is the whole one.
-        self.complete = False
+        self.complete: bool = False
         # Why the finished document is not JSON.
         self.error: ValueError | None = None
 
@@ -102,10 +101,6 @@ class ToolInput:
         raw = "" if self._settled else self._fragments.get()
         if not raw:
             return None
-        # Few streams have tool inputs that somebody looks at before their end, and compiling its
-        # patterns takes a fifth of the time that importing this package does (-X importtime).
-        from .partial_json import PartialJSON
-
         parser = self._parser = PartialJSON(self._mode)
         parser.feed(raw)
         return parser

@@ -64,13 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="reset, truncate (no last chunk), stall (silence), error:TYPE (an error event) or "
         "status:CODE (instead of the stream)",
     )
-    parser.add_argument(
-        "--at",
-        type=int,
-        default=0,
-        metavar="N",
-        help="after how many events the fault comes (default: %(default)s); -1: before the head",
-    )
+    at_help = "after how many events the fault comes (default: 0); -1: before the head"
+    parser.add_argument("--at", type=int, default=0, metavar="N", help=at_help)
     parser.add_argument(
         "--times", type=int, metavar="N", help="only the first N requests meet the fault"
     )

@@ -76,7 +76,8 @@ class ResponseBody:
         reader = self._reader
         content = self._content
         if not content.begun:
-            content.begin(reader.complete and not self._received)
+            empty = reader.complete and not self._received
+            content = self._content = content.begin(empty)
         while True:
             piece = content.take()
             if piece is not None:
@@ -170,7 +171,7 @@ def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) -> byt
     said = bytearray()
     try:
         for chunk in body:
-            said += chunk
+            said += bytes(chunk)[:limit]
             if len(said) >= limit:
                 break
     except SSEWireError:

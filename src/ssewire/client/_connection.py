@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 # for longer waits again.
 LONGEST_WAIT = 86400.0
 
+# Seconds by which a wait may end before its time: some clocks are that coarse.
+_EARLY = 0.05
+
 
 class Interrupted(Exception):
-    """close() or restart() was called in another thread; never leaves this module."""
+    """close() or restart() was called in another thread; no user of the package sees it."""
 
 
 class Handle(Custody):
@@ -47,6 +50,9 @@ class Handle(Custody):
     """
 
     __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
+
+    # Custody's; said again for type checkers, as it is set here too.
+    taken: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -290,13 +296,16 @@ class Wire:
             remaining = self.remaining()
             # One address that does not answer must not use up the time of the others.
             budget = None if remaining is None else remaining / left
+            until = None if budget is None else time.monotonic() + min(budget, LONGEST_WAIT)
             try:
                 handle.adopt(socket.socket(family, kind, protocol))
                 handle.blocking(handle.connect, budget, where)
                 return
             except OSError as exc:
-                failure = exc
                 handle.drop()
+                if _is_handlers(exc, until):
+                    raise
+                failure = exc
         self.remaining()
         assert failure is not None
         if _is_ours(failure):
@@ -312,6 +321,8 @@ class Wire:
         except ssl.CertificateError as exc:
             raise ConnectFailed(address, reason(exc), False) from exc
         except (OSError, ValueError) as exc:
+            if _is_handlers(exc, self._due(remaining)):
+                raise
             if _is_ours(exc):
                 raise self._timed_out() from exc
             raise ConnectFailed(address, reason(exc)) from exc
@@ -359,6 +370,7 @@ class Wire:
         handle = self.handle
         reader = step.reader
         rest = memoryview(step.data)
+        step.data = b""
         pieces: list[bytes] = []
         while rest:
             remaining = self.remaining()
@@ -366,6 +378,8 @@ class Wire:
                 # In pieces, because each has its own timeout and the whole one deadline.
                 sent = handle.blocking(handle.send, remaining, rest[:READ_SIZE])
             except OSError as exc:
+                if _is_handlers(exc, self._due(remaining)):
+                    raise
                 if _is_ours(exc):
                     # remaining() says which deadline it was.
                     continue
@@ -394,6 +408,8 @@ class Wire:
             try:
                 handle.blocking(handle.receive, remaining)
             except OSError as exc:
+                if _is_handlers(exc, self._due(remaining)):
+                    raise
                 if _is_ours(exc):
                     # remaining() says which deadline it was, or goes on if the clock was early.
                     continue
@@ -403,8 +419,26 @@ class Wire:
         handle.taken = True
         return inbox.pop()
 
+    def _due(self, remaining: float | None) -> float | None:
+        """Return when a wait of so many seconds, begun before, ends; None if it does not."""
+        if remaining is None or remaining > LONGEST_WAIT:
+            return None if remaining is None else 0.0
+        return self.deadlines.earliest()
+
     def _timed_out(self) -> StreamTimeout:
         return self.deadlines.timed_out(time.monotonic())
+
+
+def _is_handlers(exc: BaseException, until: float | None) -> bool:
+    """Say whether what came out of a blocking call that may end at `until` is a signal handler's.
+
+    A socket's own failures have a number. A timeout has none, but comes when it is
+    due: an alarm that raises TimeoutError must not be waited on.
+    """
+    if not isinstance(exc, OSError) or exc.errno is not None or isinstance(exc, ssl.SSLError):
+        return False
+    due = until is not None and time.monotonic() > until - _EARLY
+    return not (due and isinstance(exc, socket.timeout))
 
 
 def _is_ours(exc: BaseException) -> bool:

@@ -23,12 +23,15 @@ class Custody:
 
     __slots__ = ("inbox", "taken")
 
+    inbox: list[bytes]
+    taken: bool
+
     def __init__(self) -> None:
         # What was received and not yet looked at: at most one piece.
-        self.inbox: list[bytes] = []
+        self.inbox = []
         # Bytes were taken out of the inbox, and have not become what the caller asked for.
         # Set and cleared inline, once or twice a read (benchmarks/clients.py).
-        self.taken: bool = False
+        self.taken = False
 
     def lost(self) -> ConnectionLost:
         """Return the error for bytes that an exception took."""

@@ -1,17 +1,16 @@
 """One request until its answer: the steps of `_http.exchange`, carried out with blocking sockets.
 
-May import: _checks, _http, _settings, errors, _body, _connection, _response, _stream.
+May import: _http, _settings, errors, _body, _connection, _response, _stream.
 """
 
 from __future__ import annotations
 
 import time
 
-from .._checks import wrong_type
-from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take, exchange
+from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
 from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
-from .._settings import foreign, log
+from .._settings import check_carried, foreign, log
 from ..errors import SSEWireError
 from ._body import ForeignBody, ResponseBody, error_body
 from ._connection import Interrupted, Wire
@@ -33,15 +32,7 @@ if TYPE_CHECKING:
 def respond(first: HTTPRequest, settings: Settings, handle: Handle) -> HTTPResponse:
     """Return the response that a request ends at; its `chunks` are one of the bodies of `_body`."""
     driver = _Driver(settings, handle, Deadlines(first.timeouts, time.monotonic()))
-    steps = exchange(
-        first,
-        driver.deadlines,
-        time.monotonic,
-        proxy_for=settings.proxy_for,
-        max_redirects=settings.max_redirects,
-        keeps=settings.pool is not None,
-        carried=settings.transport is not None,
-    )
+    steps = settings.steps(first, driver.deadlines, time.monotonic)
     try:
         return driver.run(steps)
     except BaseException:
@@ -118,8 +109,7 @@ class _Driver:
             raise
         except Exception as exc:
             raise foreign(exc) from exc
-        if not isinstance(response, HTTPResponse):
-            raise wrong_type("what a transport returns", "an HTTPResponse", response)
+        check_carried(response, HTTPResponse)
         self.handle.adopt_response(lambda: _close_foreign(response))
         return response
 

@@ -84,10 +84,11 @@ class Pool:
 
         Without a lock: another thread may have held it when the process was forked.
         """
-        parents = self._shelf.left_parent(os.getpid())
-        if parents is not None:
+        process = os.getpid()
+        if self._shelf.forked(process):
+            # First: a second thread, once the shelf is ours, goes straight for the lock.
             self._lock = threading.Lock()
-            _close_all(parents)
+            _close_all(self._shelf.leave_parent(process))
 
 
 def _close_all(closing: list[_Kept]) -> None:

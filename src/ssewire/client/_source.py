@@ -25,7 +25,6 @@ from ._exchange import open_events
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from types import TracebackType
     from typing import Any
 
     from typing_extensions import Self
@@ -208,13 +207,14 @@ class EventSource(Closeable, Following):
                 # The machine is told of a restart when it is done, in _connect.
                 return
         command = self._outcome(error, time.monotonic(), time.time())
-        log_command(command, self._machine.failures)
         delay: float | None = None
         if isinstance(command, Connect):
             delay = command.delay
         else:
             with self._wake:
                 self._closing = True
+        # Not before: what a handler of the log raises must not make it go on.
+        log_command(command, self._machine.failures)
         if command.error is None:
             return
         if self._on_error is not None:
@@ -237,11 +237,6 @@ class EventSource(Closeable, Following):
             stream.close()
             self._ended(stream)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(exc_type, exc, traceback)
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
         self._release()

@@ -1,6 +1,6 @@
 """Reading a message with asynchronous chunks: the streams that `AsyncClaude` gives.
 
-May import: _closing, _limits, errors; claude's errors; _reader.
+May import: _closing, _limits, _reader, claude.errors, ssewire.errors.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading a message with blocking chunks: the streams that `Claude` gives, and their text.
 
 The iterators keep no state of their own that an exception could lose.
-May import: _closing, _limits, claude's errors; _reader.
+May import: _closing, _limits, _reader, claude.errors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""SVG plots of what `python -m benchmarks` has measured. Needs matplotlib."""
+"""SVG plots of what `python -m benchmarks` has measured. Needs matplotlib.
+
+May import: field, tables.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .field import NODE_PEER
-from .growth import KINDS, amount
+from .tables import amount
 
-OURS = {"ssewire cy": "#0b6e4f", "ssewire py": "#5fb08a"}
-OTHERS = {NODE_PEER: "#d9a441"}
+COLORS = {"ssewire cy": "#0b6e4f", "ssewire py": "#5fb08a"}
+YARDSTICK = {NODE_PEER: "#d9a441"}
 PEER = "#9aa5b1"
 # No greens: those are ours.
 PALETTE = (
@@ -64,7 +67,7 @@ def bars(rows: list[dict[str, Any]], chunks: str, title: str, path: Path) -> Non
             panel.barh(
                 place,
                 figure_ns,
-                color=OURS.get(name) or OTHERS.get(name, PEER),
+                color=COLORS.get(name) or YARDSTICK.get(name, PEER),
                 hatch="///" if fault else None,
                 edgecolor="white",
             )
@@ -81,17 +84,20 @@ def bars(rows: list[dict[str, Any]], chunks: str, title: str, path: Path) -> Non
     _save(figure, path)
 
 
-def lines(kinds: dict[str, dict[str, list[Any]]], path: Path) -> None:
-    """Draw a log-log panel for each kind of growth, one line a candidate."""
+def lines(kinds: list[tuple[Any, dict[str, list[Any]]]], path: Path) -> None:
+    """Draw a log-log panel for each kind of growth, one line a candidate.
+
+    Args:
+        kinds: what growth.py says of each kind, and the points of each candidate.
+    """
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(
         1, len(kinds), figsize=(6.8 * len(kinds), 4.6), layout="constrained", squeeze=False
     )
-    names = dict.fromkeys(name for candidates in kinds.values() for name in candidates)
-    peers = [name for name in names if name not in OURS]
-    colors = {**OURS, **dict(zip(peers, itertools.cycle(PALETTE)))}
-    for (key, candidates), panel in zip(kinds.items(), axes.flat):
-        kind = KINDS[key]
+    names = dict.fromkeys(name for _, candidates in kinds for name in candidates)
+    peers = [name for name in names if name not in COLORS]
+    colors = {**COLORS, **dict(zip(peers, itertools.cycle(PALETTE)))}
+    for (kind, candidates), panel in zip(kinds, axes.flat):
         ends = {}
         for name, points in candidates.items():
             measured = [(size, seconds) for size, seconds, _ in points if seconds]
@@ -101,10 +107,10 @@ def lines(kinds: dict[str, dict[str, list[Any]]], path: Path) -> None:
             (line,) = panel.plot(
                 *zip(*measured),
                 color=colors[name],
-                linewidth=2.5 if name in OURS else 1.0,
+                linewidth=2.5 if name in COLORS else 1.0,
                 marker="o",
-                markersize=4 if name in OURS else 2.5,
-                zorder=3 if name in OURS else 2,
+                markersize=4 if name in COLORS else 2.5,
+                zorder=3 if name in COLORS else 2,
                 label=f"{name} (stopped)" if stopped else name,
             )
             # In the order of their ends, those that were stopped first: so the eye finds them.

@@ -1,4 +1,4 @@
-// The Node side of benchmarks/worker.py: the same requests in, the same answers out.
+// The Node side of benchmarks/harness/worker.py: the same requests in, the same answers out.
 // Corpora come as files, whose folder is the argument, cut here as there. The
 // parser takes text, so decoding the bytes is part of its work.
 import fs from 'node:fs'
@@ -29,7 +29,7 @@ function cut(name, shape) {
 }
 
 // As in worker.py: the best pass of a round of so many seconds counts.
-const ROUND = 0.05
+const ROUND_SECONDS = 0.05
 
 function pass(pieces, found) {
   let count = 0
@@ -49,7 +49,7 @@ function bestPass(pieces) {
   let best = Infinity
   let spent = 0
   let count = 0
-  while (spent < ROUND) {
+  while (spent < ROUND_SECONDS) {
     const [seconds, events] = pass(pieces, null)
     best = Math.min(best, seconds)
     spent += seconds

@@ -1,4 +1,7 @@
-"""One line on a terminal that says how far a long run is; nothing elsewhere."""
+"""One line on a terminal that says how far a long run is; nothing elsewhere.
+
+May import: the standard library.
+"""
 
 from __future__ import annotations
 

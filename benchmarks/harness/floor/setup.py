@@ -1,11 +1,11 @@
-"""Build the floor beside itself: `python benchmarks/floor/setup.py`."""
+"""Build the floor beside itself: `python benchmarks/harness/floor/setup.py`."""
 
 import os
 
 from setuptools import Extension, setup
 
 here = os.path.dirname(os.path.abspath(__file__))
-core = os.path.join(here, "..", "..", "src", "ssewire")
+core = os.path.join(here, "..", "..", "..", "src", "ssewire")
 
 if __name__ == "__main__":
     os.chdir(here)
@@ -17,7 +17,9 @@ if __name__ == "__main__":
             Extension(
                 "ssewire_floor",
                 ["ssewire_floor.pyx"],
-                depends=[os.path.join(core, "_event_cy.pxi"), os.path.join(core, "_scan.h")],
+                depends=[
+                    os.path.join(core, name) for name in ("_event_cy.pxi", "_scan.h", "_simd.h")
+                ],
                 include_dirs=[core],
                 extra_compile_args=["-O3", "-g0"],
             )

@@ -3,6 +3,7 @@
 A process each: there is one event class in a process, which ssewire's
 implementations are to have their own of; a peer that hangs is stopped without
 harm to the others; and memory is that of one candidate.
+May import: asking, candidates, processes, shapes.
 """
 
 from __future__ import annotations
@@ -13,83 +14,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from . import parsers, processes, shapes
+from . import candidates, processes, shapes
+from .asking import Worker
+from .processes import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 NODE_PEER = "eventsource-parser"
 OURS = {"ssewire py": "python", "ssewire cy": "cython"}
-# Seconds for one answer. The slowest that get anywhere need less for any corpus.
-LIMIT = 20.0
-
-
-class NoAnswer(Exception):
-    """A candidate raised, took too long or died; the text says which."""
-
-
-class Worker:
-    """A process that does what it is told with one candidate; started when first needed."""
-
-    def __init__(self, command: list[str], env: dict[str, str]) -> None:
-        self._command = command
-        self._env = env
-        self._process: subprocess.Popen[str] | None = None
-
-    def ask(self, *request: Any, limit: float = LIMIT) -> Any:
-        """Return the answer to a request (benchmarks/worker.py says which there are).
-
-        Raises:
-            NoAnswer: the candidate raised, did not answer within `limit` seconds and
-                was stopped, or ended; the next request finds a new process.
-        """
-        if self._process is None:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=self._env,
-                cwd=ROOT,
-                text=True,
-                encoding="utf-8",
-            )
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(limit, stop)
-        timer.start()
-        try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        finally:
-            timer.cancel()
-        if not line:
-            self.close()
-            raise NoAnswer(f"over {limit:g} s" if late.is_set() else "its process died")
-        answer: dict[str, Any] = json.loads(line)
-        if "raised" in answer:
-            raise NoAnswer(f"raises {answer['raised']}")
-        return answer["answer"]
-
-    def close(self) -> None:
-        """End the process, if there is one."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
 
 
 class Field:
@@ -106,12 +40,12 @@ class Field:
             else:
                 self._add(name, processes.environment(implementation))
         if "ssewire cy" in self.workers:
-            if parsers.floor(b"", 1) is None:
-                self.skipped["floor"] = "not built (python benchmarks/floor/setup.py)"
+            if candidates.floor(b"", 1) is None:
+                self.skipped["floor"] = "not built (python benchmarks/harness/floor/setup.py)"
             else:
                 self._add("floor", processes.environment("cython"))
-        for name in parsers.PEERS:
-            version = parsers.installed(name)
+        for name in candidates.PEERS:
+            version = candidates.installed(name)
             if version is None:
                 self.skipped[name] = "not installed"
             else:
@@ -120,7 +54,7 @@ class Field:
         self._add_node(corpora)
 
     def _add(self, name: str, env: dict[str, str]) -> None:
-        worker = Worker([sys.executable, "-m", "benchmarks.worker", name], env)
+        worker = Worker([sys.executable, "-m", "benchmarks.harness.worker", name], env)
         self._stack.callback(worker.close)
         self.workers[name] = worker
 
@@ -131,7 +65,7 @@ class Field:
             return
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         for name in ("package.json", "worker.mjs"):
-            shutil.copy(ROOT / "benchmarks" / "node_peer" / name, folder)
+            shutil.copy(ROOT / "benchmarks" / "harness" / "node_peer" / name, folder)
         install = subprocess.run(
             [npm, "install", "--silent", "--no-audit", "--no-fund"],
             cwd=folder,

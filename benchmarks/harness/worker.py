@@ -1,30 +1,24 @@
 """One candidate's process: makes its inputs once, then does what it is told.
 
-The argument names the candidate. Each line of standard input is a request,
-[what, argument...], as the functions of `REQUESTS` take them; each is answered
-by one line, {"answer": ...}, or {"raised": name} where the candidate raised.
+The argument names the candidate; requests are as the functions of `REQUESTS` take them.
+May import: asking, candidates, messages, readers, rounds, shapes, tables, tracing.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
 import gc
-import json
-import logging
-import os
 import sys
-import time
-import warnings
 from typing import Any, Callable
 
-from . import parsers, shapes
+from . import candidates, messages, readers, shapes, tracing
+from .asking import answer
+from .rounds import best_pass
+from .tables import KIB
 
-KIB = 1024
-# Seconds of one round. A process that has just been woken finds cold caches and a
-# slow clock; what counts is its best pass within the round.
-ROUND = 0.05
+# Seconds of one round: what counts is the best pass within it.
+ROUND_SECONDS = 0.05
 
 
 @functools.lru_cache(maxsize=1)
@@ -39,18 +33,18 @@ def chunked(name: str, chunks: str) -> list[bytes]:
 
 
 @functools.cache
-def candidate() -> parsers.Candidate:
+def candidate() -> candidates.Candidate:
     name = sys.argv[1]
     if name == "ssewire py":
         from ssewire._parser_py import Parser
 
-        found = parsers.ours(Parser)
+        found = candidates.ours(Parser)
     elif name == "ssewire cy":
         from ssewire._parser_cy import Parser as Compiled
 
-        found = parsers.ours(Compiled)
+        found = candidates.ours(Compiled)
     else:
-        found = parsers.PEERS[name]()
+        found = candidates.PEERS[name]()
     # What the packages hold is no garbage of ours; do not let collections walk it.
     gc.collect()
     if hasattr(gc, "freeze"):
@@ -60,7 +54,7 @@ def candidate() -> parsers.Candidate:
 
 @functools.lru_cache(maxsize=1)
 def floor(name: str, chunks: str) -> Any:
-    return parsers.floor(corpus(name).document, shapes.CHUNKS[chunks])
+    return candidates.floor(corpus(name).document, shapes.CHUNKS[chunks])
 
 
 def check(corpus_name: str, chunks: str) -> str:
@@ -84,32 +78,24 @@ def check(corpus_name: str, chunks: str) -> str:
 def count(corpus_name: str, chunks: str) -> tuple[float, int]:
     """Return the seconds and events of a corpus: the fastest pass of a round."""
     if sys.argv[1] == "floor":
-        return best_pass(floor(corpus_name, chunks).run)
+        return best_pass(floor(corpus_name, chunks).run, ROUND_SECONDS)
     pieces = chunked(corpus_name, chunks)
-    return best_pass(functools.partial(candidate().count, pieces))
+    return best_pass(functools.partial(candidate().count, pieces), ROUND_SECONDS)
 
 
 def grow(kind: str, size: int) -> tuple[float, int]:
     """Return the seconds and events of one event of a size."""
-    return best_pass(functools.partial(candidate().count, one_event(kind, size)))
+    return best_pass(functools.partial(candidate().count, one_event(kind, size)), ROUND_SECONDS)
 
 
 def peak(kind: str, size: int) -> tuple[int, int]:
     """Return the most bytes that Python had taken while a stream passed, and its events."""
-    import tracemalloc  # PyPy has none
-
     if kind == "stream":
         chunks = shapes.cut(shapes.build("claude", size), "64k")
     else:
         chunks = one_event(kind, size)
     candidate().count(one_event("line", KIB))  # what a first use takes
-    gc.collect()
-    tracemalloc.start()
-    try:
-        events = candidate().count(chunks)
-        return tracemalloc.get_traced_memory()[1], events
-    finally:
-        tracemalloc.stop()
+    return tracing.peak(functools.partial(candidate().count, chunks))
 
 
 def one_event(kind: str, size: int) -> list[bytes]:
@@ -120,20 +106,6 @@ def one_event(kind: str, size: int) -> list[bytes]:
     if kind == "line":
         return [b"data: ", *[b"x" * KIB] * (size // KIB), b"\n\n"]
     return [*[b"data: abcdefghi\n" * 1000] * (size // 1000), b"\n"]
-
-
-def best_pass(work: Callable[[], int]) -> tuple[float, int]:
-    """Return the seconds of the fastest pass of a round, and its number of events."""
-    best = float("inf")
-    spent = 0.0
-    events = 0
-    while spent < ROUND:
-        start = time.perf_counter()
-        events = work()
-        seconds = time.perf_counter() - start
-        best = min(best, seconds)
-        spent += seconds
-    return best, events
 
 
 def read(wire: str, sizes: list[list[int]]) -> list[Any]:
@@ -160,23 +132,19 @@ def read(wire: str, sizes: list[list[int]]) -> list[Any]:
 
 def deltas(kind: str, number: int) -> float:
     """Return the seconds that a Claude message of so many deltas takes to its end."""
-    from . import claude_pipeline as pipeline
-
-    body = (pipeline.text_stream if kind == "text" else pipeline.tool_stream)(number)
+    body = (messages.text_stream if kind == "text" else messages.tool_stream)(number)
     work: Callable[[], object]
     if sys.argv[1] == "anthropic":
-        client = pipeline.sdk_client(body)
-        work = functools.partial(
-            pipeline.sdk_text if kind == "text" else pipeline.sdk_events, client
-        )
+        client = readers.sdk_client(body)
+        work = functools.partial(readers.sdk_text if kind == "text" else readers.sdk_events, client)
     else:
-        work = functools.partial(pipeline.ours_text if kind == "text" else pipeline.ours_tool, body)
+        work = functools.partial(readers.ours_text if kind == "text" else readers.ours_tool, body)
 
     def once() -> int:
         work()
         return 1
 
-    return best_pass(once)[0]
+    return best_pass(once, ROUND_SECONDS)[0]
 
 
 REQUESTS: dict[str, Callable[..., Any]] = {
@@ -184,21 +152,5 @@ REQUESTS: dict[str, Callable[..., Any]] = {
 }
 
 
-def main() -> None:
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    logging.getLogger().addHandler(logging.NullHandler())
-    warnings.simplefilter("ignore")
-    # Some of the peers print, log or warn about what they read.
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        for line in sys.stdin:
-            what, *arguments = json.loads(line)
-            try:
-                answer = {"answer": REQUESTS[what](*arguments)}
-            except Exception as exc:  # whatever a peer raises is a finding
-                answer = {"raised": type(exc).__name__}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
-
-
 if __name__ == "__main__":
-    main()
+    answer(REQUESTS)

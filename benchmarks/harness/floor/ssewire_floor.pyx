@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The floor under any parser: its objects, made from offsets known beforehand.
 
-The same event class with its freelist, the same str makers, a list for each
+The same event class with its free list, the same str makers, a list for each
 chunk, and nothing else: no line is looked for, no field is read. What a
-parser takes beyond this is its parsing. Built by benchmarks/floor/setup.py;
+parser takes beyond this is its parsing. Built by benchmarks/harness/floor/setup.py;
 never installed.
 """
 

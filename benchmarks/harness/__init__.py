@@ -1,0 +1,1 @@
+"""The machinery of the benchmarks; what they ask is one file each in the folder above."""
