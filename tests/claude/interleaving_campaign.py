@@ -192,7 +192,7 @@ class Source:
         return next(self._pieces)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self  # type: ignore[return-value]
+        return self
 
     async def __anext__(self) -> bytes:
         for piece in self._pieces:
@@ -369,8 +369,7 @@ class Played:
             try:
                 found = self.do(self.stream.get_final_json())
             except MalformedJSON as error:
-                assert value is MalformedJSON
-                assert error.data == text
+                assert (value, error.data) == (MalformedJSON, text)  # noqa: PT017
             else:
                 assert found == value
 

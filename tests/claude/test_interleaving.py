@@ -1,4 +1,4 @@
-"""Readers that take turns at random: a slice of `interleaving_campaign`, and what it was made for."""
+"""Readers that take turns: a slice of `interleaving_campaign`, and what it was made for."""
 
 from __future__ import annotations
 

@@ -13,8 +13,13 @@ from typing import Any
 
 import pytest
 
-import ssewire.claude.stream._reader as reader_module
-from ssewire.claude import AsyncMessageStream, MessageStream, StreamInterrupted, StreamTruncated
+from ssewire.claude import (
+    Accumulator,
+    AsyncMessageStream,
+    MessageStream,
+    StreamInterrupted,
+    StreamTruncated,
+)
 from tests.claude import wire
 from tests.claude.interrupting import (
     CHUNKS,
@@ -62,7 +67,7 @@ def test_a_feed_that_raises_fails_the_stream_and_what_came_before_it_stays(
     place: int, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds = []
-    receive = reader_module.Accumulator._receive
+    receive = Accumulator._receive
 
     def failing(self: Any, data: Any) -> Any:
         feeds.append(data)
@@ -70,7 +75,7 @@ def test_a_feed_that_raises_fails_the_stream_and_what_came_before_it_stays(
             raise kind
         return receive(self, data)
 
-    monkeypatch.setattr(reader_module.Accumulator, "_receive", failing)
+    monkeypatch.setattr(Accumulator, "_receive", failing)
     stream = MessageStream(iter(CHUNKS))
     texts = iter(stream.text_stream)
     seen: list[str] = []

@@ -21,7 +21,7 @@ from tests.claude.interrupting import drive
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
-PIECES = ["", '{"name"', ': "Zür', 'ich", "n', '": [1, ', "2", "2]", ', "done": tr', "ue}"]
+PIECES = ["", '{"name"', ': "Zür', 'ich", "n', '": [1, ', "2", "2]", ', "done": tru', "e}"]
 VALUE = {"name": "Zürich", "n": [1, 22], "done": True}
 BODY = wire.whole(wire.text_block(0, *PIECES))
 
@@ -96,14 +96,14 @@ def test_a_final_text_that_is_no_json_is_a_typed_error_with_the_message(
     twin: str, text: str
 ) -> None:
     body = wire.whole(wire.text_block(0, *text[:50], text[50:]))
-    stream: Any
-    with pytest.raises(MalformedJSON) as caught:
+
+    def read() -> Any:
         if twin == "blocking":
-            stream = MessageStream([body], request_id="req_1")
-            stream.get_final_json()
-        else:
-            stream = AsyncMessageStream(Chunks(body), request_id="req_1")
-            drive(stream.get_final_json())
+            return MessageStream([body], request_id="req_1").get_final_json()
+        return drive(AsyncMessageStream(Chunks(body), request_id="req_1").get_final_json())
+
+    with pytest.raises(MalformedJSON) as caught:
+        read()
     error = caught.value
     assert isinstance(error, MalformedEvent)
     assert (error.data, error.request_id) == (text, "req_1")
@@ -154,9 +154,8 @@ def test_json_stream_knows_what_other_readers_have_taken() -> None:
 
 
 def test_json_may_stand_in_several_blocks() -> None:
-    body = wire.whole(
-        wire.text_block(0, "[1, "), wire.tool_block(1, "{}"), wire.text_block(2, "2]")
-    )
+    first, last = wire.text_block(0, "[1, "), wire.text_block(2, "2]")
+    body = wire.whole(first, wire.tool_block(1, "{}"), last)
     stream = MessageStream([body])
     assert [list(value) for value in stream.json_stream] == [[1], [1, 2]]
     assert stream.get_final_json() == [1, 2]

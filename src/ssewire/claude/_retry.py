@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         def again(self, error: ClaudeError) -> Any:
             """Return the head of another response, a StreamResponse; None where there is none.
 
+            With asyncio the attempt goes on where the wait for it is cancelled.
+
             Raises:
                 ClaudeError: the later attempts failed too.
             """

@@ -84,11 +84,15 @@ class GrowingText(Slotted):
         self._chunks = chunks
         self._pieces = []
 
-    def start_run(self, pieces: list[str], items: list[Any], each: int) -> Iterator[Any]:
-        """Return an iterator over `items`, of which each piece has `each`.
+    def start_run(
+        self, pieces: list[str], items: list[Any] | None = None, each: int = 1
+    ) -> Iterator[Any]:
+        """Return an iterator over `pieces`, or over `items`, of which each piece has `each`.
 
-        A piece is part of the text once the first of its items was handed out.
+        A piece is part of the text once it, or the first of its items, was handed out.
         """
+        if items is None:
+            items = pieces
         run = self._run
         if run is None:
             run = self._run = TextRun()
@@ -101,17 +105,22 @@ class GrowingText(Slotted):
         run.pieces = pieces
         return walker
 
-    def end_run(self) -> list[str]:
-        """End the run; return those of its pieces that were handed out. The others are no more."""
+    def handed_out(self) -> list[str]:
+        """Return the pieces of the run that were handed out."""
         self._follow_run()
         run = self._run
-        if run is None or run.pieces is None:
-            return []
-        handed = run.pieces[: run.added]
+        return [] if run is None or run.pieces is None else run.pieces[: run.added]
+
+    def end_run(self) -> int:
+        """End the run; return how many of its pieces were handed out. The others are no more."""
+        self._follow_run()
+        run = self._run
+        if run is None:
+            return 0
         # One statement: none of them is handed out any more, wherever its reader may have
         # put the iterator, and none counts as handed out.
         run.pieces, run.items[:] = None, ()
-        return handed
+        return run.added
 
     def _follow_run(self) -> None:
         """Add what was handed out of the run since the last look."""

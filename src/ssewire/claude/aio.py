@@ -1,8 +1,9 @@
 """Ask Claude with asyncio: the twin of `claude.client`, the same names with Async before them.
 
 What is asked, and whether again, is decided in `_client_base`, reading in `stream`: here is what
-is awaited. Cancelling a task that opens or reads a stream closes its connection. One client serves
-any number of streams at once; its connections belong to the loop they were opened in.
+is awaited. Cancelling a task that opens a stream closes its connection; cancelling one that reads
+takes nothing. One client serves any number of streams at once; its connections belong to the loop
+they were opened in.
 May import: _client_base, _http, _retry, _settings, errors, ssewire.aio, ssewire.errors, stream.
 """
 
@@ -21,7 +22,7 @@ from .._settings import Settings
 from ..aio import HTTPResponse, Pool
 from ..aio._body import ResponseBody, error_body
 from ..aio._exchange import respond
-from ..aio._tasks import Child, Interrupted
+from ..aio._tasks import Child, Interrupted, dispose
 from ..errors import SSEWireError, StateError
 from ._client_base import CallBase, ClientBase, ManagerBase
 from ._retry import MAX_ERROR_BODY, response_error, transport_error
@@ -194,13 +195,16 @@ _NO_CHILD = Child()
 class _Call(CallBase):
     """One request with its retries: the Attempt whose body a stream reads."""
 
-    __slots__ = ("_child", "_closing")
+    __slots__ = ("_child", "_closing", "_next", "_waited_for")
 
     def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
         super().__init__(client, request, _now())
         self._closing = False
         # The attempt, or the pause before it.
         self._child = Child()
+        # What makes another attempt while that goes on, whether or not its stream waits.
+        self._next: asyncio.Task[StreamResponse | None] | None = None
+        self._waited_for = False
 
     async def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
@@ -224,6 +228,30 @@ class _Call(CallBase):
                     raise
 
     async def again(self, error: ClaudeError) -> StreamResponse | None:
+        if self._waited_for:
+            raise StateError("another task is waiting for this stream")
+        task = self._next
+        if task is None:
+            task = self._next = asyncio.get_running_loop().create_task(self._again(error))
+            # Perhaps nobody waits for it any more when it fails.
+            task.add_done_callback(lambda task: dispose(task, None))
+        self._waited_for = True
+        try:
+            response = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # Of the wait, unless it is the attempt's own.
+            if task.cancelled():
+                self._next = None
+            raise
+        except BaseException:
+            self._next = None
+            raise
+        finally:
+            self._waited_for = False
+        self._next = None
+        return response
+
+    async def _again(self, error: ClaudeError) -> StreamResponse | None:
         await self._response.close()
         if self._closing or not await self._pause(error, self._response.headers):
             return None

@@ -13,7 +13,6 @@ from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from asyncio import Future
     from collections.abc import AsyncIterable, AsyncIterator
     from typing import Any
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 class _AsyncReader(Reader, AsyncCloseable):
     """A reader over an asynchronous iterable of bytes, which it owns."""
 
-    __slots__ = ("_asked_by_task", "_asking")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -40,9 +39,6 @@ class _AsyncReader(Reader, AsyncCloseable):
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
         self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
-        # Another attempt, while it is made; whether a task waits for it.
-        self._asking: Future[Any] | None = None
-        self._asked_by_task = False
 
     async def aclose(self) -> None:
         """Do the same as `close`, under the name that `contextlib.aclosing` calls."""
@@ -87,29 +83,16 @@ class _AsyncReader(Reader, AsyncCloseable):
     async def _ask_again(self) -> bool:
         """Have the body of another attempt instead of the one that failed; as `_refill`.
 
-        The attempt goes on where a wait for it is cancelled; the next one waits for the same.
+        Where the wait for it is cancelled the attempt goes on; the next one waits for the same.
         """
-        # Who makes attempts is asyncio's; what only reads need not be.
-        from asyncio import ensure_future, shield
-
         assert self._call is not None
         error = self._failure()
-        if self._asked_by_task:
-            raise StateError("another task is waiting for this stream")
-        if self._asking is None:
-            self._asking = ensure_future(self._call.again(error))
-            self._asking.add_done_callback(_looked_at)
-        self._asked_by_task = True
         try:
-            response: StreamResponse | None = await shield(self._asking)
+            response: StreamResponse | None = await self._call.again(error)
         except ClaudeError as exc:
-            self._asking = None
             self._error = exc
             await self._close_source()
             raise
-        finally:
-            self._asked_by_task = False
-        self._asking = None
         if response is not None:
             self._attach(self._call, response)
             return True
@@ -244,9 +227,3 @@ class AsyncJSONStream:
             for item in self._stream._values: return item  # fmt: skip  # noqa: E701
             if self._stream._more_values() is None and not await self._stream._refill():
                 raise StopAsyncIteration
-
-
-def _looked_at(attempt: Future[Any]) -> None:
-    """Take what an attempt ended with, which perhaps nobody waits for any more."""
-    if not attempt.cancelled():
-        attempt.exception()

@@ -11,7 +11,8 @@ An event changes the message in the step that makes it ready. That step is
 marked (`_torn`): an exception that leaves it halfway, or any number of them,
 leaves the mark, and the next reader fails the stream.
 docs/design/0009-interruptions.md has the rules.
-May import: claude's _text, accumulator, blocks, errors, events; _structured, _text_order.
+May import: _structured, _text_order, claude._json, claude._text, claude.accumulator,
+claude.blocks, claude.events.
 """
 
 from __future__ import annotations
@@ -345,8 +346,8 @@ class Place:
                 rest = [*islice(ready, 1)]
         elif _left(self._texts):
             self._next_run = _FIRST_RUN
-        handed = running._growing.end_run()
-        self._position += len(handed)
+        handed = running._growing.handed_out()
+        self._position += running._growing.end_run()
         self._running = None
         if any(handed):
             self._voice = running

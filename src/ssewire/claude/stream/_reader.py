@@ -3,8 +3,8 @@
 How far a message has been handed out is in `_place`; here is where its bytes
 come from, and how it ends. What makes requests attaches itself: until a
 message has begun, it may put the body of another attempt in the place of one
-that failed. May import: errors; claude's accumulator, continuation, errors;
-_place, _structured.
+that failed. May import: _place, _structured, claude.accumulator,
+claude.continuation, claude.errors, ssewire.errors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The text of an answer as JSON: its live value while it comes, and the whole at the end.
 
-May import: _json, errors, partial_json.
+May import: claude._json, claude.errors, claude.partial_json.
 """
 
 from __future__ import annotations

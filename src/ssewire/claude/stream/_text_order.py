@@ -5,7 +5,7 @@ they begin the next, that is the order in which it comes. Where one mixes the
 deltas of two text blocks, text is joined as it came: what was shown cannot be
 taken back, and holding it back until a block stops would be a stall. Halves of
 a character are joined within a block that has not stopped, and within its turn.
-May import: _text, blocks.
+May import: claude._text, claude.blocks.
 """
 
 from __future__ import annotations
