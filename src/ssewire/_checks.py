@@ -59,7 +59,7 @@ def exact_str(name: str, value: object, expected: str = "a str") -> str:
     # Not isinstance(): that believes what an object says of its class.
     if not issubclass(type(value), str):
         raise wrong_type(name, expected, value)
-    return str.__str__(value)
+    return str.__str__(value)  # pyright: ignore
 
 
 def exact_int(value: int) -> int:

@@ -61,20 +61,11 @@ class _State:
 class Reading(_State, Closeable):
     """Owns a source that is iterated over; the base of iterators.
 
-    A step asks for an item so, without a call that would be a third of its cost
-    (`python -m benchmarks --corpus small`, one event a chunk):
-
-        if self._torn or self._ended:
-            self._refuse(StopIteration)
-        self._torn = True
-        try:
-            item = next(self._iterator)
-        except BaseException as exc:
-            self._stopped(exc)
-            raise
-        self._doubtful = False
-        ...  # keeps the item
-        self._torn = False
+    A step asks for an item without a call in between, which would be a third of its cost
+    (`python -m benchmarks --corpus small`, one event a chunk). It does so in this order, as
+    `ssewire.stream.EventIterator.__next__` shows: where `_torn` or `_ended`, `_refuse`; set
+    `_torn`; ask, and hand what that raises to `_stopped`; clear `_doubtful`; keep the item;
+    clear `_torn`.
     """
 
     def __init__(self, source: Iterable[Any]) -> None:

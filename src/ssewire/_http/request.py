@@ -58,9 +58,9 @@ class HTTPRequest:
         url: str,
         *,
         method: str = "GET",
+        timeouts: Timeouts | None = None,
         headers: HeaderSource | None = None,
         body: Body | None = None,
-        timeouts: Timeouts | None = None,
     ) -> None:
         self.url: str = exact_str("url", url)
         self.parts: URL = parse_url(self.url)
