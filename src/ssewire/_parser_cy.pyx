@@ -7,7 +7,7 @@ that lies whole in the chunk becomes a str straight from there; only what is
 unfinished at the chunk's end is copied, into one of two buffers. No pointer
 into a chunk outlives the call of `feed` that got it. `twin:` names what a part is in
 Python, where the reasons stand that both have.
-May import: _checks, _limits, errors.
+May import: _checks, _limits, errors, event.
 """
 
 from cpython.buffer cimport PyObject_CheckBuffer

@@ -197,7 +197,7 @@ def declared(module: str) -> list[str] | None:
     """Return the names of the last sentence of a module's docstring; None where it has none."""
     text = SOURCES[module].read_text(encoding="utf-8")
     # A .pyx is no Python, but begins like it.
-    opening = re.match(r'(?:#.*\n|\s)*"""(.*?)"""', text, re.DOTALL)
+    opening = re.match(r'(?:#[^\n]*\n|\s)*"""(.*?)"""', text, re.DOTALL)
     found = opening and re.search(r"\bMay import: (.+)\.\s*$", opening[1], re.DOTALL)
     if not found:
         return None
