@@ -365,23 +365,35 @@ RETRIES += [
         [refusal(429, problem("rate_limit_error"), *fields), GOOD],
         text=TEXT,
         slept=[seconds],
+    )
+    for fields, seconds in [
+        (["retry-after: 7"], 7.0),
+        (["retry-after: 0.25"], 0.25),
+        (["retry-after-ms: 1500.5"], 1.5005),
+        (["retry-after-ms: 20", "retry-after: 7"], 0.02),
+        (["retry-after-ms: soon", "retry-after: 7"], 7.0),
+        (["retry-after: 0"], 0.5),
+        (["retry-after: -3"], 0.5),
+        (["retry-after: nan"], 0.5),
+        (["retry-after: inf"], 0.5),
+        (["retry-after: in a while"], 0.5),
+        (["retry-after: Wed, 21 Oct 2015 07:28:00 GMT"], 0.5),
+    ]
+]
+RETRIES += [
+    Scenario(
+        f"a longer pause than one may be, asked for by {field}, is told at once",
+        [refusal(429, problem("rate_limit_error"), field)],
+        error=RateLimitError,
+        opened=False,
+        facts={"retry_after": seconds, "status": 429},
         options=options,
     )
-    for fields, seconds, options in [
-        (["retry-after: 7"], 7.0, {}),
-        (["retry-after: 0.25"], 0.25, {}),
-        (["retry-after-ms: 1500.5"], 1.5005, {}),
-        (["retry-after-ms: 20", "retry-after: 7"], 0.02, {}),
-        (["retry-after-ms: soon", "retry-after: 7"], 7.0, {}),
-        (["retry-after: 3600"], 60.0, {}),
-        (["retry-after: 3600"], 5.0, {"max_retry_delay": 5}),
-        (["retry-after: 0"], 0.5, {}),
-        (["retry-after: -3"], 0.5, {}),
-        (["retry-after: nan"], 0.5, {}),
-        (["retry-after: inf"], 0.5, {}),
-        (["retry-after: in a while"], 0.5, {}),
-        (["retry-after: Wed, 21 Oct 2015 07:28:00 GMT"], 0.5, {}),
-        (["retry-after: Fri, 21 Oct 2095 07:28:00 GMT"], 60.0, {}),
+    for field, seconds, options in [
+        ("retry-after: 62291", 62291.0, {"max_retry_delay": 60}),
+        ("retry-after: 6", 6.0, {"max_retry_delay": 5}),
+        ("retry-after-ms: 60001", 60.001, {}),
+        ("retry-after: Fri, 21 Oct 2095 07:28:00 GMT", 3600.0, {}),
     ]
 ]
 

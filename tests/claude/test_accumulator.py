@@ -355,9 +355,9 @@ def test_unknown_delta_changes_nothing_and_keeps_its_raw_event() -> None:
     assert content(start(0, TEXT), odd, stop(0)) == [TEXT]
 
 
-def test_unknown_block_is_kept_verbatim_and_takes_no_deltas() -> None:
+def test_unknown_block_is_kept_verbatim() -> None:
     block = {"type": "connector_text", "text": "so", "extra": {"a": [1, None]}}
-    assert content(start(0, block), text(0, "x"), stop(0)) == [block]
+    assert content(start(0, block), delta(0, "odd_delta", odd=[1]), stop(0)) == [block]
 
 
 def test_events_before_message_start_are_given_out_and_lost() -> None:
@@ -521,21 +521,37 @@ def test_input_deltas_grow_every_kind_of_tool_block(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "change"),
+    ("block", "change", "own"),
     [
-        (TOOL, text(0, "x")),
-        (TEXT, delta(0, "thinking_delta", thinking="x")),
-        (TEXT, partial(0, "{}")),
-        (TEXT, delta(0, "signature_delta", signature="x")),
-        (TOOL, delta(0, "citations_delta", citation={"type": "t"})),
-        (TEXT, delta(0, "compaction_delta", content="x")),
+        (TOOL, text(0, "x"), {"type": "text", "text": "x"}),
+        (
+            TEXT,
+            delta(0, "thinking_delta", thinking="x"),
+            {"type": "thinking", "thinking": "x", "signature": ""},
+        ),
+        (
+            TEXT,
+            partial(0, '{"a":1}'),
+            {"type": "tool_use", "id": "", "name": "", "input": {"a": 1}},
+        ),
+        (
+            TEXT,
+            delta(0, "signature_delta", signature="x"),
+            {"type": "thinking", "thinking": "", "signature": "x"},
+        ),
+        (
+            TOOL,
+            delta(0, "citations_delta", citation={"type": "t"}),
+            {"type": "text", "text": "", "citations": [{"type": "t"}]},
+        ),
+        (TEXT, delta(0, "compaction_delta", content="x"), {"type": "compaction", "content": "x"}),
     ],
 )
-def test_delta_that_does_not_fit_its_block_is_ignored_and_logged(
-    block: Any, change: bytes, caplog: pytest.LogCaptureFixture
+def test_delta_that_does_not_fit_its_block_makes_one_of_its_own_and_is_logged(
+    block: Any, change: bytes, own: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "ssewire"):
-        assert content(start(0, block), change, stop(0)) == [block]
+        assert content(start(0, block), change, stop(0)) == [block, own]
     assert "does not fit" in caplog.text
 
 
@@ -646,10 +662,13 @@ def test_input_that_is_not_json_keeps_the_partial_value_and_the_stream_goes_on(
 
 
 @pytest.mark.parametrize("raw", ["12", "[1]", "null", '"x"'])
-def test_input_that_is_no_object_is_given_as_it_is(raw: str) -> None:
-    block = tool(raw)
-    assert block.input == json.loads(raw)
-    assert block.input_complete
+def test_input_that_is_no_object_is_kept_and_is_not_complete(raw: str) -> None:
+    for block in (tool(raw), tool(block={**TOOL, "input": json.loads(raw)})):
+        if raw == "null" and not block.raw_json:
+            continue  # No value at the start is none that was sent.
+        assert block.input == json.loads(raw)
+        assert not block.input_complete
+        assert isinstance(block.input_error, ValueError)
 
 
 def test_deeply_nested_input_is_an_input_error_not_a_crash() -> None:
@@ -999,7 +1018,7 @@ def test_after_the_end_feeds_are_empty_and_after_close_an_error() -> None:
 
 def test_deviation_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "ssewire"):
-        accumulate(message_start() + message_start() + message_start() + END)
+        accumulate(message_start() + message_start() * 2 + text_block(0, "a") + END)
     assert len(caplog.records) == 1
     assert caplog.records[0].name == "ssewire"
 

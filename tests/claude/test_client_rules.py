@@ -460,8 +460,27 @@ def test_backoff_doubles_to_eight_seconds_less_up_to_a_quarter(made: int) -> Non
 
 def test_a_pause_that_is_asked_for_is_kept_exactly_up_to_the_cap() -> None:
     assert delay(BUSY, {"Retry-After": "12.5"}, chance=0.9) == 12.5
-    assert delay(BUSY, {"Retry-After": "12.5"}, cap=3.0) == 3.0
+    assert delay(BUSY, {"Retry-After": "12.5"}, cap=12.5) == 12.5
     assert delay(BUSY, {}, cap=0.0) == 0.0
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({"Retry-After": "62291"}, 62291.0),
+        ({"Retry-After": "60.001"}, 60.001),
+        ({"retry-after-ms": "90000"}, 90.0),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:59:57 GMT"}, 620.0),
+    ],
+)
+def test_a_longer_pause_than_the_cap_is_not_made_and_told(
+    fields: dict[str, str], asked: float, limit: int
+) -> None:
+    error = api_error({"error": {"type": "rate_limit_error"}}, 429)
+    assert error.retry_after is None
+    assert delay(error, fields, limit=limit) is None
+    assert error.retry_after == asked
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,17 @@ def test_messages_are_compared_by_value_and_not_hashable() -> None:
         hash(one)
 
 
-@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize(
+    "how",
+    [
+        copy.copy,
+        copy.deepcopy,
+        *(
+            lambda m, protocol=protocol: pickle.loads(pickle.dumps(m, protocol))
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+        ),
+    ],
+)
 def test_messages_can_be_copied_and_pickled(how: Any) -> None:
     original = MessageStream([whole(text_block(0, "a"), tool_block(1, '{"a":1}'))])
     found = original.get_final_message()
@@ -238,9 +248,10 @@ def test_message_goes_back_as_role_and_content_only() -> None:
     assert sent_back(*blocks) == blocks
 
 
-def test_empty_text_is_left_out_and_nothing_left_is_an_empty_list() -> None:
+def test_text_of_white_space_is_left_out_and_nothing_left_is_an_empty_list() -> None:
     assert sent_back(TEXT) == []
-    assert sent_back(TEXT, {**TEXT, "text": " "}) == [{**TEXT, "text": " "}]
+    assert sent_back(TEXT, {**TEXT, "text": " "}, {**TEXT, "text": "\n\t"}) == []
+    assert sent_back({**TEXT, "text": "\n"}, {**TOOL, "input": {}}) == [{**TOOL, "input": {}}]
 
 
 def test_thinking_goes_back_only_with_its_signature() -> None:
@@ -321,3 +332,79 @@ def test_text_read_after_each_of_many_deltas_is_right() -> None:
                 held.append(event.snapshot)
     assert held[10] == "".join(pieces[:11])
     assert so_far == "".join(pieces)
+
+
+def test_text_of_a_message_is_that_of_its_text_blocks() -> None:
+    call = {**TOOL, "input": {}}
+    odd = {"type": "connector_text", "text": "no"}
+    assert message({**TEXT, "text": "a"}, call, odd, {**TEXT, "text": "b"}).text == "ab"
+    assert message(call).text == ""
+
+
+def test_usages_of_messages_add_up() -> None:
+    one = Usage(
+        {
+            "input_tokens": 1,
+            "output_tokens": 2,
+            "cache_creation": {"a": 3},
+            "iterations": [{"type": "message"}],
+            "service_tier": "standard",
+            "speed": "fast",
+        }
+    )
+    two = Usage(
+        {
+            "input_tokens": 10,
+            "cache_creation": {"a": 20, "b": 1},
+            "iterations": [{"type": "compaction"}],
+            "service_tier": "priority",
+            "speed": "fast",
+        }
+    )
+    before = one.to_dict(), two.to_dict()
+    total = one + two
+    assert total.to_dict() == {
+        "input_tokens": 11,
+        "output_tokens": 2,
+        "cache_creation": {"a": 23, "b": 1},
+        "iterations": [{"type": "message"}, {"type": "compaction"}],
+        "service_tier": None,
+        "speed": "fast",
+    }
+    assert (one.to_dict(), two.to_dict()) == before
+    assert sum([one, two, one], Usage({})).output_tokens == 4
+    with pytest.raises(TypeError):
+        _ = one + 1
+
+
+def test_sum_of_odd_values_is_none_and_no_error() -> None:
+    odd = Usage({"a": 1.5, "b": True, "c": "x", "d": {}, "e": None})
+    other = Usage({"a": 10**400, "b": 1, "c": 1, "d": [], "e": 2})
+    assert (odd + other).to_dict() == {"a": None, "b": 1, "c": None, "d": None, "e": 2}
+
+
+def test_compaction_has_signature_and_tool_changes_and_none_where_absent() -> None:
+    whole_block = {
+        "type": "compaction",
+        "content": "c",
+        "signature": "s",
+        "tool_changes": [{"n": 1}],
+    }
+    found, bare = message(whole_block, {"type": "compaction", "content": None}).content
+    assert isinstance(found, CompactionBlock)
+    assert isinstance(bare, CompactionBlock)
+    assert found.signature == "s"
+    assert found.tool_changes is not None
+    assert found.tool_changes[0].n == 1
+    assert (bare.signature, bare.tool_changes) == (None, None)
+
+
+def test_thinking_event_says_how_many_tokens_it_is_about() -> None:
+    body = whole(
+        start(0, {"type": "thinking", "thinking": ""}),
+        delta(0, "thinking_delta", thinking="", estimated_tokens=7),
+        delta(0, "thinking_delta", thinking="x"),
+        delta(0, "thinking_delta", thinking="x", estimated_tokens="many"),
+    )
+    events = [e for e in MessageStream([body]) if e.type == "thinking"]
+    assert [e.estimated_tokens for e in events] == [7, None, None]

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssewire.claude import partial_json
-from ssewire.claude.partial_json import MAX_DEPTH, MISSING, PartialJSON
+from ssewire.claude._json import MAX_DEPTH, MISSING
+from ssewire.claude.partial_json import PartialJSON
 
 INF = float("inf")
 

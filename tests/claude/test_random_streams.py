@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssewire.claude import Accumulator, ClaudeError, ErrorEvent, MessageStream
+from tests.claude.mutation_campaign import campaign
 from tests.claude.wire import delta, frame, message_start, partial, start, stop, text, wire
 
 texts = st.text(max_size=12)
@@ -225,3 +226,8 @@ def test_soup_of_events_raises_documented_errors_only(parts: list[bytes]) -> Non
             assert final == accumulator.message
             json.dumps(final.to_param())
             final.to_json()
+
+
+def test_mutated_recordings_raise_documented_errors_only() -> None:
+    """A slice of `python -m tests.claude.mutation_campaign`."""
+    campaign(400, 0)

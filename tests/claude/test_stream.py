@@ -123,7 +123,7 @@ def test_iterating_gives_wire_events_without_pings_and_derived_events() -> None:
         text(1, ""),
         delta(1, "citations_delta", citation=citation),
         delta(1, "odd_delta"),
-        partial(1, "{}"),
+        partial(1, " "),
         stop(1),
         tool_block(2, "", "{}"),
         start(3, compaction),

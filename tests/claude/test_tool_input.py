@@ -24,7 +24,7 @@ def fed(*fragments: str, start: Any = None, mode: str = "A") -> ToolInput:
 def test_at_the_end_the_value_is_what_json_gives_at_every_cut() -> None:
     for at in range(len(DOCUMENT) + 1):
         tool_input = fed(DOCUMENT[:at], DOCUMENT[at:])
-        tool_input.finish(True)
+        tool_input.stop()
         assert tool_input.value == json.loads(DOCUMENT)
         assert (tool_input.complete, tool_input.error) == (True, None)
         assert tool_input.raw == DOCUMENT
@@ -38,7 +38,7 @@ def test_looking_on_the_way_changes_nothing_of_the_result() -> None:
         seen.append(json.dumps(tool_input.value))
     assert (seen[0], seen[-1]) == ("{}", json.dumps(json.loads(DOCUMENT)))
     assert not tool_input.complete
-    tool_input.finish(True)
+    tool_input.stop()
     assert tool_input.value == json.loads(DOCUMENT)
 
 
@@ -56,14 +56,14 @@ def test_without_fragments_the_start_is_the_input(
 ) -> None:
     tool_input = fed("", start=start)
     assert tool_input.value == start
-    tool_input.finish(stopped)
+    tool_input.stop() if stopped else tool_input.finish()
     assert (tool_input.value, tool_input.complete) == (start, complete)
 
 
 @pytest.mark.parametrize("document", ['{"a": 1', '{"a": 1}}', '{"a": 1, b}'])
 def test_a_document_that_is_not_json_leaves_what_could_be_told_and_says_why(document: str) -> None:
     tool_input = fed(document)
-    tool_input.finish(True)
+    tool_input.stop()
     assert tool_input.value == {"a": 1}
     assert not tool_input.complete
     assert isinstance(tool_input.error, json.JSONDecodeError)
@@ -71,7 +71,7 @@ def test_a_document_that_is_not_json_leaves_what_could_be_told_and_says_why(docu
 
 def test_a_document_nested_too_deeply_is_an_error_that_says_so() -> None:
     tool_input = fed("[" * 100_000)
-    tool_input.finish(True)
+    tool_input.stop()
     assert isinstance(tool_input.error, ValueError)
     assert not tool_input.complete
 
@@ -79,28 +79,28 @@ def test_a_document_nested_too_deeply_is_an_error_that_says_so() -> None:
 def test_text_that_shows_no_value_leaves_the_start() -> None:
     tool_input = fed("  ", start={"a": 1})
     assert tool_input.value == {"a": 1}
-    tool_input.finish(True)
+    tool_input.stop()
     assert tool_input.value == {"a": 1}
     assert tool_input.error is not None
 
 
 def test_a_fragment_after_the_end_opens_it_again() -> None:
     tool_input = fed('{"a"')
-    tool_input.finish(True)
+    tool_input.stop()
     assert tool_input.error is not None
     tool_input.add(": 1}")
     assert tool_input.error is None
     assert not tool_input.complete
     assert tool_input.value == {"a": 1}
-    tool_input.finish(False)
+    tool_input.finish()
     assert tool_input.complete
 
 
 def test_finishing_twice_is_finishing_once() -> None:
     tool_input = fed("{}")
-    tool_input.finish(False)
+    tool_input.finish()
     value = tool_input.value
-    tool_input.finish(True)
+    tool_input.stop()
     assert tool_input.value is value
 
 
@@ -108,9 +108,9 @@ def test_a_frozen_one_stays_as_it_was() -> None:
     tool_input = fed('{"a": [1')
     frozen = tool_input.frozen({"a": [1]})
     tool_input.add(", 2]}")
-    tool_input.finish(True)
+    tool_input.stop()
     assert (frozen.value, frozen.raw, frozen.complete) == ({"a": [1]}, '{"a": [1', False)
-    frozen.finish(True)
+    frozen.stop()
     assert frozen.value == {"a": [1]}
 
 

@@ -7,16 +7,17 @@ May import: _json, _record, _sniff, blocks, errors, events, message.
 
 from __future__ import annotations
 
-import json
-
-from ._json import DELTA_KEYS, NOT_JSON, shared
+from ._json import DELTA_KEYS, IMPLIED_BLOCKS, decode, read_object, shared
 from ._record import ShapeError, copy_json, want, want_or
 from ._sniff import is_error
 from .blocks import (
     CompactionBlock,
     FallbackBlock,
+    MCPToolUseBlock,
+    ServerToolUseBlock,
     TextBlock,
     ThinkingBlock,
+    ToolUseBlock,
     UnknownBlock,
     make_block,
 )
@@ -44,16 +45,6 @@ if TYPE_CHECKING:
     from .errors import ClaudeError
     from .events import ClaudeEvent
 
-# Deltas for a block that never began make one, if their type says of what kind.
-_IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
-    "text_delta": {"type": "text", "text": ""},
-    "citations_delta": {"type": "text", "text": ""},
-    "input_json_delta": {"type": "tool_use", "id": "", "name": "", "input": {}},
-    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
-    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
-    "compaction_delta": {"type": "compaction", "content": None},
-}
-
 
 class Assembly:
     """The message of one stream, and what its wire events make of it.
@@ -65,14 +56,17 @@ class Assembly:
     """
 
     __slots__ = (
+        "_aliases",
         "_blocks",
         "_decoder",
         "_ended",
         "_error",
         "_finished",
+        "_free",
         "_last_block",
         "_last_index",
         "_last_open",
+        "_last_thought",
         "_left_open",
         "_message",
         "_mode",
@@ -89,11 +83,15 @@ class Assembly:
         # The protocol's index of a block -> the block; None while that is its place in
         # content, which has them in order of arrival.
         self._blocks: dict[int, ContentBlock] | None = None
-        # The block that began last, and its index.
+        # Those of these indices that no start has named, and the least that one may be.
+        self._aliases: set[int] | None = None
+        self._free = 0
+        # The block that began last, and its index; the last one that is a thought.
         self._last_block: ContentBlock | None = None
         self._last_index = -1
-        # Whether it has not stopped yet, and the ids of those before it that have not; None
-        # for none, as nearly always.
+        self._last_thought: ThinkingBlock | None = None
+        # Whether the stop of the block that began last may still come, and the ids of those
+        # before it whose stop may; None for none, as nearly always.
         self._last_open = False
         self._left_open: set[int] | None = None
         self._finished = False
@@ -142,6 +140,7 @@ class Assembly:
     def _step(self, sse: ServerSentEvent) -> ClaudeEvent | None:
         """Change the message as `sse` says and return its event; None if it is to be skipped."""
         if self._ended:
+            self._look_past_end(sse)
             return None
         decoded = self._decoder.decode(sse.data)
         if decoded is None or sse.event == "error":
@@ -161,14 +160,16 @@ class Assembly:
         raw: Any = None
         cause: Exception | None = None
         try:
-            raw = json.loads(data)
-        except NOT_JSON as exc:
+            raw = decode(data)
+        except ValueError as exc:
             cause = exc
         kind = None
         if isinstance(raw, dict):
             kind = raw.get("type")
-            if not isinstance(kind, str):
-                kind = "error" if is_error(raw) else name
+            if is_error(raw, named=name != "message"):
+                kind = "error"
+            elif not isinstance(kind, str):
+                kind = name
         if kind == "error" or name == "error":
             return self._fail(sse, api_error(data if raw is None else raw, in_band=True))
         if kind is None:
@@ -181,6 +182,9 @@ class Assembly:
         try:
             return handler(self, sse, raw)
         except ShapeError as exc:
+            if raw.get("error"):
+                # No event of its kind, but a reason why.
+                return self._fail(sse, api_error(raw, in_band=True))
             return self._malformed(sse, exc)
 
     def _on_ping(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
@@ -205,15 +209,8 @@ class Assembly:
         if message is None:
             self._warn("events before message_start are ignored")
             return ContentBlockStartEvent(sse, index, None)
-        place = index
-        if self._block(index) is not None:
-            # Seen in code execution: the start reuses an index, while deltas
-            # and stop carry the right one, which is the position of arrival.
-            self._warn("a content_block_start with an index that is taken")
-            place = len(message.content)
-            while self._block(place) is not None:
-                place += 1
-        self._add_block(place, block)
+        self._add_block(index, block)
+        self._last_open = True
         if isinstance(block, FallbackBlock):
             target = block.get("to")
             model = target.get("model") if isinstance(target, dict) else None
@@ -233,56 +230,73 @@ class Assembly:
             block = self._grow(index, kind, text)
         elif kind == "citations_delta":
             citation = want(dict, delta.get("citation"), "delta.citation")
-            block = self._target(index, kind, TextBlock)
+            block = self._receiver(index, kind)
             if isinstance(block, TextBlock):
                 block._cite(copy_json(citation))
         elif kind == "compaction_delta":
-            block = self._target(index, kind, CompactionBlock)
+            block = self._receiver(index, kind)
             if block is not None:
                 for name in ("content", "encrypted_content"):
                     if name in delta:
                         block._set(name, copy_json(delta[name]))
+        else:
+            block = self._block(index)
+            if isinstance(block, UnknownBlock):
+                block._grow(delta)
+                block = None
         event = ContentBlockDeltaEvent(sse, index, block, kind, text)
         event._raw = raw
         return event
 
     def _grow(self, index: int, kind: str, text: str) -> ContentBlock | None:
-        """Add a delta that is one string; return the block that it went to."""
+        """Add a delta that is one string; return the block that it went to.
+
+        None for an UnknownBlock too: nobody derives an event from such a delta.
+        """
         block = self._block(index)
         if block is not None and block._grows_by == kind:
             block._growing.add(text)
             return block
-        if kind == "signature_delta":
-            block = self._target(index, kind, ThinkingBlock)
-            if block is not None:
-                block._set("signature", text)
-            return block
-        implied = self._implied(index, kind) if block is None else None
-        if implied is None:
-            self._warn("a delta that does not fit its block is ignored")
-        else:
-            implied._growing.add(text)
-        return implied
+        if isinstance(block, UnknownBlock) and block._grow({"type": kind, DELTA_KEYS[kind]: text}):
+            return None
+        block = self._receiver(index, kind, text)
+        if block is not None and kind == "signature_delta":
+            block._set("signature", text)
+        elif block is not None:
+            block._growing.add(text)
+        return block
 
-    def _target(self, index: int, kind: str, cls: type[ContentBlock]) -> ContentBlock | None:
-        """Return the block that a delta is for, if it is a `cls`."""
-        block = self._block(index)
-        if block is None:
-            return self._implied(index, kind)
-        if isinstance(block, cls):
-            return block
-        self._warn("a delta that does not fit its block is ignored")
-        return None
+    def _receiver(self, index: int, kind: str, text: str | None = None) -> ContentBlock | None:
+        """Return the block that a delta is for; None where it is for none.
 
-    def _implied(self, index: int, kind: str) -> ContentBlock | None:
-        """Return a new block for a delta whose block never began; None before message_start."""
+        That of its index, if the delta fits it; else the one that began last, or for a
+        signature the last thought that has none; else one of the delta's own, so that
+        nothing is lost that was said.
+        """
         if self._message is None:
             self._warn("events before message_start are ignored")
             return None
-        self._warn("a delta without a content_block_start")
-        block = make_block(dict(_IMPLIED_BLOCKS[kind]), self._mode)
-        self._add_block(index, block)
-        return block
+        block = self._block(index)
+        if block is None:
+            self._warn("a delta without a content_block_start")
+            own = make_block(dict(IMPLIED_BLOCKS[kind]), self._mode)
+            self._add_block(index, own)
+            return own
+        fitting = _FITTING[kind]
+        if isinstance(block, fitting):
+            return block
+        self._warn("a delta that does not fit its block")
+        last = self._last_block
+        if kind == "signature_delta":
+            thought = self._last_thought
+            last = None if thought is None or thought.signature else thought
+        if isinstance(last, fitting):
+            return last
+        if text is not None and not text.strip():
+            return None  # Not worth a block.
+        own = make_block(dict(IMPLIED_BLOCKS[kind]), self._mode)
+        self._append(index, own)
+        return own
 
     def _block(self, index: int) -> ContentBlock | None:
         """Return the block of that index; None if none has begun."""
@@ -292,20 +306,56 @@ class Assembly:
         return content[index] if 0 <= index < len(content) else None
 
     def _add_block(self, index: int, block: ContentBlock) -> None:
+        """Have a block begin, to which its index belongs from now on.
+
+        In code execution a start reuses an index, while deltas and stop carry the place of
+        arrival. Others reuse one for starts and deltas alike. So the place of arrival is
+        another name of such a block, until a start has that index.
+        """
         assert self._message is not None
-        content = self._message.content
-        if self._blocks is None and index != len(content):
-            self._blocks = dict(enumerate(content))
-        if self._blocks is not None:
-            self._blocks[index] = block
-        content.append(block)
+        place = len(self._message.content)
+        if self._blocks is None and index != place:
+            self._blocks = dict(enumerate(self._message.content))
+        blocks = self._blocks
+        if blocks is not None:
+            if self._aliases is not None and index in self._aliases:
+                self._aliases.discard(index)
+            elif index in blocks:
+                self._warn("a content_block_start with an index that is taken")
+                self._stopped(blocks[index])  # none can name it any more
+                self._free = max(self._free, place)
+                # Never walked back: places once taken stay taken.
+                while self._free in blocks:
+                    self._free += 1
+                if self._aliases is None:
+                    self._aliases = set()
+                self._aliases.add(self._free)
+                blocks[self._free] = block
+            blocks[index] = block
+        self._append(index, block)
+
+    def _append(self, index: int, block: ContentBlock) -> None:
+        """Add a block, for which deltas of an index come."""
+        assert self._message is not None
+        if self._blocks is None and index != len(self._message.content):
+            self._blocks = dict(enumerate(self._message.content))
+        self._message.content.append(block)
         if self._last_open:
             if self._left_open is None:
                 self._left_open = set()
             self._left_open.add(id(self._last_block))
-        self._last_open = True
+        self._last_open = False
         self._last_block = block
         self._last_index = index
+        if isinstance(block, ThinkingBlock):
+            self._last_thought = block
+
+    def _stopped(self, block: ContentBlock) -> None:
+        """Note that no stop of a block is to come."""
+        if block is self._last_block:
+            self._last_open = False
+        elif self._left_open is not None:
+            self._left_open.discard(id(block))
 
     def _on_block_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         index = _index(raw)
@@ -313,32 +363,22 @@ class Assembly:
         if block is None:
             self._warn("a content_block_stop for a block that never began")
             return ContentBlockStopEvent(sse, index, UnknownBlock({"type": "unknown"}))
-        if block is self._last_block:
-            self._last_open = False
-        elif self._left_open is not None:
-            self._left_open.discard(id(block))
+        self._stopped(block)
         block._finish(True)
         return ContentBlockStopEvent(sse, index, block)
 
     def _on_message_delta(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
         delta = want_or({}, raw.pop("delta", None), "delta")
         usage = want_or({}, raw.pop("usage", None), "usage")
-        raw.pop("type", None)
         message = self._message
         if message is None:
             self._warn("events before message_start are ignored")
             return MessageDeltaEvent(sse)
-        for key, value in delta.items():
-            # null is news for what says why the message stopped, else it is no value.
-            if value is not None or key not in message or key.startswith("stop_"):
-                message._set(key, value)
-        for key, value in raw.items():
-            if value is not None:
-                message._set(key, value)
+        message._merge(raw)
+        message._merge(delta)
         # Totals for the whole message: they replace what was there, and are never added.
-        for key, value in usage.items():
-            if value is not None:
-                message.usage._set(key, value)
+        if message.usage._merge(usage):
+            self._warn("a zero in the usage that would replace a count")
         return MessageDeltaEvent(sse)
 
     def _on_message_stop(self, sse: ServerSentEvent, raw: Any) -> ClaudeEvent:
@@ -349,8 +389,12 @@ class Assembly:
         return MessageStopEvent(sse, self._message)
 
     def _finish(self) -> None:
-        self._finished = self._ended = True
+        message = self._message
+        assert message is not None
         self._finish_blocks()
+        if message.usage.output_tokens and message._says_nothing:
+            self._warn("an answer of nothing, though output tokens are counted")
+        self._finished = self._ended = True
 
     def _finish_blocks(self) -> None:
         """Finish the blocks whose stop never came, as when max_tokens cut the message."""
@@ -363,8 +407,7 @@ class Assembly:
         if self._ended:
             return
         if self._message is not None and self._message.stop_reason is not None:
-            self._unterminated = True
-            self._finish()
+            self._end_unterminated()
         else:
             self._set_error(StreamTruncated())
 
@@ -378,10 +421,24 @@ class Assembly:
             return False
         if self._last_open or self._left_open:
             return False
-        self._warn("the connection failed where only message_stop was missing")
-        self._unterminated = True
-        self._finish()
+        self._end_unterminated()
         return True
+
+    def _end_unterminated(self) -> None:
+        """End a message that has its stop_reason, without its message_stop."""
+        self._unterminated = True
+        self._warn("the message ended without a message_stop")
+        self._finish()
+
+    def _look_past_end(self, sse: ServerSentEvent) -> None:
+        """Log an error that comes after the message was complete; nothing else is looked at."""
+        if not self._finished or (self._warned is not None and _PAST_END in self._warned):
+            return
+        if sse.event != "error":
+            raw = read_object(sse.data) if "error" in sse.data else None
+            if raw is None or not is_error(raw, named=sse.event != "message"):
+                return
+        self._warn(_PAST_END)
 
     def _set_error(self, error: ClaudeError) -> None:
         self._ended = True
@@ -416,6 +473,18 @@ class Assembly:
 
             logging.getLogger("ssewire").warning("Claude stream: %s", deviation)
 
+
+# Type of a delta -> the class of the blocks that it fits.
+_FITTING: dict[str, tuple[type[ContentBlock], ...]] = {
+    "text_delta": (TextBlock,),
+    "citations_delta": (TextBlock,),
+    "input_json_delta": (ToolUseBlock, ServerToolUseBlock, MCPToolUseBlock),
+    "thinking_delta": (ThinkingBlock,),
+    "signature_delta": (ThinkingBlock,),
+    "compaction_delta": (CompactionBlock,),
+}
+
+_PAST_END = "an error after the message was complete"
 
 # Not bound to each accumulator: a thousand streams have one table.
 _HANDLERS: dict[str, Callable[[Assembly, ServerSentEvent, Any], ClaudeEvent]] = {

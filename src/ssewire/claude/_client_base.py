@@ -86,8 +86,8 @@ class ClientBase(Generic[TransportT, SSLContextT]):
             betas: names for anthropic-beta.
             max_retries: how many times to ask again where that may help, until a
                 message has begun.
-            max_retry_delay: seconds; no pause before a retry is longer, also where
-                the server asks for more.
+            max_retry_delay: seconds; no pause before a retry is longer. Where the server
+                asks for more, its error is raised at once, with `retry_after`.
             timeouts: Timeouts, or seconds for the head and for each wait for bytes,
                 or None for no limits. Its `stall` ignores pings, its `total` goes for all
                 attempts together.

@@ -1,4 +1,4 @@
-"""The peer's JSON: which key holds a delta's text, reading what may be anything, common words.
+"""The peer's JSON: reading what may be anything, how deep it may be, common words.
 
 May import: nothing.
 """
@@ -6,6 +6,7 @@ May import: nothing.
 from __future__ import annotations
 
 import json
+import re
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -19,8 +20,38 @@ DELTA_KEYS = {
     "signature_delta": "signature",
 }
 
-# What json.loads raises for text that is not JSON, or is nested deeper than it can follow.
-NOT_JSON = (ValueError, RecursionError)
+
+# Deltas for a block that never began make one, if their type says of what kind.
+IMPLIED_BLOCKS: dict[str, dict[str, Any]] = {
+    "text_delta": {"type": "text", "text": ""},
+    "citations_delta": {"type": "text", "text": ""},
+    "input_json_delta": {"type": "tool_use", "id": "", "name": "", "input": {}},
+    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "compaction_delta": {"type": "compaction", "content": None},
+}
+
+
+def named_key(delta: dict[str, Any]) -> str | None:
+    """Return the key of a delta's string: that of its type, else the only one that has a string."""
+    kind = delta.get("type")
+    if isinstance(kind, str):
+        for key in (DELTA_KEYS.get(kind, ""), kind.replace("_delta", "")):
+            if isinstance(delta.get(key), str):
+                return key
+    strings = [key for key, value in delta.items() if key != "type" and isinstance(value, str)]
+    return strings[0] if len(strings) == 1 else None
+
+
+# Containers that may be open at once in a document of the peer's: an event, a tool input.
+# Checked when the value arrives, so that nothing later fails for its depth: of all that is done
+# with it on CPython 3.9 to 3.13, copy.deepcopy needs the most, two frames a level (json.dumps
+# with an indent one, pickle and repr less), and the recursion limit is 1000 by default. So 200
+# take less than half of it, which leaves the other half to the caller's own stack; the official
+# SDK's parser stops at 200 too. The API's own documents stay below twenty.
+MAX_DEPTH = 200
+
+_TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
 
 
 class _Missing:
@@ -35,11 +66,73 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
+class Slotted:
+    """An object with `__slots__` that pickles under protocols 0 and 1 too."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return super().__reduce_ex__(max(protocol, 2))
+
+
+def decode(text: str) -> Any:
+    """Return the value of a JSON text. Cost: linear in its length.
+
+    Raises:
+        ValueError: it is not JSON, or is nested deeper than MAX_DEPTH.
+        RecursionError: the caller's own stack is full.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        if not _text_is_deep(text):
+            raise
+        raise ValueError(_TOO_DEEP) from None
+    # Their count bounds the depth; few texts have so many.
+    brackets = text.count("[") + text.count("{")
+    if brackets > MAX_DEPTH and type(value) in (dict, list) and _is_deep(value):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Say whether a container is nested deeper than MAX_DEPTH; without recursion."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+# A string, also one that does not end; or a bracket.
+_token = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)|[\[{\]}]', re.DOTALL).finditer
+
+
+def _text_is_deep(text: str) -> bool:
+    """Say whether a text that json gave up on opens more than MAX_DEPTH containers at once."""
+    depth = 0
+    for found in _token(text):
+        bracket = found[0]
+        if bracket in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif bracket in "]}":
+            depth -= 1
+    return False
+
+
 def read_object(text: str) -> dict[str, Any] | None:
     """Return the object that a text is as JSON; None if it is something else."""
     try:
-        value = json.loads(text)
-    except NOT_JSON:
+        value = decode(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

@@ -43,7 +43,10 @@ DEFAULT_TIMEOUTS = Timeouts(connect=10.0, head=600.0, idle=600.0)
 _AUTH_HEADERS = {"x-api-key": "{}", "authorization": "Bearer {}"}
 
 # Keywords of a request that are for us; all others are the API's.
-_OURS = ("betas", "extra_body", "extra_headers", "extra_query", "timeout")
+_OURS = (
+    *("betas", "extra_body", "extra_headers", "extra_query", "timeout"),
+    *("user_profile_id", "workspace_id"),
+)
 
 
 class NotGiven:
@@ -165,6 +168,10 @@ class ClientOptions:
         if betas:
             before = fields.get("anthropic-beta")
             fields.set("anthropic-beta", ",".join(_beta_names([*_split(before), *betas])))
+        for name in ("user_profile_id", "workspace_id"):
+            if ours[name] is not None:
+                header = f"anthropic-{name.replace('_', '-')}"
+                fields.update(name, {header: ours[name]})
         fields.update("extra_headers", ours["extra_headers"])
         authenticated = [name for name in _AUTH_HEADERS if fields.get(name)]
         if not authenticated:

@@ -1,12 +1,14 @@
 """Records: the peer's JSON, with declared keys as attributes and all keys by `["key"]`.
 
 Known keys are declared by the classes, all others stay and are reached in the
-same ways. Only the accumulator writes to a record. May import: nothing.
+same ways. Only the accumulator writes to a record. May import: _json.
 """
 
 from __future__ import annotations
 
 import json
+
+from ._json import Slotted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -34,10 +36,13 @@ def want_or(default: Any, value: Any, name: str) -> Any:
     return default if value is None else want(type(default), value, name)
 
 
-def copy_json(value: Any) -> Any:
-    """Return a deep copy of JSON; without recursion, since peers choose the depth."""
-    if type(value) is not dict and type(value) is not list:
-        return value
+def copy_json(value: Any, *, finite: bool = False) -> Any:
+    """Return a deep copy of JSON; without recursion, since peers choose the depth.
+
+    Args:
+        finite: null in place of the floats that JSON cannot write: what `1e400`, NaN
+            and Infinity are in Python.
+    """
     top = [value]
     todo: list[Any] = [top]
     while todo:
@@ -46,23 +51,37 @@ def copy_json(value: Any) -> Any:
             if type(item) is dict or type(item) is list:
                 item = container[key] = item.copy()
                 todo.append(item)
+            elif finite and type(item) is float and item - item != 0:
+                container[key] = None
     return top[0]
 
 
 def view(value: Any) -> Any:
-    """Return JSON with attribute access where it has keys."""
+    """Return JSON with attribute access where it has keys. Cost: the length of lists."""
     if type(value) is dict:
         return JSONObject(value)
-    if type(value) is list:
-        return [view(item) for item in value]
-    return value
+    if type(value) is not list:
+        return value
+    views: list[Any] = value.copy()
+    todo = [views]
+    while todo:
+        items = todo.pop()
+        for place, item in enumerate(items):
+            if type(item) is dict:
+                items[place] = JSONObject(item)
+            elif type(item) is list:
+                item = items[place] = item.copy()
+                todo.append(item)
+    return views
 
 
-class Record:
+class Record(Slotted):
     """Part of a message or event: declared keys as attributes, all keys by `["key"]`.
 
     A declared key that was not sent reads as None, or as the empty value of
-    its type where the protocol says that it is always there.
+    its type where the protocol says that it is always there. Reading a key costs
+    the same whatever the record holds, but for lists, which are copied as views;
+    copying, comparing and printing cost the record's size.
     """
 
     __slots__ = ("_data",)
@@ -90,7 +109,11 @@ class Record:
 
     def __getitem__(self, key: str) -> Any:
         """Return the JSON value of `key`; not a copy, so it must not be changed."""
-        return getattr(self, key) if key in self._computed else self._data[key]
+        return self._work_out(key) if key in self._computed else self._data[key]
+
+    def _work_out(self, key: str) -> Any:
+        """Return the value of a key of `_computed`."""
+        return getattr(self, key)
 
     def __contains__(self, key: object) -> bool:
         return key in self._data
@@ -110,24 +133,34 @@ class Record:
         return self[key] if key in self._data else default
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON of this record as it is now: a deep copy."""
-        data = copy_json(self._data)
+        """Return the JSON of this record as it is now: a deep copy. Cost: its size.
+
+        Numbers beyond the range of floats (`1e400`), NaN and Infinity are floats as Python
+        has them; `to_json` and what is sent to the API have null for these, as JSON must.
+        """
+        return self._copied()
+
+    def _copied(self, *, finite: bool = False) -> dict[str, Any]:
+        """Return a deep copy of the data; `finite` as for `copy_json`."""
+        data: dict[str, Any] = copy_json(self._data, finite=finite)
         for key in self._computed:
-            data[key] = copy_json(getattr(self, key))
-        return data  # type: ignore[no-any-return]
+            data[key] = copy_json(self._work_out(key), finite=finite)
+        return data
 
     def model_dump(self) -> dict[str, Any]:
         """Return `to_dict()`; the official SDK's name for it."""
         return self.to_dict()
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """Return the record as JSON text, indented as by the official SDK."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        """Return the record as JSON text, indented as by the official SDK. Cost: its size."""
+        return json.dumps(self._copied(finite=True), indent=indent, ensure_ascii=False)
 
     def model_dump_json(self, *, indent: int | None = None) -> str:
-        """Return the record as JSON text, compact unless an `indent` is given."""
+        """Return the record as JSON text, compact unless an `indent` is given. Cost: its size."""
         separators = (",", ":") if indent is None else None
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, separators=separators)
+        return json.dumps(
+            self._copied(finite=True), indent=indent, ensure_ascii=False, separators=separators
+        )
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Record):
@@ -146,7 +179,7 @@ class Record:
 
     def _frozen(self) -> Record:
         """Return a copy that the accumulator does not know and so never changes."""
-        return type(self)(self.to_dict())
+        return type(self)(self._copied())
 
 
 class JSONObject(Record):

@@ -7,7 +7,6 @@ official SDKs. May import: _checks, _http, _json, errors, ssewire.errors.
 
 from __future__ import annotations
 
-import json
 import logging
 
 from .._checks import check_count, check_seconds, excerpt
@@ -15,7 +14,7 @@ from .._http.refusal import parse_retry_after
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from ..errors import StreamTimeout, TransportError
-from ._json import NOT_JSON
+from ._json import decode
 from .errors import APIError, StreamInterrupted, StreamTruncated, api_error
 
 TYPE_CHECKING = False
@@ -76,7 +75,8 @@ class Retries:
 
     Args:
         limit: how many times to ask again.
-        max_delay: seconds; longer pauses are cut to it.
+        max_delay: seconds; our own pauses are cut to it, and none is made if a longer one is
+            asked for.
         random: a number in [0, 1).
         start: the time on a clock that only goes forward, for `total`.
     """
@@ -117,22 +117,27 @@ class Retries:
     ) -> float | None:
         """Return the seconds to wait before the next attempt; None if there is to be none.
 
-        Counts the attempt and logs it.
+        None too where the response asks for a longer pause than `max_delay`: whoever
+        is told to come back in hours wants to know it, and asking earlier only makes
+        it worse. What it asks for is the error's `retry_after`. Counts the attempt and logs it.
 
         Args:
             headers: those of the response that failed, where there was one.
             now: on the clock of `start`.
             wall: seconds since 1970, for a date in Retry-After.
         """
+        asked = _asked_delay(headers, wall) if headers is not None else None
+        if asked is not None:
+            error.retry_after = asked
         if self.made >= self._limit or not _worth_a_retry(error, headers):
             return None
-        asked = _asked_delay(headers, wall) if headers is not None else None
+        if asked is not None and asked > self._max_delay:
+            return None
         if asked is None:
             delay = min(_FIRST_DELAY * 2.0 ** min(self.made, 10), _LONGEST_DELAY)
-            delay *= 1 - _JITTER * self._random()
+            delay = min(delay * (1 - _JITTER * self._random()), self._max_delay)
         else:
             delay = asked
-        delay = min(delay, self._max_delay)
         total = self._first.timeouts.total
         if total is not None and now - self._start + delay >= total:
             return None
@@ -201,8 +206,8 @@ def response_error(status: int, headers: Headers, body: bytes) -> APIError:
     text = body.decode("utf-8-sig", "replace")
     decoded: Any = text
     try:
-        decoded = json.loads(text)
-    except NOT_JSON:
+        decoded = decode(text)
+    except ValueError:
         pass  # HTML of a proxy: the text is all there is.
     error = api_error(decoded, status)
     error.headers = headers

@@ -6,13 +6,11 @@ line of a stream begins with { or <. May import: _checks, _json, _record, errors
 
 from __future__ import annotations
 
-import json
-
 from .._checks import not_bytes
 from ..event import ServerSentEvent
 from ._json import read_object
 from ._record import ShapeError
-from .errors import MalformedEvent, OversizedEvent
+from .errors import API_ERRORS, MalformedEvent, OversizedEvent, describes_error
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -84,7 +82,8 @@ def document_events(text: str) -> list[ServerSentEvent]:
     if body is None or is_error(body):
         return [ServerSentEvent(text)]
     if body.get("type") == "message":
-        start = json.dumps({"type": "message_start", "message": body})
+        # As it was written: what JSON does not have, such as NaN, is not to be written anew.
+        start = f'{{"type":"message_start","message":{text.strip()}}}'
         return [
             ServerSentEvent(start, "message_start"),
             ServerSentEvent('{"type":"message_stop"}', "message_stop"),
@@ -92,8 +91,16 @@ def document_events(text: str) -> list[ServerSentEvent]:
     raise MalformedEvent(text) from ShapeError("the body is neither a message nor an error")
 
 
-def is_error(raw: dict[str, Any]) -> bool:
-    """Say whether JSON is an error, though perhaps without the type that says so."""
-    if isinstance(raw.get("type"), str):
-        return bool(raw["type"] == "error")
-    return isinstance(raw.get("error"), (dict, str))
+def is_error(raw: dict[str, Any], *, named: bool = False) -> bool:
+    """Say whether JSON is an error, though perhaps without the type that says so.
+
+    Args:
+        named: it came in an event with a name, and so may be one that is new.
+    """
+    kind = raw.get("type")
+    if isinstance(kind, str):
+        return kind == "error" or kind in API_ERRORS
+    if raw.get("error") or isinstance(raw.get("error"), (dict, str)):
+        return True
+    # No event has such keys and no type; relays pass on what their own upstream said.
+    return not named and describes_error(raw)

@@ -1,10 +1,12 @@
 """Text that grows by deltas, and the halves of characters that deltas may cut.
 
 Text is kept in pieces and joined when it is read, so that a message of any
-number of deltas costs linear time. May import: nothing.
+number of deltas costs linear time. May import: _json.
 """
 
 from __future__ import annotations
+
+from ._json import Slotted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 _MAX_PIECES = 512
 
 
-class TextRun:
+class TextRun(Slotted):
     """Pieces on their way to a reader: those that it has passed belong to the text.
 
     The reader walks a list iterator, with no Python code for each piece; how far it has
@@ -44,14 +46,21 @@ class TextRun:
         return len(self.pieces) - left // self.each
 
 
-class GrowingText:
-    """A text that deltas are added to: linear in time, little more than the text in memory."""
+class GrowingText(Slotted):
+    """A text that deltas are added to: linear in time, little more than the text in memory.
 
-    __slots__ = ("_chunks", "_joined", "_pieces", "_run")
+    Half of a surrogate pair at the end waits for its other half, and is no part of the
+    text until `settle`: to put both together afterwards would copy the whole text.
+    """
+
+    __slots__ = ("_chunks", "_half", "_joined", "_pieces", "_run")
 
     def __init__(self, text: str = "") -> None:
-        # The text is _joined, then _chunks, then _pieces, then what was handed out of _run.
+        # The text is _joined, then _half, _chunks, _pieces, and what was handed out of _run.
         self._joined = text
+        # Half of a pair, or ""; None while _joined is what the text began with, which may
+        # end in one.
+        self._half: str | None = None
         self._chunks: list[str] | None = None
         self._pieces: list[str] = []
         # Kept from run to run: a quick reader begins one for each packet.
@@ -134,17 +143,36 @@ class GrowingText:
         if self._run is not None:
             self._follow_run()
         if self._chunks or self._pieces:
-            new = "".join(self._chunks or ()) + "".join(self._pieces)
-            kept = len(self._joined)
-            if self._joined and is_high_surrogate(self._joined[-1]):
-                kept -= 1
-                new = self._joined[-1] + new
+            if self._half is None:
+                half = self._joined[-1:] if is_high_surrogate(self._joined[-1:]) else ""
+                kept = self._joined[:-1] if half else self._joined
+                self._joined, self._half = kept, half
+            new = (self._half or "") + "".join(self._chunks or ()) + "".join(self._pieces)
             new = join_surrogates(new)
-            text = self._joined if kept == len(self._joined) else self._joined[:kept]
-            # In one line and without a call, for no exception may come between. Appending in
-            # place needs the only reference.
-            self._joined = ""; text += new; self._joined, self._chunks, self._pieces = text, None, []  # fmt: skip  # noqa: E501, E702
+            if is_high_surrogate(new[-1:]):
+                self._append(new[:-1], new[-1])
+            else:
+                self._append(new, "")
         return self._joined
+
+    def settle(self) -> None:
+        """Have half of a pair at the end stand alone: its block has ended."""
+        self.get()
+        if self._half:
+            self._append(self._half, "")
+        self._half = ""
+
+    def whole(self) -> str:
+        """Return the text with the half that waits; as a copy where there is one."""
+        text = self.get()
+        return text + self._half if self._half else text
+
+    def _append(self, new: str, half: str) -> None:
+        """Have `new` at the end of what was joined, and `half` wait; no pieces are left."""
+        text = self._joined
+        # In one line and without a call: no exception comes between, and none in its handler.
+        # Appending in place needs the only reference.
+        self._joined = ""; text += new; self._joined, self._half, self._chunks, self._pieces = text, half, None, []  # fmt: skip  # noqa: E501, E702
 
 
 def is_high_surrogate(character: str) -> bool:

@@ -1,15 +1,17 @@
 """From bytes to typed events and the message, without I/O.
 
-Content never raises: what ends the stream is an event, after which nothing is taken any
-more. What an event changes is in `_assembly`. May import: _assembly, _checks, _delta,
-_json, _limits, _sniff, errors, event, parser, ssewire.errors.
+Content never raises: what ends the stream is an event, after which nothing is
+taken any more. What an event changes is in `_assembly`. An exception of the caller's
+world (a signal handler's, MemoryError) that leaves a call halfway is the end too: what it
+lost is not known.
+May import: _assembly, _checks, _delta, _json, _limits, _sniff, errors, event, events, parser.
 """
 
 from __future__ import annotations
 
 import json
 
-from .._checks import wrong_type
+from .._checks import not_bytes, wrong_type
 from .._limits import MAX_EVENT_SIZE
 from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
@@ -18,7 +20,7 @@ from ._assembly import Assembly
 from ._delta import DeltaDecoder
 from ._json import read_object
 from ._sniff import Sniffer, document_events
-from .errors import MalformedEvent, OversizedEvent
+from .errors import MalformedEvent, OversizedEvent, StreamInterrupted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
 class Accumulator(Assembly):
     """Turn the bytes or events of one stream into typed events and the message.
 
+    A stream costs linear time in its bytes, whatever is in it and however it is cut; of a
+    message, what has come so far is kept.
+
     Args:
         max_event_size: bytes that one unfinished event may hold; None lifts the limit.
         partial_strings: show strings of a tool input while they are still coming.
         request_id: what errors give as theirs.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_fatal", "_parser", "_sniffer")
+    __slots__ = ("__weakref__", "_busy", "_closed", "_fatal", "_parser", "_sniffer", "_torn")
 
     def __init__(
         self,
@@ -49,6 +54,10 @@ class Accumulator(Assembly):
         self._parser = Parser(max_event_size=max_event_size)
         super().__init__(DeltaDecoder(), "B" if partial_strings else "A", request_id)
         self._closed = False
+        # A call is changing all this; still set when the next one begins: it was left halfway.
+        self._busy = False
+        # So it is, and `error` is to say so.
+        self._torn = False
         # What is wrong with the input itself; it is reported after the events before it.
         self._fatal: MalformedEvent | None = None
         # None once the body is known to be a stream.
@@ -58,47 +67,97 @@ class Accumulator(Assembly):
         """Return the events that the next bytes of the body complete.
 
         Content never raises: what ends the stream is the last event, an
-        ErrorEvent, and is on `error`. After the end the list is empty.
+        ErrorEvent, and is on `error`. After the end the list is empty. Cost: linear in
+        the bytes, over all calls together.
 
         Raises:
             TypeError: data is not a bytes-like object.
-            StateError: the accumulator is closed.
+            StateError: the accumulator is closed, or an exception left an earlier call halfway.
         """
         self._check_open()
-        return self._steps(self._receive(data))
+        if type(data) is not bytes:
+            _check_bytes(data)
+        try:
+            self._busy = True
+            events = self._steps(self._receive(data))
+            self._busy = False
+            return events
+        except BaseException:
+            self._torn = True
+            raise
 
     def feed_event(self, event: ServerSentEvent) -> list[ClaudeEvent]:
         """Return the event that the stream's next wire event makes; comments make none.
 
+        Cost: the event's size.
+
         Raises:
             TypeError: not an event.
-            StateError: the accumulator is closed.
+            StateError: as for `feed`.
         """
         self._check_open()
         if isinstance(event, Comment):
             return []
         if not isinstance(event, ServerSentEvent):
             raise wrong_type("event", "a ServerSentEvent", event)
-        typed = self._step(event)
-        return [] if typed is None else [typed]
+        try:
+            self._busy = True
+            typed = self._step(event)
+            self._busy = False
+            return [] if typed is None else [typed]
+        except BaseException:
+            self._torn = True
+            raise
 
     def close(self) -> list[ClaudeEvent]:
         """End the input; return the last events. Idempotent.
 
         An unfinished event at the end counts if its data is a JSON object. A
         body that was JSON in place of a stream is taken now. Then `error` is
-        a StreamTruncated, unless the message is complete.
+        a StreamTruncated, unless the message is complete. Cost: what was unfinished.
         """
-        if self._closed:
+        if self._busy or self._torn:
+            self._tear()
+        if self._closed or self._ended:
+            self._closed = True
             return []
-        self._closed = True
-        events = self._steps(self._end())
-        self._end_of_stream()
-        return events
+        try:
+            self._busy = True
+            events = self._steps(self._end())
+            self._end_of_stream()
+            self._busy, self._closed = False, True
+            return events
+        except BaseException:
+            self._torn = True
+            raise
+
+    @property
+    def finished(self) -> bool:
+        """Whether the message is complete."""
+        return self._finished and not self._torn
+
+    @property
+    def error(self) -> ClaudeError | None:
+        """Why the stream failed, with what had arrived as its `partial_message`."""
+        if self._torn and self._error is None:
+            self._tear()
+        return self._error
 
     def _check_open(self) -> None:
+        if self._busy or self._torn:
+            self._tear()
+            raise StateError("an exception left this accumulator halfway; begin anew")
         if self._closed:
             raise StateError("the accumulator is closed")
+
+    def _tear(self) -> None:
+        """Fail, since an exception left a change halfway: what it lost is not known."""
+        self._torn = True
+        self._finished = False
+        if self._error is None:
+            error = StreamInterrupted()
+            error.__cause__ = StateError("an exception left the accumulator halfway")
+            self._set_error(error)
 
     def _steps(self, wire_events: list[ServerSentEvent]) -> list[ClaudeEvent]:
         """Take wire events, and what was wrong with the input after them."""
@@ -116,7 +175,7 @@ class Accumulator(Assembly):
 
     def _receive(self, data: Buffer) -> list[ServerSentEvent]:
         """Return the wire events that `data` completes, changing nothing else."""
-        if self._ended:
+        if self._ended and (self._error is not None or self._fatal is not None):
             return []
         try:
             if self._sniffer is not None:
@@ -130,6 +189,8 @@ class Accumulator(Assembly):
             self._fatal = exc
             return []
         except EventTooLarge as exc:
+            if self._ended:
+                return []  # After the message's end only an error is looked for.
             self._fatal = OversizedEvent(exc.limit)
             self._fatal.__cause__ = exc
             return exc.events
@@ -173,3 +234,10 @@ class Accumulator(Assembly):
             report = {"type": "error", "error": {"type": "event_too_large", "message": str(error)}}
             sse = ServerSentEvent(json.dumps(report), "error")
         return self._fail(sse, error)
+
+
+def _check_bytes(data: object) -> None:
+    try:
+        memoryview(data).release()  # type: ignore[arg-type]
+    except TypeError:
+        raise not_bytes(data) from None

@@ -1,12 +1,13 @@
 """The content blocks of a message: one class for each type on the wire.
 
 They grow by deltas, and finish when their stop comes or the message ends.
-May import: _record, _text, tool_input.
+May import: _json, _record, _text, tool_input.
 """
 
 from __future__ import annotations
 
-from ._record import JSONObject, Record, want, want_or
+from ._json import named_key, read_object
+from ._record import JSONObject, Record, view, want, want_or
 from ._text import GrowingText
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -29,9 +30,9 @@ class Block(Record):
     def _finish(self, stopped: bool) -> None:
         """React to the block's end; not `stopped`: it was cut, or its stop was left out."""
 
-    def _param(self) -> dict[str, Any] | None:
+    def _param(self, unsigned_thinking: bool = False) -> dict[str, Any] | None:
         """Return what to send back for this block, or None for nothing."""
-        return self.to_dict()
+        return self._copied(finite=True)
 
 
 class _TextOf(Block):
@@ -46,26 +47,53 @@ class _TextOf(Block):
         data[key] = ""
         self._data = data
 
+    def _finish(self, stopped: bool) -> None:
+        self._growing.settle()
+
+    def _frozen(self) -> Record:
+        frozen = super()._frozen()
+        assert isinstance(frozen, _TextOf)
+        frozen._growing.settle()
+        return frozen
+
 
 class TextBlock(_TextOf):
     """Text of the answer; `text` is joined when it is read."""
 
-    __slots__ = ()
+    __slots__ = ("_views",)
     _computed = ("text",)
-    _nullable = ("citations",)
     _grows_by = "text_delta"
 
     type: Literal["text"]
-    citations: list[JSONObject] | None
 
     def __init__(self, data: dict[str, Any]) -> None:
         super().__init__(data)
         want_or([], data.get("citations"), "citations")
+        # What `citations` gave out, which grows with them; None before its first use.
+        self._views: list[Any] | None = None
 
     @property
     def text(self) -> str:
-        """The text so far; each use costs what was added since the last one."""
+        """The text so far; each use costs what was added since the last one.
+
+        Half of a surrogate pair at the end waits for its other half, or for the block's stop.
+        """
         return self._growing.get()
+
+    @property
+    def citations(self) -> list[JSONObject] | None:
+        """The citations so far, None if there are none: a list that grows with the block.
+
+        Each use costs what was added since the last one.
+        """
+        citations = self._data.get("citations")
+        if citations is None:
+            return None
+        if self._views is None:
+            self._views = []
+        views = self._views
+        views += view(citations[len(views) :])
+        return views
 
     def _cite(self, citation: Any) -> None:
         citations = self._data.get("citations")
@@ -73,9 +101,13 @@ class TextBlock(_TextOf):
             citations = self._data["citations"] = []
         citations.append(citation)
 
-    def _param(self) -> dict[str, Any] | None:
-        # The API refuses empty text blocks.
-        return self.to_dict() if self.text else None
+    @property
+    def _is_blank(self) -> bool:
+        return not self.text.strip()
+
+    def _param(self, unsigned_thinking: bool = False) -> dict[str, Any] | None:
+        # The API refuses text of white space alone.
+        return None if self._is_blank else self._copied(finite=True)
 
 
 class ThinkingBlock(_TextOf):
@@ -94,9 +126,16 @@ class ThinkingBlock(_TextOf):
         """The reasoning so far; each use costs what was added since the last one."""
         return self._growing.get()
 
-    def _param(self) -> dict[str, Any] | None:
-        # The API refuses thinking that it has not signed.
-        return self.to_dict() if self.signature else None
+    @property
+    def _signed(self) -> bool:
+        signature = self._data.get("signature")
+        return isinstance(signature, str) and signature != ""
+
+    def _param(self, unsigned_thinking: bool = False) -> dict[str, Any] | None:
+        # The API refuses thinking that it has not signed; some others want theirs back.
+        if self._signed or (unsigned_thinking and self.thinking):
+            return self._copied(finite=True)
+        return None
 
 
 class RedactedThinkingBlock(Block):
@@ -143,6 +182,7 @@ class _ToolBlock(Block):
         """The input as JSON has it: while it comes, what can be told so far, live.
 
         Parsed strictly at the block's end; one that is not JSON then stays the partial value.
+        Each use costs what was added since the last one.
         """
         return self._growing.value
 
@@ -153,7 +193,7 @@ class _ToolBlock(Block):
 
     @property
     def input_error(self) -> ValueError | None:
-        """Why the finished input is not JSON; None while it comes, and if it is."""
+        """Why the finished input is no JSON object; None while it comes, and if it is one."""
         return self._growing.error
 
     @property
@@ -162,18 +202,26 @@ class _ToolBlock(Block):
         return self._growing.complete
 
     def _finish(self, stopped: bool) -> None:
-        self._growing.finish(stopped)
+        if stopped:
+            self._growing.stop()
+        else:
+            self._growing.finish()
 
     def _frozen(self) -> Record:
-        data = self.to_dict()
+        data = self._copied()
         frozen = type(self).__new__(type(self))
         frozen._growing = self._growing.frozen(data["input"])
         data["input"] = None
         frozen._data = data
         return frozen
 
-    def _param(self) -> dict[str, Any] | None:
-        data = self.to_dict()
+    def _param(self, unsigned_thinking: bool = False) -> dict[str, Any] | None:
+        # Without either it is the work of deltas whose start never came.
+        for key in ("id", "name"):
+            value = self._data.get(key)
+            if not isinstance(value, str) or not value:
+                return None
+        data = self._copied(finite=True)
         if not isinstance(data["input"], dict):
             data["input"] = {}
         return data
@@ -327,11 +375,15 @@ class CompactionBlock(Block):
     _nullable = (
         "content",
         "encrypted_content",
+        "signature",
+        "tool_changes",
     )
 
     type: Literal["compaction"]
     content: str | None
     encrypted_content: str | None
+    signature: str | None
+    tool_changes: list[JSONObject] | None
 
 
 class FallbackBlock(Block):
@@ -349,14 +401,62 @@ class FallbackBlock(Block):
 
 
 class UnknownBlock(Block):
-    """A block of a type that this version does not know, verbatim as it came at its start.
+    """A block of a type that this version does not know, as it came at its start.
 
-    At run time `type` is the wire's name, such as "connector_text".
+    A delta with a string adds it to the key that it names. At run time `type` is
+    the wire's name, such as "connector_text".
     """
 
-    __slots__ = ()
+    __slots__ = ("_texts",)
 
     type: Literal["unknown"]
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+        # Key -> the text that deltas have added to.
+        self._texts: dict[str, GrowingText] = {}
+
+    if not TYPE_CHECKING:
+
+        @property
+        def _computed(self) -> Any:
+            return self._texts
+
+    def _work_out(self, key: str) -> Any:
+        return self._texts[key].get()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name[:1] != "_" and name in self._texts:
+                return self._texts[name].get()
+            return super().__getattr__(name)
+
+    def _grow(self, delta: dict[str, Any]) -> bool:
+        """Add a delta's string to the key that it names; False if it names none that takes it."""
+        key = named_key(delta)
+        if key is None:
+            return False
+        text = self._texts.get(key)
+        if text is None:
+            before = self._data.get(key)
+            if before is not None and not isinstance(before, str):
+                return False
+            text = GrowingText(before or "")
+            self._texts[key] = text
+            self._data[key] = ""
+        text.add(delta[key])
+        return True
+
+    def _finish(self, stopped: bool) -> None:
+        for text in self._texts.values():
+            text.settle()
+        if not stopped and "partial_json" in self._texts and "input" in self._data:
+            # A call of a new kind. At the message's end only: a peer may send any number of stops.
+            value = read_object(self._texts["partial_json"].get())
+            if value is not None:
+                self._data["input"] = value
+                del self._texts["partial_json"], self._data["partial_json"]
 
 
 if TYPE_CHECKING:

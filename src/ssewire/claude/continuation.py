@@ -3,14 +3,15 @@
 There is no token to resume a stream: a new request goes on from the text that
 had come. Only text can be gone on with; an unfinished thought or tool call, a
 call nobody has answered, and all that came after the last text are left out.
-May import: blocks, message, ssewire.errors.
+May import: _checks, blocks, message, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from .._checks import excerpt
 from ..errors import StateError
 from .blocks import TextBlock
-from .message import Message
+from .message import Message, is_answered
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def continuation(message: Message | None, *, prefill: bool = False) -> list[dict
     After `pause_turn` that is the message itself. After an interruption (a
     `partial_message`) or `max_tokens` it is the message up to its last text
     and a user message that quotes its end and asks to go on. Empty where
-    there is no text yet: ask the same once more.
+    there is no text yet: ask the same once more. Cost: the message's size.
 
     Args:
         prefill: only the assistant's message, for the model to go on within
@@ -50,7 +51,9 @@ def continuation(message: Message | None, *, prefill: bool = False) -> list[dict
         # An assistant's turn without content is refused.
         return [param] if param["content"] else []
     if reason is not None and reason not in _CUT:
-        raise StateError(f"there is nothing to continue: the message ended with {reason[:64]!r}")
+        # Perhaps no str: it is the peer's.
+        shown = excerpt(reason if isinstance(reason, str) else str(reason))
+        raise StateError(f"there is nothing to continue: the message ended with {shown}")
     kept = _resumable(message)
     if not kept:
         return []
@@ -80,7 +83,7 @@ def _resumable(message: Message) -> list[Any]:
         block
         for block in message.content[: last + 1]
         # Also those of the server (server_tool_use, mcp_tool_use) are refused without a result.
-        if not block.type.endswith("tool_use") or block.get("id") in answered
+        if not block.type.endswith("tool_use") or is_answered(block, answered)
     ]
     content: list[Any] = kept.to_param()["content"]
     if content:

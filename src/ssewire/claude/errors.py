@@ -33,12 +33,18 @@ class ClaudeError(SSEWireError):
     `partial_message` is what had arrived, as a message that never changes
     again, or None before its start; `request_id` names the request to
     Anthropic's support; `status` is the response's HTTP status, None where
-    no response had come.
+    no response had come; `retry_after` is how many seconds the response asked
+    to wait, None where it did not, or where nobody was going to ask again.
     """
 
     partial_message: Message | None = None
     request_id: str | None = None
     status: int | None = None
+    retry_after: float | None = None
+
+    def __repr__(self) -> str:
+        # As bounded as the text: what the peer sent may be large, and logs print this.
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 class ConfigurationError(ClaudeError, ValueError):
@@ -217,10 +223,13 @@ _SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 def api_error(body: Any, status: int | None = None, *, in_band: bool = False) -> APIError:
     """Return the exception for an error body: decoded JSON of any shape, or text.
 
-    The class is chosen by the body's error type, else by the HTTP status.
+    The class is chosen by the body's error type, else by the HTTP status, which may
+    stand in the body too.
     """
-    kind, message = _describe(body)
+    kind, message, number = _describe(body)
     cls = APIError
+    if status is None:
+        status = number
     if kind in API_ERRORS:
         cls, usual_status, _ = API_ERRORS[kind]
         if status is None:
@@ -237,21 +246,51 @@ def api_error(body: Any, status: int | None = None, *, in_band: bool = False) ->
     return error
 
 
-def _describe(body: Any) -> tuple[str, str]:
-    """Return type and message of an error body, "" where it has none."""
+# Where the words and the number of an error stand, in the API's form and those of relays.
+_WORDS = ("message", "msg", "error_message", "error_msg", "detail", "description", "reason")
+_NUMBERS = ("status", "status_code", "statusCode", "code", "error_code", "http_status")
+
+
+def _describe(body: Any) -> tuple[str, str, int | None]:
+    """Return type, message and HTTP status of an error body: "" and None where it has none."""
     if not isinstance(body, dict):
-        return "", body if isinstance(body, str) else ""
+        return "", body if isinstance(body, str) else "", None
     error = body.get("error")
-    if isinstance(error, str):
-        return "", error
-    if not isinstance(error, dict):
-        error = body
-    kind = error.get("type")
-    message = error.get("message")
-    return (
-        kind if isinstance(kind, str) and kind != "error" else "",
-        message if isinstance(message, str) else "",
-    )
+    if isinstance(error, list):
+        error = next((item for item in error if isinstance(item, dict)), None)
+    inner = error if isinstance(error, dict) else {}
+    kind = (inner or body).get("type")
+    message = _first_str(inner, _WORDS)
+    if not message:
+        message = error if isinstance(error, str) else _first_str(body, _WORDS)
+    number = _status(error)
+    for place in (inner, body):
+        for key in _NUMBERS:
+            if number is None:
+                number = _status(place.get(key))
+    return kind if isinstance(kind, str) and kind != "error" else "", message, number
+
+
+def _first_str(place: dict[str, Any], keys: tuple[str, ...]) -> str:
+    for key in keys:
+        value = place.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _status(value: Any) -> int | None:
+    """Return the HTTP status that a value is, as a number or as its digits; None for none."""
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+        value = int(value)
+    return value if type(value) is int and 400 <= value <= 599 else None
+
+
+def describes_error(body: dict[str, Any]) -> bool:
+    """Say whether an object without a type has the words or the status of an error."""
+    if _first_str(body, _WORDS):
+        return True
+    return any(_status(body.get(key)) is not None for key in _NUMBERS)
 
 
 def _error_code(body: Any) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from ..event import ServerSentEvent
-from ._json import DELTA_KEYS, read_object
+from ._json import DELTA_KEYS, Slotted, read_object
 from ._record import JSONObject, Record, view
 from .blocks import make_block
 from .message import Message, Usage
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .blocks import ContentBlock
 
 
-class Event:
+class Event(Slotted):
     """Base of all events; `type` is the type on the wire, or the derived event's name."""
 
     __slots__ = ("_raw", "_sse")
@@ -37,7 +37,8 @@ class Event:
     def raw(self) -> dict[str, Any]:
         """The decoded JSON of the wire's event; decoded at the first use, then kept.
 
-        A derived event has that of the delta it comes from.
+        A derived event has that of the delta it comes from. The first use costs the
+        event's size.
         """
         try:
             return self._raw
@@ -173,7 +174,7 @@ class MessageStartEvent(Event):
 
     @property
     def message(self) -> Message:
-        """The message as it was sent, made anew at each use."""
+        """The message as it was sent, made anew at each use; cost: its size."""
         return Message(json.loads(self._sse.data)["message"])
 
 
@@ -190,7 +191,7 @@ class ContentBlockStartEvent(Event):
 
     @property
     def content_block(self) -> ContentBlock:
-        """The block as it was sent, made anew at each use."""
+        """The block as it was sent, made anew at each use; cost: its size."""
         return make_block(json.loads(self._sse.data)["content_block"])
 
 
@@ -374,6 +375,15 @@ class ThinkingEvent(_DerivedEvent):
         self.thinking: str = thinking
 
     @property
+    def estimated_tokens(self) -> int | None:
+        """About how many tokens this piece is, to be added up; None if the server does not say.
+
+        Decodes the event's JSON at the first use.
+        """
+        tokens = self.raw["delta"].get("estimated_tokens")
+        return tokens if type(tokens) is int else None
+
+    @property
     def snapshot(self) -> str:
         """The block's thinking as of now; exact for the event that was handed out last."""
         return self._block.thinking  # type: ignore[no-any-return]
@@ -423,7 +433,10 @@ class CitationEvent(_DerivedEvent):
 
     @property
     def snapshot(self) -> list[JSONObject]:
-        """All citations of the block as of now."""
+        """All citations of the block as of now: a list that grows with the next events.
+
+        Each use costs what was added since the last one.
+        """
         return self._block.citations  # type: ignore[no-any-return]
 
 

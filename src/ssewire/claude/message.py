@@ -83,8 +83,10 @@ __all__ = [
 
 
 class Usage(Record):
-    """Token counts: totals for the whole message, never to be added up.
+    """Token counts: totals for the whole message so far.
 
+    Those of one message's events replace each other and are never to be added; those of
+    several messages add up by `+`, and by `sum(usages, Usage({}))`.
     `input_tokens` and `output_tokens` are 0 until they were sent.
     """
 
@@ -123,9 +125,62 @@ class Usage(Record):
         """Tokens of the answer so far, thinking included."""
         return _int_or_0(self._data.get("output_tokens"))
 
+    def __add__(self, other: object) -> Usage:
+        """Return the usage of two messages together, as a new object. Cost: their size.
+
+        Counts add up, also inside objects; lists, such as `iterations`, follow each
+        other; what else differs, such as `service_tier`, is None.
+        """
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return Usage(_sum(self._copied(), other._copied()))
+
+    def _merge(self, changes: dict[str, Any]) -> bool:
+        """Take the totals of a message_delta; say whether any was a zero that means nothing."""
+        odd = False
+        for key, value in changes.items():
+            if value is None:
+                continue
+            # Some relays know these at the start only, or not at all, and send zeros at the end.
+            if ("input" in key or "cache" in key) and _is_zeroed(self._data.get(key), value):
+                odd = True
+            else:
+                self._data[key] = value
+        return odd
+
 
 def _int_or_0(value: Any) -> int:
     return value if type(value) is int else 0
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or type(value) is float
+
+
+def _is_zeroed(old: Any, new: Any) -> bool:
+    """Say whether counts, or objects of counts, would only lose by a change."""
+    if _is_number(old) and _is_number(new):
+        return bool(new == 0 and old > new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        changed = [key for key, value in new.items() if value != old.get(key)]
+        return bool(changed) and all(_is_zeroed(old.get(key), new[key]) for key in changed)
+    return False
+
+
+def _sum(one: Any, two: Any) -> Any:
+    """Return the sum of two values of a usage."""
+    if one is None or two is None:
+        return two if one is None else one
+    if isinstance(one, dict) and isinstance(two, dict):
+        return {key: _sum(one.get(key), two.get(key)) for key in {**one, **two}}
+    if isinstance(one, list) and isinstance(two, list):
+        return one + two
+    if _is_number(one) and _is_number(two):
+        try:
+            return one + two
+        except OverflowError:  # a float, and an int that is larger than any
+            return None
+    return one if one == two else None
 
 
 class Message(Record):
@@ -188,28 +243,50 @@ class Message(Record):
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key] if key in self._computed else self._data[key]
 
-    def _set(self, key: str, value: Any) -> None:
-        # The message keeps these two apart; no server sends them in a message_delta.
-        if key not in ("content", "usage"):
-            self._data[key] = value
+    @property
+    def text(self) -> str:
+        """The text of all text blocks, joined; "" if there is none. Cost: its length."""
+        return "".join([block.text for block in self.content if isinstance(block, TextBlock)])
+
+    def _merge(self, changes: dict[str, Any]) -> None:
+        """Take members of a message_delta, known or new: all but what the message is by its start.
+
+        null is news for what says why the message stopped, else it is no value.
+        """
+        for key, value in changes.items():
+            if key not in _OF_THE_START and (value is not None or key in _STOPS):
+                self._data[key] = value
+
+    @property
+    def _says_nothing(self) -> bool:
+        """Whether no block holds more than empty text."""
+        return all(isinstance(block, TextBlock) and not block.text for block in self.content)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that a call without streaming would have returned: a deep copy.
 
         Of an unfinished message: the text so far, the tool input as far as it
-        can be told, and `stop_reason` null.
+        can be told, and `stop_reason` null. Cost: the message's size.
         """
-        data: dict[str, Any] = copy_json(self._data)
-        data["content"] = [block.to_dict() for block in self.content]
-        data["usage"] = self.usage.to_dict()
+        return self._copied()
+
+    def _copied(self, *, finite: bool = False) -> dict[str, Any]:
+        data: dict[str, Any] = copy_json(self._data, finite=finite)
+        data["content"] = [block._copied(finite=finite) for block in self.content]
+        data["usage"] = self.usage._copied(finite=finite)
         return data
 
-    def to_param(self) -> dict[str, Any]:
-        """Return what to append to `messages` to answer this message.
+    def to_param(self, *, unsigned_thinking: bool = False) -> dict[str, Any]:
+        """Return what to append to `messages` to answer this message. Cost: its size.
 
-        Blocks go back as they came, less those that the API would refuse:
-        empty text, thinking without a signature, and what a fallback left
-        behind. If `content` comes out empty, send nothing.
+        Blocks go back as they came, less those that the API would refuse: text of
+        white space alone (" " between two thoughts, which must not follow each
+        other), thinking without a signature, tool calls without an id or a
+        name, and what a fallback left behind. If `content` comes out empty, send nothing.
+
+        Args:
+            unsigned_thinking: send thinking without a signature too, for servers that
+                sign none and want it back.
         """
         last_fallback = -1
         answered = set()
@@ -219,25 +296,53 @@ class Message(Record):
             tool_use_id = block.get("tool_use_id")
             if isinstance(tool_use_id, str):
                 answered.add(tool_use_id)
-        content = []
+        content: list[dict[str, Any]] = []
+        # Text of white space alone, since the last block that is sent.
+        blank: ContentBlock | None = None
         for position, block in enumerate(self.content):
             if position < last_fallback and not _outlives_fallback(block, answered):
                 continue
-            param = block._param()
-            if param is not None:
-                content.append(param)
+            if isinstance(block, TextBlock) and block._is_blank:
+                blank = block
+                continue
+            param = block._param(unsigned_thinking)
+            if param is None:
+                continue
+            if blank is not None and _is_thought(param) and content and _is_thought(content[-1]):
+                content.append({**blank._copied(finite=True), "text": " "})
+            blank = None
+            content.append(param)
         return {"role": "assistant", "content": content}
 
     def _frozen(self) -> Message:
         message = Message.__new__(Message)
         message._data = copy_json(self._data)
+        message._request_id = self._request_id
         message.content = [block._frozen() for block in self.content]  # type: ignore[misc]
-        message.usage = Usage(self.usage.to_dict())
+        message.usage = Usage(self.usage._copied())
         return message
+
+
+# What a message is from its start on; a message_delta that has one of these is odd.
+_OF_THE_START = frozenset(
+    ("type", "id", "index", "role", "model", "content", "usage", "message", "delta", "object")
+)
+# Why it stopped.
+_STOPS = ("stop_reason", "stop_sequence", "stop_details")
 
 
 def _outlives_fallback(block: ContentBlock, answered: set[str]) -> bool:
     """Say whether a block before a fallback is still of use to the model after it."""
     if block.type in ("thinking", "redacted_thinking", "connector_text", "tool_use"):
         return False
-    return not isinstance(block, ServerToolUseBlock) or block.id in answered
+    return not isinstance(block, ServerToolUseBlock) or is_answered(block, answered)
+
+
+def is_answered(block: ContentBlock, answered: set[str]) -> bool:
+    """Say whether a call's id is among those; an id may be any JSON."""
+    call = block.get("id")
+    return isinstance(call, str) and call in answered
+
+
+def _is_thought(param: dict[str, Any]) -> bool:
+    return param.get("type") in ("thinking", "redacted_thinking")

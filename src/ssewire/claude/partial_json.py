@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from ._json import MAX_DEPTH, Slotted
 from ._json import MISSING as MISSING
 from ._scanstring import scanstring
 
@@ -69,20 +70,16 @@ _low_escape = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})").match
 _cut_escape = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z").match
 _cut_low_escape = re.compile(r"(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?\Z").match
 
-# Deeper documents are refused. json.loads gives up at the interpreter's recursion limit,
-# 1000 by default; so does code that compares, prints or copies what is shown,
-# which must not be at a peer's mercy and has callers that count too.
-MAX_DEPTH = 800
-
 # Pieces of a string are joined when so many have come: a short str takes
 # several times the memory of its text.
 _MAX_PIECES = 512
 # An unfinished number inside a container is shown up to so many characters, to
-# bound what a snapshot costs; Python's own limit for integers is the same.
+# bound what a snapshot costs; Python's own limit for integers is the same. Of one that is the
+# whole document the value may be older beyond it.
 _MAX_SHOWN = 4300
 
 
-class PartialJSON:
+class PartialJSON(Slotted):
     """Parse one JSON document in fragments cut anywhere; show what is known of it.
 
     In mode "A" a string shows up when it is complete, in mode "B" it grows as
@@ -104,12 +101,15 @@ class PartialJSON:
         "_grows",
         "_is_key",
         "_key",
+        "_known",
+        "_known_size",
         "_number",
         "_old",
         "_padded",
         "_pieces",
         "_read",
         "_shown",
+        "_size",
         "_stack",
         "_token",
         "_top",
@@ -132,6 +132,12 @@ class PartialJSON:
         self._token = _NONE
         self._chunks: list[str] = []
         self._pieces: list[str] = []
+        # Characters of the unfinished token, as far as it is not in its slot.
+        self._size = 0
+        # Of a lone number beyond _MAX_SHOWN: its value when it was worked out last, and its
+        # size then.
+        self._known: Any = MISSING
+        self._known_size = 0
         self._is_key = False
         self._number = "start"
         # Whether the unfinished token is in its slot, and what it displaced there.
@@ -410,6 +416,7 @@ class PartialJSON:
     def _add(self, piece: str) -> None:
         pieces = self._pieces
         pieces.append(piece)
+        self._size += len(piece)
         if len(pieces) > _MAX_PIECES:
             # The last one stays, so that no pieces means no text.
             self._chunks.append("".join(pieces[:-1]))
@@ -424,6 +431,7 @@ class PartialJSON:
         self._token = _NONE
         self._shown = False
         self._old = MISSING
+        self._size = 0
         if self._pieces:
             self._pieces.clear()
             self._chunks.clear()
@@ -432,10 +440,10 @@ class PartialJSON:
         if self._shown or self._number not in _ENDS:
             return
         container = self._container
-        if container is not None and (self._chunks or len(self._joined()) > _MAX_SHOWN):
+        if self._size > _MAX_SHOWN and (container is not None or self._number in ("int", "zero")):
             return
         try:
-            value = self._number_value()
+            value = self._long_value() if self._size > _MAX_SHOWN else self._number_value()
         except ValueError:
             return
         expected = self._expected
@@ -444,6 +452,13 @@ class PartialJSON:
         self._put(value)
         self._expected = expected
         self._shown = True
+
+    def _long_value(self) -> Any:
+        """Return the value of a long number, perhaps as of when it was half as long."""
+        if self._size >= 2 * self._known_size:
+            self._known = self._number_value()
+            self._known_size = self._size
+        return self._known
 
     def _take_back(self) -> None:
         self._shown = False

@@ -6,9 +6,7 @@ end the whole document is parsed strictly, once. May import: _json, _text, parti
 
 from __future__ import annotations
 
-import json
-
-from ._json import MISSING, NOT_JSON
+from ._json import MISSING, Slotted, decode
 from ._text import GrowingText
 from .partial_json import PartialJSON
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class ToolInput:
+class ToolInput(Slotted):
     """The input of one tool call.
 
     Args:
@@ -25,24 +23,36 @@ class ToolInput:
         mode: how PartialJSON shows what is unfinished.
     """
 
-    __slots__ = ("_fragments", "_mode", "_parser", "_settled", "_value", "complete", "error")
+    __slots__ = (
+        "_fragments",
+        "_mode",
+        "_parser",
+        "_reopened",
+        "_settled",
+        "_value",
+        "complete",
+        "error",
+    )
 
     def __init__(self, start: Any, mode: str) -> None:
         # The start's value; the result once `_settled`.
         self._value = start
         self._settled = False
+        # Fragments came after the stop: `_parser` says what they make, until the message's end.
+        self._reopened = False
         self._fragments = GrowingText()
         self._mode = mode
-        # Made when the value is first looked at, then fed by `add`.
+        # Made when the value is first looked at, or when fragments come after the block's
+        # stop; then fed by `add`.
         self._parser: PartialJSON | None = None
         # Whether the value is the whole one.
         self.complete: bool = False
-        # Why the finished document is not JSON.
+        # Why the finished document is no input.
         self.error: ValueError | None = None
 
     @property
     def value(self) -> Any:
-        """The value as far as it can be told, live until the end."""
+        """The value as far as it can be told, live until the end. Cost: what came since."""
         parser = self._parser
         if parser is None:
             parser = self._start_parser()
@@ -53,39 +63,62 @@ class ToolInput:
 
     @property
     def raw(self) -> str:
-        """The fragments as they came, joined."""
+        """The fragments as they came, joined. Cost: what came since the last use."""
         return self._fragments.get()
 
     def add(self, fragment: str) -> None:
         """Take the next fragment; cost: its own length."""
+        if fragment and (self._settled or self._reopened):
+            # After the block's stop: the message's end decides anew. Until then a parser
+            # tells that is kept, for a peer may send any number of such stops.
+            self._settled = self.complete = False
+            self._reopened = True
+            self.error = None
+            if self._parser is None:
+                self._start_parser()
         self._fragments.add(fragment)
         if self._parser is not None:
             self._parser.feed(fragment)
-        if self._settled and fragment:
-            # A fragment after the block's end: the message's end decides anew.
-            self._settled = self.complete = False
-            self.error = None
 
-    def finish(self, stopped: bool) -> None:
-        """Parse the whole; not `stopped`: it was cut, or its stop was left out.
-
-        A document that is not JSON leaves the partial value and sets `error`.
-        """
+    def stop(self) -> None:
+        """React to the block's stop. The first one parses the whole; cost: its length."""
         if self._settled:
             return
-        raw = self._fragments.get()
-        if not raw:
-            # The start's value is the whole input; {} alone is but a placeholder.
-            self.complete = stopped or bool(self._value)
+        parser = self._parser
+        if parser is None or not self._reopened:
+            self._settle(True)
         else:
+            self.complete = parser.complete and isinstance(parser.value, dict)
+            self.error = parser.error
+
+    def finish(self) -> None:
+        """React to the message's end: a block without a stop was cut, or its stop was left out."""
+        if not self._settled:
+            self._settle(False)
+
+    def _settle(self, stopped: bool) -> None:
+        """Parse the whole, strictly.
+
+        A document that is not JSON leaves the partial value, and one that is no object its
+        own; either sets `error`.
+        """
+        self._fragments.settle()
+        raw = self._fragments.get()
+        value, error = self._value, None
+        if raw:
             try:
-                self._value = json.loads(raw)
-                self.complete = True
-            except NOT_JSON as exc:
-                self._value = self.value
-                self.error = _as_value_error(exc)
-        self._settled = True
+                value = decode(raw)
+            except ValueError as exc:
+                value, error = self.value, exc
+        if error is None:
+            value, error = _as_object(value)
+        self._value = value
+        # The start's value is the whole input where no fragment came; {} alone is but a
+        # placeholder.
+        self.complete = error is None and (stopped or bool(raw or value))
+        self.error = error
         self._parser = None
+        self._settled = True
 
     def frozen(self, value: Any) -> ToolInput:
         """Return one that never changes again, whose value is `value`: a copy of this one's."""
@@ -98,7 +131,7 @@ class ToolInput:
 
     def _start_parser(self) -> PartialJSON | None:
         """Return what tells the value from now on; None where no fragment is to be parsed."""
-        raw = "" if self._settled else self._fragments.get()
+        raw = "" if self._settled else self._fragments.whole()
         if not raw:
             return None
         parser = self._parser = PartialJSON(self._mode)
@@ -106,9 +139,15 @@ class ToolInput:
         return parser
 
 
-def _as_value_error(exc: Exception) -> ValueError:
-    if isinstance(exc, ValueError):
-        return exc
-    error = ValueError("the tool input is nested too deeply")
-    error.__cause__ = exc
-    return error
+def _as_object(value: Any) -> tuple[Any, ValueError | None]:
+    """Return an input, and why it is none; relays send objects inside a string."""
+    inner = value
+    while isinstance(inner, str):
+        try:
+            inner = decode(inner)
+        except ValueError:
+            break
+    if isinstance(inner, dict):
+        return inner, None
+    kind = "null" if value is None else type(value).__name__
+    return value, ValueError(f"the tool input is not an object but {kind}")

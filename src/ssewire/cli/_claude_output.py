@@ -1,12 +1,13 @@
 """How the commands for Claude write events and what a message came to.
 
-May import: claude.events.
+May import: claude._record, claude.events.
 """
 
 from __future__ import annotations
 
 import json
 
+from ..claude._record import copy_json
 from ..claude.events import (
     CitationEvent,
     CompactionEvent,
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 def event_line(event: StreamEvent) -> str:
     """Return an event as one line of JSON; without snapshots, which would make it quadratic."""
-    return json.dumps(_fields(event), ensure_ascii=False) + "\n"
+    # Numbers that JSON does not have, such as NaN, are null.
+    return json.dumps(copy_json(_fields(event), finite=True), ensure_ascii=False) + "\n"
 
 
 def _fields(event: StreamEvent) -> dict[str, Any]:

@@ -5,9 +5,7 @@ May import: claude._json, claude.errors, claude.partial_json.
 
 from __future__ import annotations
 
-import json
-
-from .._json import NOT_JSON
+from .._json import decode
 from ..errors import MalformedJSON
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -66,6 +64,6 @@ def whole_json(text: str) -> Any:
         MalformedJSON: it is not.
     """
     try:
-        return json.loads(text)
-    except NOT_JSON as exc:
+        return decode(text)
+    except ValueError as exc:
         raise MalformedJSON(text) from exc
