@@ -99,6 +99,9 @@ def test_halves_that_stand_alone_stay() -> None:
     text = GrowingText()
     for piece in (LOW, "a", HIGH, "b", HIGH):
         text.add(piece)
+    # The last one may still find its other half, until the block ends.
+    assert (text.get(), text.whole()) == (f"{LOW}a{HIGH}b", f"{LOW}a{HIGH}b{HIGH}")
+    text.settle()
     assert text.get() == f"{LOW}a{HIGH}b{HIGH}"
 
 

@@ -118,6 +118,11 @@ def texts(body: bytes, size: int) -> str:
             id="a block goes on while another is open",
         ),
         pytest.param(
+            [wire.text_block(0, "a" + HIGH), wire.text(0, LOW)],
+            "a" + HIGH + LOW,
+            id="parted by its own block's stop",
+        ),
+        pytest.param(
             [wire.start(0, {"type": "connector_text", "text": ""}), wire.text(0, "not text"),
              wire.stop(0), wire.text_block(1, "text")],
             "text",
@@ -166,7 +171,7 @@ def random_body(rng: random.Random) -> tuple[bytes, str]:
         nonlocal voice
         if not piece:
             return
-        if index != voice or not turns:
+        if index != voice:
             turns.append([])
         voice = index
         turns[-1].append(piece)
@@ -187,8 +192,13 @@ def random_body(rng: random.Random) -> tuple[bytes, str]:
         elif operation == "stop":
             index = opened.pop(rng.randrange(len(opened)))
             parts.append(wire.stop(index))
+            if index == voice:
+                voice = None
         else:
             index = opened[-1] if rng.random() < 0.7 else rng.choice(opened)
+            if rng.random() < 0.05:
+                # Also for one that has stopped.
+                index = rng.randrange(len(kinds))
             if kinds[index] == "text":
                 piece = rng.choice(["a", "b", "", HIGH, LOW, "x" + HIGH, LOW + "y", "\xe9", BOTH])
                 parts.append(wire.text(index, piece))

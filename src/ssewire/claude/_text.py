@@ -172,10 +172,10 @@ class GrowingText(Slotted):
         text = self._joined
         size = len(text)
         try:
-            self._joined = ""  # appending in place needs the only reference
-            text += new
-            self._joined, self._half, self._chunks, self._pieces = text, half, None, []
-        except BaseException:
+            # In one line and without a call: no exception of a handler's comes between.
+            # Appending in place needs the only reference.
+            self._joined = ""; text += new; self._joined, self._half, self._chunks, self._pieces = text, half, None, []  # fmt: skip  # noqa: E501, E702
+        except MemoryError:
             self._joined = text[:size]
             raise
 

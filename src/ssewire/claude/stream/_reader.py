@@ -173,10 +173,8 @@ class Reader(Place):
         # What can be done twice comes first; the mark goes in the last statement.
         self._forget_ready()
         self._inbox.clear()
-        if accumulator.finished:
-            # Nothing is missing of the message.
-            accumulator._finish_blocks()
-        elif self._error is None and not self._closed:
+        # Of a message that is complete nothing is missing.
+        if not accumulator.finished and self._error is None and not self._closed:
             error = ConnectionLost("an exception interrupted the reading")
             # What the caller did is no reason to ask again.
             error.retryable = False

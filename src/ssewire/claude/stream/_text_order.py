@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def text_of(content: Iterable[ContentBlock]) -> str:
-    """Return the text of all text blocks, joined."""
-    return "".join([block.text for block in content if isinstance(block, TextBlock)])
+    """Return the text of all text blocks, joined, with halves of characters that wait."""
+    return "".join([block._growing.whole() for block in content if isinstance(block, TextBlock)])
 
 
 class TextOrder:
@@ -37,7 +37,7 @@ class TextOrder:
 
     def __init__(self, content: Iterable[ContentBlock], block: TextBlock, piece: str) -> None:
         texts = [
-            _less(each.text, piece) if each is block else each.text
+            _less(each._growing.whole(), piece) if each is block else each._growing.whole()
             for each in content
             if isinstance(each, TextBlock)
         ]
