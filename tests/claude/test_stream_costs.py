@@ -66,7 +66,8 @@ def document(count: int) -> bytes:
 
 
 def number(count: int) -> bytes:
-    return wire.whole(wire.text_block(0, "[", *["1"] * count, "]"))
+    # With a fraction: int() refuses more than 4300 digits.
+    return wire.whole(wire.text_block(0, "[1.", *["1"] * count, "]"))
 
 
 def string(count: int) -> bytes:
@@ -155,7 +156,7 @@ def test_json_costs_its_deltas(
 
         def read() -> object:
             stream = MessageStream([body], partial_strings=partial_strings)
-            if whole and shape is not number:  # which int() refuses
+            if whole:
                 return stream.get_final_json()
             consume(stream.json_stream)
             return None
