@@ -170,14 +170,9 @@ class GrowingText(Slotted):
     def _append(self, new: str, half: str) -> None:
         """Have `new` at the end of what was joined, and `half` wait; no pieces are left."""
         text = self._joined
-        size = len(text)
-        try:
-            # In one line and without a call: no exception of a handler's comes between.
-            # Appending in place needs the only reference.
-            self._joined = ""; text += new; self._joined, self._half, self._chunks, self._pieces = text, half, None, []  # fmt: skip  # noqa: E501, E702
-        except MemoryError:
-            self._joined = text[:size]
-            raise
+        # In one line and without a call: no exception of a handler's comes between. Appending
+        # in place needs the only reference, which CPython drops where memory is short.
+        self._joined = ""; text += new; self._joined, self._half, self._chunks, self._pieces = text, half, None, []  # fmt: skip  # noqa: E501, E702
 
 
 def is_high_surrogate(character: str) -> bool:
