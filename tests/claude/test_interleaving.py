@@ -16,6 +16,8 @@ LETTERS = "abcdef"
 BODY = wire.whole(wire.text_block(0, *LETTERS))
 
 
+# Two minutes and more on PyPy, which does the same.
+@pytest.mark.once
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_readers_that_take_turns_at_random_lose_and_double_nothing(asynchronous: bool) -> None:
     assert campaign(4000, 1, asynchronous) > 100
