@@ -230,6 +230,24 @@ ssewire_match(PyObject *payload, const ssewire_look *look, ssewire_delta *found)
     }
 }
 
+/* Whether a payload may be a plain delta, as far as its quotes say. A server that adds a
+ * key to each should not pay for a call of Python in vain (benchmarks/delta.py: more
+ * keys). Without an early end, so that the compiler makes vectors of it. twin: learn */
+static inline int
+ssewire_has_quotes(PyObject *payload, int quotes)
+{
+    const Py_UCS1 *data = PyUnicode_DATA(payload);
+    Py_ssize_t size = PyUnicode_GET_LENGTH(payload), i;
+    int found = 0, escapes = 0;
+    if (PyUnicode_KIND(payload) != PyUnicode_1BYTE_KIND)
+        return 1;
+    for (i = 0; i < size; i++) {
+        found += data[i] == '"';
+        escapes |= data[i] == '\\';
+    }
+    return escapes || found == quotes;
+}
+
 /* Write the characters of a string that was found to be valid. */
 SSEWIRE_INLINE void
 ssewire_unescape(int kind, const void *data, const ssewire_delta *found, PyObject *text)

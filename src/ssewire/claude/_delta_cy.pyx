@@ -11,7 +11,7 @@ May import: _delta_py.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 
-from ._delta_py import LOOKS, MAX_INDEX, MAX_LOOK, USUAL, learn
+from ._delta_py import LOOKS, MAX_INDEX, MAX_LOOK, QUOTES, USUAL, learn
 
 cdef extern from "_delta.h":
     ctypedef struct Shape "ssewire_look":
@@ -24,6 +24,7 @@ cdef extern from "_delta.h":
         bint brace
     ctypedef struct Delta "ssewire_delta":
         long index
+    bint ssewire_has_quotes(object, int) noexcept
     bint ssewire_match(object, const Shape *, Delta *) noexcept
     object ssewire_delta_text(object, const Delta *)
 
@@ -60,6 +61,8 @@ cdef Look new_look(object learned):
     return look
 
 
+cdef int quotes = QUOTES
+
 # What every decoder begins with: how the API writes each kind, so that a stream of
 # it learns nothing (20 us of each; benchmarks/claude_pipeline.py). Never changed.
 cdef list usual_looks = [new_look(learn(payload)[0]) for payload in USUAL]
@@ -92,10 +95,12 @@ cdef class DeltaDecoder:
         of its type and text, without any other or repeated key.
         """
         cdef Delta found
-        cdef Look look = self._match(data, &found)
-        if look is None:
-            return self._decode_other(data)
-        return found.index, look.kind, ssewire_delta_text(data, &found)
+        cdef Look look
+        with cython.critical_section(self):
+            look = self._last
+        if ssewire_match(data, &look.shape, &found):
+            return found.index, look.kind, ssewire_delta_text(data, &found)
+        return self._decode_other(data)
 
     def run(self, list events not None, Py_ssize_t start, object index, str kind not None):
         """Return the texts of the consecutive deltas of one block and kind from events[start] on.
@@ -105,15 +110,17 @@ cdef class DeltaDecoder:
         """
         cdef Delta found
         cdef list texts = []
-        cdef Look look
-        # The look that the last event had, known to be of this kind.
-        cdef Look fitting = None
         cdef long wanted
+        cdef Look look
+        cdef bint fits
         # The event type that the last event had, known to be one of the two.
         cdef object known = None
         if not 0 <= index < MAX_INDEX:
             return texts
         wanted = index
+        with cython.critical_section(self):
+            look = self._last
+        fits = look.kind == kind
         # A copy: a list may be changed by others while it is walked.
         for event in events[start:]:
             name = event.event
@@ -124,47 +131,31 @@ cdef class DeltaDecoder:
             data = event.data
             if type(data) is not str:
                 break
-            if fitting is None or not ssewire_match(data, &fitting.shape, &found):
-                look = self._match(<str>data, &found)
-                if look is None:
-                    decoded = self._decode_other(<str>data)
-                    if decoded is None or decoded[0] != index or decoded[1] != kind:
-                        break
-                    texts.append(decoded[2])
-                    continue
-                if look.kind != kind:
+            if ssewire_match(data, &look.shape, &found):
+                if not fits or found.index != wanted:
                     break
-                fitting = look
-            if found.index != wanted:
+                texts.append(ssewire_delta_text(data, &found))
+                continue
+            decoded = self._decode_other(<str>data)
+            if decoded is None or decoded[0] != wanted or decoded[1] != kind:
                 break
-            texts.append(ssewire_delta_text(data, &found))
+            texts.append(decoded[2])
+            with cython.critical_section(self):
+                look = self._last
+            fits = look.kind == kind
         return texts
-
-    # twin: DeltaDecoder.decode
-    cdef inline Look _match(self, str data, Delta *found):
-        # Return the look that a payload has; None if it has none of those that are known.
-        cdef Look look
-        with cython.critical_section(self):
-            look = self._last
-        if ssewire_match(data, &look.shape, found):
-            return look
-        return self._match_other(data, found)
-
-    # twin: DeltaDecoder._decode_other
-    cdef Look _match_other(self, str data, Delta *found):
-        cdef Look look
-        with cython.critical_section(self):
-            for look in self._looks:
-                if ssewire_match(data, &look.shape, found):
-                    self._last = look
-                    return look
-        return None
 
     # twin: DeltaDecoder._decode_other
     cdef object _decode_other(self, str data):
-        # Decode what is like nothing that is known.
+        # Decode what is not like the payload before.
+        cdef Delta found
         cdef Look look
-        learned = learn(data)
+        with cython.critical_section(self):
+            for look in self._looks:
+                if ssewire_match(data, &look.shape, &found):
+                    self._last = look
+                    return found.index, look.kind, ssewire_delta_text(data, &found)
+        learned = learn(data) if ssewire_has_quotes(data, quotes) else None
         if learned is None:
             return None
         look = new_look(learned[0])

@@ -38,7 +38,7 @@ MAX_LOOK = 256
 # Tails that differ by their padding, kept for each look.
 _MAX_TAILS = 64
 # A plain delta is eight strings: five keys and three values.
-_QUOTES = 16
+QUOTES = 16
 MAX_INDEX = 10**9
 
 
@@ -169,7 +169,7 @@ def learn(data: str) -> tuple[Look, str] | None:
     if '"content_block_delta"' not in data:
         return None
     # A server that adds a key to each delta should not pay for a parse that is in vain.
-    if "\\" not in data and data.count('"') != _QUOTES:
+    if "\\" not in data and data.count('"') != QUOTES:
         return None
     try:
         delta = _plain_delta(data)
