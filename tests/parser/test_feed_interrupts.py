@@ -20,6 +20,8 @@ from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_it
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
 
+pytestmark = pytest.mark.traced
+
 FIRST = b"\xef\xbb\xbfid: 1\ndata: a\n\nevent: t\ndata: unfin"
 # All ways of the parsers: whole blocks, lines, ids, types, retry, comments, several data lines,
 # bytes that are not ASCII, an unfinished event.
