@@ -60,7 +60,7 @@ def exact_str(name: str, value: object, expected: str = "a str") -> str:
     if not issubclass(type(value), str):
         raise wrong_type(name, expected, value)
     # Not str.__str__(): on PyPy that asks the subclass.
-    return str.__add__("", value)
+    return str.__add__("", value)  # type: ignore[operator]
 
 
 def exact_int(value: int) -> int:
