@@ -20,7 +20,7 @@ from ._assembly import Assembly
 from ._delta import DeltaDecoder
 from ._json import read_object
 from ._sniff import Sniffer, document_events
-from .errors import MalformedEvent, OversizedEvent, StreamInterrupted
+from .errors import MalformedEvent, OversizedEvent, interrupted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -155,9 +155,7 @@ class Accumulator(Assembly):
         self._torn = True
         self._finished = False
         if self._error is None:
-            error = StreamInterrupted()
-            error.__cause__ = StateError("an exception left the accumulator halfway")
-            self._set_error(error)
+            self._set_error(interrupted(StateError("an exception left the accumulator halfway")))
 
     def _steps(self, wire_events: list[ServerSentEvent]) -> list[ClaudeEvent]:
         """Take wire events, and what was wrong with the input after them."""

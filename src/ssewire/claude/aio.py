@@ -25,8 +25,8 @@ from ..aio._exchange import respond
 from ..aio._tasks import Child, Interrupted, dispose
 from ..errors import SSEWireError, StateError
 from ._client_base import CallBase, ClientBase, ManagerBase
-from ._retry import MAX_ERROR_BODY, response_error, transport_error
-from .errors import ClaudeError, StreamClosed
+from ._retry import MAX_ERROR_BODY, response_error
+from .errors import ClaudeError, StreamClosed, interrupted
 from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ class _Call(CallBase):
         except StateError:
             raise
         except SSEWireError as exc:
-            raise transport_error(exc) from exc
+            raise interrupted(exc) from exc
         self._response = response
         chunks: Any = response.chunks
         if not 200 <= response.status < 300:

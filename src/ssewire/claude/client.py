@@ -25,8 +25,8 @@ from ..client._connection import Handle, Interrupted
 from ..client._exchange import respond
 from ..errors import SSEWireError
 from ._client_base import CallBase, ClientBase, ManagerBase
-from ._retry import MAX_ERROR_BODY, response_error, transport_error
-from .errors import ClaudeError, StreamClosed
+from ._retry import MAX_ERROR_BODY, response_error
+from .errors import ClaudeError, StreamClosed, interrupted
 from .stream import MessageStream, RawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class _Call(CallBase):
         try:
             response = respond(request, self._client._settings, handle)
         except SSEWireError as exc:
-            raise transport_error(exc) from exc
+            raise interrupted(exc) from exc
         self._response = response
         chunks: Any = response.chunks
         if not 200 <= response.status < 300:

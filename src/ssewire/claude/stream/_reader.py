@@ -16,9 +16,9 @@ from ..errors import (
     ClaudeError,
     MalformedJSON,
     StreamClosed,
-    StreamInterrupted,
     StreamTruncated,
     api_error,
+    interrupted,
 )
 from ._place import NONE_READY, NOTHING, Place
 from ._structured import whole_json
@@ -263,9 +263,7 @@ class Reader(Place):
             self._fail(cause)
 
     def _fail(self, cause: Exception) -> None:
-        error = cause if isinstance(cause, ClaudeError) else StreamInterrupted()
-        if error is not cause:
-            error.__cause__ = cause
+        error = cause if isinstance(cause, ClaudeError) else interrupted(cause)
         self._accumulator._set_error(error)
         self._error = error
 
