@@ -12,7 +12,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._http.request import HTTPRequest
-from .._limits import MAX_EVENT_SIZE
+from .._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import StateError
 from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
 from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
@@ -70,7 +70,7 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         transport: TransportT | None = None,
         tls: SSLContextT | None = None,
         proxy: str | None = "env",
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
     ) -> None:
         """Set the client up.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 from .._checks import not_bytes, wrong_type
-from .._limits import MAX_EVENT_SIZE
+from .._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
@@ -37,7 +37,8 @@ class Accumulator(Assembly):
     message, what has come so far is kept.
 
     Args:
-        max_event_size: bytes that one unfinished event may hold; None lifts the limit.
+        max_event_size: bytes that one unfinished event may hold, and a quarter of it those of
+            a body that is JSON in place of a stream; None lifts both limits.
         partial_strings: show strings of a tool input while they are still coming.
         request_id: what errors give as theirs.
     """
@@ -47,7 +48,7 @@ class Accumulator(Assembly):
     def __init__(
         self,
         *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
         request_id: str | None = None,
     ) -> None:

@@ -12,7 +12,8 @@
     │   └── MalformedJSON          the answer was to be JSON
     └── StreamClosed               the caller had closed the stream
 
-The names that the official SDK has for some of these stand at the end. May import: _checks, ssewire.errors.
+The names that the official SDK has for some of these are classes of ours.
+May import: _checks, ssewire.errors.
 """
 
 from __future__ import annotations
@@ -191,16 +192,25 @@ class MalformedEvent(ClaudeError):
 
 
 class OversizedEvent(MalformedEvent, EventTooLarge):
-    """An event is larger than `max_event_size`."""
+    """An event is larger than `max_event_size`, or a body that is no stream than a quarter of it.
 
-    def __init__(self, limit: int) -> None:
+    `limit` is what it may have, in bytes; `document` says that it is such a body.
+    """
+
+    def __init__(self, limit: int, document: bool = False) -> None:
         # The arguments that pickle passes on; the parents set other ones.
-        Exception.__init__(self, limit)
+        Exception.__init__(self, limit, document)
         self.limit = limit
+        self.document = document
         self.events: list[Any] = []
         self.data = ""
 
     def __str__(self) -> str:
+        if self.document:
+            return (
+                "a body that is no event stream is larger than a quarter of max_event_size "
+                f"({self.limit} bytes)"
+            )
         return EventTooLarge.__str__(self)
 
 

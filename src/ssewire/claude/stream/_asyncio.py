@@ -6,7 +6,7 @@ May import: _closing, _limits, _reader, claude.errors, ssewire.errors.
 from __future__ import annotations
 
 from ..._closing import AsyncCloseable, aclose_all
-from ..._limits import MAX_EVENT_SIZE
+from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ...errors import StateError
 from ..errors import ClaudeError
 from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
@@ -32,7 +32,7 @@ class _AsyncReader(Reader, AsyncCloseable):
         self,
         chunks: AsyncIterable[Buffer],
         *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
         request_id: str | None = None,
     ) -> None:
