@@ -247,6 +247,31 @@ def test_betas_add_up(
     assert built(params=params, **changes).headers.get("anthropic-beta") == expected
 
 
+@pytest.mark.parametrize("name", ["user_profile_id", "workspace_id"])
+def test_ids_go_as_headers_and_not_in_the_body(name: str) -> None:
+    header = f"anthropic-{name.replace('_', '-')}"
+    request = built(params={name: "id_1"})
+    assert request.headers[header] == "id_1"
+    assert request.body is not None
+    assert name not in json.loads(request.body)
+    for nothing in ({}, {name: None}):
+        assert header not in built(params=nothing).headers
+    default = {"default_headers": {header: "of the client"}}
+    assert built(params={name: "id_1"}, **default).headers.get_all(header) == ["id_1"]
+    assert built(**default).headers[header] == "of the client"
+    extra = {name: "id_1", "extra_headers": {header.upper(): "extra"}}
+    assert built(params=extra).headers.get_all(header) == ["extra"]
+
+
+@pytest.mark.parametrize("name", ["user_profile_id", "workspace_id"])
+def test_an_id_that_is_no_str_or_cannot_be_sent_is_refused_without_its_value(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name}.*not int"):
+        built(params={name: 1})
+    with pytest.raises(ValueError, match="CR, LF or NUL") as caught:
+        built(params={name: "secret\r\nx: 1"})
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
