@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import ref
 
 from .._http.request import HTTPRequest
 from .._limits import MAX_CLAUDE_EVENT_SIZE
@@ -17,7 +18,7 @@ from ..errors import StateError
 from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
 from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
 from .accumulator import Accumulator
-from .errors import APIError
+from .errors import APIError, StreamClosed
 from .stream import (
     AsyncMessageStream,
     AsyncRawMessageStream,
@@ -124,6 +125,8 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         # A wrong one fails here, not when the response is there.
         Accumulator(**self._stream_options)
         self._closed = False
+        # What `close(streams=True)` ends; weak, so that what nobody has any more is closed as ever.
+        self._calls: set[ref[CallBase]] = set()
 
     def _environ(self) -> Mapping[str, str]:
         """Return the environment, from which settings come that were not given."""
@@ -194,6 +197,18 @@ class ClientBase(Generic[TransportT, SSLContextT]):
             raise StateError("the client is closed")
         return Retries(self.max_retries, self.max_retry_delay, self._random, request, now)
 
+    def _track(self, call: CallBase) -> None:
+        """Have `close(streams=True)` end a call; refuse it once the client is closed."""
+        self._calls.add(ref(call, self._calls.discard))
+        # After that, for whoever closes looks at the calls after it has said so.
+        if self._closed:
+            raise StateError("the client is closed")
+
+    def _live_calls(self) -> list[Any]:
+        """Return the calls that may be under way."""
+        # list() is one call into C, which no other thread's call gets into.
+        return [call for call in [known() for known in list(self._calls)] if call is not None]
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._options.origin}>"
 
@@ -201,25 +216,52 @@ class ClientBase(Generic[TransportT, SSLContextT]):
 class ManagerBase(Generic[StreamT]):
     """Part of what `messages.stream` returns: a request that is sent once."""
 
-    __slots__ = ("_client", "_request", "_stream")
+    __slots__ = ("_call", "_client", "_closed", "_request", "_stream")
 
     def __init__(self, client: Any, request: HTTPRequest) -> None:
         self._client = client
         # None once it has been sent: it may be larger than all that a stream holds.
         self._request: HTTPRequest | None = request
+        # What sends it, and what reads the answer.
+        self._call: Any = None
         self._stream: StreamT | None = None
+        # Perhaps by another thread.
+        self._closed = False
 
     def _take_request(self) -> HTTPRequest:
         request, self._request = self._request, None
+        if self._closed:
+            raise StreamClosed
         if request is None:
             raise StateError("this request has been sent already; call stream() for another")
         return request
+
+    def _begin(self, call: CallBase) -> None:
+        """Have `close` end a call, which has not begun."""
+        self._call = call
+        # After that: `close` says so first, and then looks for the call.
+        if self._closed:
+            raise StreamClosed
+
+    def _close(self) -> Any:
+        """End the call, and do what waits for that; None where there is none."""
+        self._closed = True
+        return None if self._call is None else self._call.end()
 
 
 class CallBase:
     """One request with its retries, but for waiting: an Attempt, which says what is what."""
 
-    __slots__ = ("_client", "_response", "_retries", "chunks", "watch")
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_response",
+        "_retries",
+        "_stream",
+        "chunks",
+        "ended",
+        "watch",
+    )
 
     def __init__(self, client: ClientBase[Any, Any], request: HTTPRequest, now: float) -> None:
         self._client = client
@@ -230,6 +272,17 @@ class CallBase:
         self.chunks: Any = None
         # Starts the clock for `stall` anew; None where there is no such timeout.
         self.watch: Callable[[], object] | None = None
+        # What reads the answer; weak, for it holds this.
+        self._stream: ref[Any] | None = None
+        # `end` was called: a stream that is made now is to be closed at once.
+        self.ended = False
+
+    def end(self) -> Any:
+        """End it, in whatever state it is, and its stream like the stream's own `close`."""
+        self.ended = True
+        # After that: who makes the stream lets it be known first, and then looks at `ended`.
+        stream = None if self._stream is None else self._stream()
+        return self.close() if stream is None else stream.close()
 
     def begun(self) -> None:
         self._retries = None
@@ -280,4 +333,5 @@ class CallBase:
         """Return the stream that reads the body of an accepted response."""
         stream = cls(self.chunks, **self._client._stream_options)
         stream._attach(self, response)
+        self._stream = ref(stream)
         return stream

@@ -75,10 +75,21 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
         """The same under the name that the official SDK has for its betas."""
         return AsyncBeta(AsyncMessages(self))
 
-    async def close(self) -> None:
-        """Close the idle connections; further requests are refused, streams go on. Idempotent."""
+    async def close(self, *, streams: bool = False) -> None:
+        """Close the idle connections; further requests are refused. Idempotent.
+
+        Args:
+            streams: end all that is under way in this loop too, as `AsyncMessageStream.close`
+                does; a `create` or `async with` that waits for its answer raises StreamClosed.
+                Else it goes on.
+        """
         self._closed = True
         self._pool.close()
+        if streams:
+            loop = asyncio.get_running_loop()
+            for call in self._live_calls():
+                if call.loop is loop:
+                    await call.end()
         # asyncio closes an aborted socket in the next turn of its loop.
         await asyncio.sleep(0)
 
@@ -180,8 +191,18 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
 
     async def __aenter__(self) -> AsyncMessageStream:
         call = _Call(self._client, self._take_request())
+        self._begin(call)
         self._stream = await call.stream(AsyncMessageStream)
         return self._stream
+
+    async def close(self) -> None:
+        """End the request in whatever state it is, from any task; then its stream. Idempotent.
+
+        As MessageStreamManager's `close`.
+        """
+        closing = self._close()
+        if closing is not None:
+            await closing
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._stream is not None:
@@ -195,7 +216,7 @@ _NO_CHILD = Child()
 class _Call(CallBase):
     """One request with its retries: the Attempt whose body a stream reads."""
 
-    __slots__ = ("_child", "_closing", "_next", "_waited_for")
+    __slots__ = ("_child", "_closing", "_next", "_waited_for", "loop")
 
     def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
         super().__init__(client, request, _now())
@@ -205,13 +226,19 @@ class _Call(CallBase):
         # What makes another attempt while that goes on, whether or not its stream waits.
         self._next: asyncio.Task[StreamResponse | None] | None = None
         self._waited_for = False
+        self.loop = asyncio.get_running_loop()
 
     async def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
+        self._client._track(self)
         try:
-            return self._stream_of(cls, await self.open())
+            stream = self._stream_of(cls, await self.open())
         except Interrupted:
             raise StreamClosed from None
+        if self.ended:
+            await stream.close()
+            raise StreamClosed
+        return stream
 
     async def open(self) -> StreamResponse:
         """Send the request, again where that may help, and return the head of the response.
@@ -296,6 +323,8 @@ class _Call(CallBase):
                 body = await error_body(chunks, MAX_ERROR_BODY)
             finally:
                 await response.close()
+            if self._closing:
+                raise Interrupted
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, _now)
 

@@ -74,10 +74,18 @@ class Claude(ClientBase["Transport", "ssl.SSLContext"], Closeable):
         """The same under the name that the official SDK has for its betas."""
         return Beta(Messages(self))
 
-    def close(self) -> None:
-        """Close the idle connections; further requests are refused, streams go on. Idempotent."""
+    def close(self, *, streams: bool = False) -> None:
+        """Close the idle connections; further requests are refused. Idempotent; from any thread.
+
+        Args:
+            streams: end all that is under way too, as `MessageStream.close` does; a `create`
+                or `with` that waits for its answer raises StreamClosed. Else it goes on.
+        """
         self._closed = True
         self._pool.close()
+        if streams:
+            for call in self._live_calls():
+                call.end()
 
 
 class Beta:
@@ -177,14 +185,25 @@ class MessageStreamManager(ManagerBase[MessageStream]):
 
     Raises (on entering):
         ClaudeError: no response could be had, or it was an error.
+        StreamClosed: `close` was called before it was there.
     """
 
     __slots__ = ()
 
     def __enter__(self) -> MessageStream:
         call = _Call(self._client, self._take_request())
+        self._begin(call)
         self._stream = call.stream(MessageStream)
         return self._stream
+
+    def close(self) -> None:
+        """End the request in whatever state it is, from any thread; then its stream. Idempotent.
+
+        Before it was entered: it cannot be any more. While that waits for the answer: it
+        raises StreamClosed, at once but for a name that is being looked up. Later it is the
+        stream's own `close`.
+        """
+        self._close()
 
     def __exit__(self, *exc_info: object) -> None:
         if self._stream is not None:
@@ -207,10 +226,15 @@ class _Call(CallBase):
 
     def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
+        self._client._track(self)
         try:
-            return self._stream_of(cls, self.open())
+            stream = self._stream_of(cls, self.open())
         except Interrupted:
             raise StreamClosed from None
+        if self.ended:
+            stream.close()
+            raise StreamClosed
+        return stream
 
     def open(self) -> StreamResponse:
         """Send the request, again where that may help, and return the head of the response.
