@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,8 @@ def test_a_text_that_a_shortage_of_memory_cost_is_refused_and_never_shorter(more
 def lost_in(accumulator: Accumulator) -> None:
     """Leave the text of the last block as a shortage of memory in a look at it does."""
     assert accumulator.message is not None
-    accumulator.message.content[-1]._growing._joined = None
+    block: Any = accumulator.message.content[-1]
+    block._growing._joined = None
 
 
 def test_a_message_whose_text_was_lost_is_never_complete() -> None:
@@ -178,7 +180,7 @@ def test_a_message_whose_text_was_lost_is_never_complete() -> None:
     accumulator.feed(message_start() + start(0, TEXT) + text_delta(0, "a"))
     lost_in(accumulator)
     assert accumulator.message is not None
-    block = accumulator.message.content[0]
+    block: Any = accumulator.message.content[0]
     for read in (lambda: block.text, accumulator.message.to_dict, accumulator.message.to_param):
         with pytest.raises(StateError):
             read()

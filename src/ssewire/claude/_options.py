@@ -2,7 +2,7 @@
 
 All that makes no sense is refused here, before anything is connected to, and
 no text that leaves this module holds a key. The environment is passed in.
-May import: _checks, _headers, _http, _request_body, errors.
+May import: _checks, _headers, _http, _params, _request_body, errors.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .._headers import Headers
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from .._http.url import parse_url
+from ._params import check_keywords
 from ._request_body import _body
 from .errors import ConfigurationError
 
@@ -158,10 +159,12 @@ class ClientOptions:
 
         Raises:
             ConfigurationError: there is no credential.
-            TypeError, ValueError: what cannot be sent; the text says where it is.
+            TypeError, ValueError: what cannot be sent; the text says where it is. A keyword
+                that is nearly a known one.
         """
         if "max_retries" in params:
             raise TypeError("max_retries is the client's: use client.with_options(max_retries=...)")
+        check_keywords(params)
         ours = {name: params.pop(name, None) for name in _OURS if name != "timeout"}
         timeout = params.pop("timeout", NOT_GIVEN)
         fields = self._fields.copy()

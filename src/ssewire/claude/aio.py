@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     import ssl
     from typing import Any, Literal
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from .._headers import Headers
     from .._http.request import HTTPRequest
     from ..aio import Transport
+    from ._params import RequestParams
     from ._request_body import MessageParam
     from .message import Message
 
@@ -114,7 +115,12 @@ class AsyncMessages:
         self._client = client
 
     def stream(
-        self, *, model: str, max_tokens: int, messages: Iterable[MessageParam], **params: Any
+        self,
+        *,
+        model: str,
+        max_tokens: int,
+        messages: Iterable[MessageParam],
+        **params: Unpack[RequestParams],
     ) -> AsyncMessageStreamManager:
         """Return a context manager that sends the request and gives its AsyncMessageStream.
 
@@ -122,7 +128,7 @@ class AsyncMessages:
             ConfigurationError: there is no key.
             TypeError, ValueError: something that cannot be sent.
         """
-        request = self._client._build(model, max_tokens, messages, params)
+        request = self._client._build(model, max_tokens, messages, dict(params))
         return AsyncMessageStreamManager(self._client, request)
 
     @overload
@@ -133,7 +139,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[False] = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message: ...
 
     @overload
@@ -144,7 +150,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[True],
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> AsyncRawMessageStream: ...
 
     @overload
@@ -155,7 +161,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | AsyncRawMessageStream: ...
 
     async def create(
@@ -165,7 +171,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | AsyncRawMessageStream:
         """Return the whole message; with `stream=True` its events as they come.
 
@@ -174,7 +180,7 @@ class AsyncMessages:
             TypeError, ValueError: something that cannot be sent.
             ClaudeError: the request failed.
         """
-        call = _Call(self._client, self._client._build(model, max_tokens, messages, params))
+        call = _Call(self._client, self._client._build(model, max_tokens, messages, dict(params)))
         if stream:
             return await call.stream(AsyncRawMessageStream)
         async with await call.stream(AsyncMessageStream) as whole:

@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     import ssl
     from typing import Any, Literal
 
+    from typing_extensions import Unpack
+
     from .._headers import Headers
     from .._http.request import HTTPRequest
     from ..client import Transport
+    from ._params import RequestParams
     from ._request_body import MessageParam
     from .message import Message
 
@@ -98,7 +101,8 @@ class Beta:
 class Messages:
     """What `client.messages` is: it asks for messages.
 
-    All keywords go to the API as they are, but for these:
+    All keywords go to the API as they are, those that are known and others; one that is nearly
+    a known one is a TypeError. Type checkers know those of `_params`. Not the API's are:
 
         extra_headers: a mapping; None takes a header away.
         extra_query: a mapping, added to the URL.
@@ -113,7 +117,12 @@ class Messages:
         self._client = client
 
     def stream(
-        self, *, model: str, max_tokens: int, messages: Iterable[MessageParam], **params: Any
+        self,
+        *,
+        model: str,
+        max_tokens: int,
+        messages: Iterable[MessageParam],
+        **params: Unpack[RequestParams],
     ) -> MessageStreamManager:
         """Return a context manager that sends the request and gives its MessageStream.
 
@@ -121,7 +130,7 @@ class Messages:
             ConfigurationError: there is no key.
             TypeError, ValueError: something that cannot be sent.
         """
-        request = self._client._build(model, max_tokens, messages, params)
+        request = self._client._build(model, max_tokens, messages, dict(params))
         return MessageStreamManager(self._client, request)
 
     @overload
@@ -132,7 +141,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[False] = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message: ...
 
     @overload
@@ -143,7 +152,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[True],
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> RawMessageStream: ...
 
     @overload
@@ -154,7 +163,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | RawMessageStream: ...
 
     def create(
@@ -164,7 +173,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | RawMessageStream:
         """Return the whole message; with `stream=True` its events as they come.
 
@@ -173,7 +182,7 @@ class Messages:
             TypeError, ValueError: something that cannot be sent.
             ClaudeError: the request failed.
         """
-        call = _Call(self._client, self._client._build(model, max_tokens, messages, params))
+        call = _Call(self._client, self._client._build(model, max_tokens, messages, dict(params)))
         if stream:
             return call.stream(RawMessageStream)
         with call.stream(MessageStream) as whole:
