@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 # sockets, of the client's way to wait, and what the module ssl has for TLS.
 TransportT = TypeVar("TransportT")
 SSLContextT = TypeVar("SSLContextT")
+ClientT = TypeVar("ClientT")
+MessagesT = TypeVar("MessagesT")
 StreamT = TypeVar(
     "StreamT", MessageStream, RawMessageStream, AsyncMessageStream, AsyncRawMessageStream
 )
@@ -210,7 +212,27 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         return [call for call in [known() for known in list(self._calls)] if call is not None]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._options.origin}>"
+        return f"<{type(self).__name__} {self._options.origin}{' closed' if self._closed else ''}>"
+
+
+class MessagesBase(Generic[ClientT]):
+    """What `client.messages` is, but for what asks."""
+
+    def __init__(self, client: ClientT) -> None:
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+
+class BetaBase(Generic[MessagesT]):
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
+
+    def __init__(self, messages: MessagesT) -> None:
+        self.messages: MessagesT = messages
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, whose messages are {self.messages!r}>"
 
 
 class ManagerBase(Generic[StreamT]):
@@ -227,6 +249,15 @@ class ManagerBase(Generic[StreamT]):
         self._stream: StreamT | None = None
         # Perhaps by another thread.
         self._closed = False
+
+    def __repr__(self) -> str:
+        if self._stream is not None:
+            told = repr(self._stream)
+        elif self._closed:
+            told = "closed"
+        else:
+            told = "to be entered" if self._request is not None else "sent"
+        return f"<{type(self).__name__} of {self._client!r}: {told}>"
 
     def _take_request(self) -> HTTPRequest:
         request, self._request = self._request, None

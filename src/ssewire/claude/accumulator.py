@@ -18,7 +18,7 @@ from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ._assembly import Assembly
 from ._delta import DeltaDecoder
-from ._json import read_object
+from ._json import read_object, shown
 from ._sniff import Sniffer, document_events
 from .errors import MalformedEvent, OversizedEvent, interrupted
 
@@ -143,6 +143,25 @@ class Accumulator(Assembly):
         if self._torn and self._error is None:
             self._tear()
         return self._error
+
+    def __repr__(self) -> str:
+        return f"<Accumulator {self._described(self._closed)}>"
+
+    def _described(self, closed: bool = False) -> str:
+        """Return what a repr says of the message and of whether more of it may come."""
+        if self._torn:
+            state = "failed"
+        elif self._finished:
+            state = "complete"
+        elif self._error is not None:
+            state = f"failed with {type(self._error).__name__}"
+        else:
+            state = "closed" if closed else "open"
+        if self._message is None:
+            return f"{state}, no message yet" if state == "open" else f"{state}, no message"
+        blocks = len(self._message.content)
+        named = shown(self._message.get("id"), 64)
+        return f"{state}, message {named} with {blocks} block{'' if blocks == 1 else 's'}"
 
     def _check_open(self) -> None:
         if self._busy or self._torn:

@@ -24,7 +24,7 @@ from ..aio._body import ResponseBody, error_body
 from ..aio._exchange import respond
 from ..aio._tasks import Child, Interrupted, dispose
 from ..errors import SSEWireError, StateError
-from ._client_base import CallBase, ClientBase, ManagerBase
+from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
 from ._retry import MAX_ERROR_BODY, response_error
 from .errors import ClaudeError, StreamClosed, interrupted
 from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
@@ -101,18 +101,8 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
         await self.close()
 
 
-class AsyncBeta:
-    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
-
-    def __init__(self, messages: AsyncMessages) -> None:
-        self.messages: AsyncMessages = messages
-
-
-class AsyncMessages:
+class AsyncMessages(MessagesBase[AsyncClaude]):
     """What `client.messages` is; takes what `Messages` does."""
-
-    def __init__(self, client: AsyncClaude) -> None:
-        self._client = client
 
     def stream(
         self,
@@ -185,6 +175,10 @@ class AsyncMessages:
             return await call.stream(AsyncRawMessageStream)
         async with await call.stream(AsyncMessageStream) as whole:
             return await whole.get_final_message()
+
+
+class AsyncBeta(BetaBase[AsyncMessages]):
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
 
 class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):

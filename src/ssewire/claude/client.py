@@ -24,7 +24,7 @@ from ..client._body import ResponseBody, error_body
 from ..client._connection import Handle, Interrupted
 from ..client._exchange import respond
 from ..errors import SSEWireError
-from ._client_base import CallBase, ClientBase, ManagerBase
+from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
 from ._retry import MAX_ERROR_BODY, response_error
 from .errors import ClaudeError, StreamClosed, interrupted
 from .stream import MessageStream, RawMessageStream, StreamResponse
@@ -91,14 +91,7 @@ class Claude(ClientBase["Transport", "ssl.SSLContext"], Closeable):
                 call.end()
 
 
-class Beta:
-    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
-
-    def __init__(self, messages: Messages) -> None:
-        self.messages: Messages = messages
-
-
-class Messages:
+class Messages(MessagesBase[Claude]):
     """What `client.messages` is: it asks for messages.
 
     All keywords go to the API as they are, those that are known and others; one that is nearly
@@ -112,9 +105,6 @@ class Messages:
 
     `messages` may hold messages that came from here, and their blocks as content.
     """
-
-    def __init__(self, client: Claude) -> None:
-        self._client = client
 
     def stream(
         self,
@@ -187,6 +177,10 @@ class Messages:
             return call.stream(RawMessageStream)
         with call.stream(MessageStream) as whole:
             return whole.get_final_message()
+
+
+class Beta(BetaBase[Messages]):
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
 
 class MessageStreamManager(ManagerBase[MessageStream]):

@@ -203,6 +203,9 @@ class AsyncTextStream:
     def __init__(self, stream: AsyncMessageStream) -> None:
         self._stream = stream
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
+
     def __aiter__(self) -> Self:
         return self
 
@@ -218,6 +221,9 @@ class AsyncJSONStream:
 
     def __init__(self, stream: AsyncMessageStream) -> None:
         self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __aiter__(self) -> Self:
         return self

@@ -247,6 +247,9 @@ class TextStream:
     def __init__(self, stream: MessageStream) -> None:
         self._stream = stream
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
+
     def __iter__(self) -> Iterator[str]:
         return _endless(self._stream._await, self._stream._more_texts)
 
@@ -263,6 +266,9 @@ class JSONStream:
 
     def __init__(self, stream: MessageStream) -> None:
         self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __iter__(self) -> Iterator[Any]:
         return _endless(self._stream._await, self._stream._more_values)

@@ -3,12 +3,13 @@
 How far a message has been handed out is in `_place`; here is where its bytes
 come from, and how it ends. What makes requests attaches itself: until a
 message has begun, it may put the body of another attempt in the place of one
-that failed. May import: _place, _structured, claude.accumulator,
+that failed. May import: _checks, _place, _structured, claude.accumulator,
 claude.continuation, claude.errors, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from ..._checks import excerpt
 from ...errors import ConnectionLost, StateError
 from ..accumulator import Accumulator
 from ..continuation import continuation
@@ -121,6 +122,11 @@ class Reader(Place):
         self._progress = True
         if "event-stream" not in response.headers.get("Content-Type", "").lower():
             self._said = bytearray()
+
+    def __repr__(self) -> str:
+        known = "" if self._request_id is None else f", request {excerpt(self._request_id)}"
+        told = self._accumulator._described(self._closed)
+        return f"<{type(self).__name__} {told}{known}>"
 
     @property
     def response(self) -> StreamResponse | None:
