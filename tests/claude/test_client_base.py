@@ -237,6 +237,7 @@ class Scripted:
         self._bodies = list(bodies)
         self.asked: list[str] = []
         self.watch: Callable[[], object] | None = None
+        self.log: Any = None
         self.chunks: Any = None
         self.head = self.next_head()
 
@@ -272,6 +273,7 @@ class ScriptedAsync:
         self._inner = Scripted(*bodies)
         self.asked = self._inner.asked
         self.watch: Callable[[], object] | None = None
+        self.log: Any = None
         self.head = self._inner.head
         self.chunks: Any = self._waiting()
 

@@ -1,8 +1,8 @@
 """What Claude and AsyncClaude decide alike: settings, requests, and which attempts are made.
 
 No I/O: connections, the environment, time and chance come from the client at
-hand. May import: _http, _limits, _options, _retry, accumulator, errors,
-ssewire.errors, stream.
+hand. May import: _http, _limits, _options, _request_log, _retry, accumulator,
+errors, ssewire.errors, stream.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .._http.request import HTTPRequest
 from .._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import StateError
 from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
+from ._request_log import request_log
 from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
 from .accumulator import Accumulator
 from .errors import APIError, StreamClosed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .._headers import Headers
     from .._http.timeouts import Timeouts
     from ._request_body import MessageParam
+    from ._request_log import RequestLog
     from .errors import ClaudeError
 
 # What is no business of this level: the callable that carries requests instead of our own
@@ -291,6 +293,7 @@ class CallBase:
         "_stream",
         "chunks",
         "ended",
+        "log",
         "watch",
     )
 
@@ -303,6 +306,8 @@ class CallBase:
         self.chunks: Any = None
         # Starts the clock for `stall` anew; None where there is no such timeout.
         self.watch: Callable[[], object] | None = None
+        # What is told of the attempt that is under way; None where nobody listens.
+        self.log: RequestLog | None = None
         # What reads the answer; weak, for it holds this.
         self._stream: ref[Any] | None = None
         # `end` was called: a stream that is made now is to be closed at once.
@@ -332,7 +337,9 @@ class CallBase:
     def _request(self, now: float) -> HTTPRequest:
         """Return the request to send now."""
         assert self._retries is not None
-        return self._retries.request(now)
+        request = self._retries.request(now)
+        self.log = request_log(request, now)
+        return request
 
     def _delay(
         self, error: ClaudeError, headers: Headers | None, now: float, wall: float
@@ -345,6 +352,8 @@ class CallBase:
             wall: seconds since 1970, for a date in Retry-After.
         """
         assert self._retries is not None
+        if self.log is not None:
+            self.log.failed(error, now)
         if headers is None and isinstance(error, APIError):
             headers = error.headers
         return self._retries.next_delay(error, headers, now, wall)
@@ -355,6 +364,8 @@ class CallBase:
         """Have the body of a response that promises a stream; return its head."""
         self.chunks = response.chunks
         deadlines = self.chunks.deadlines
+        if self.log is not None:
+            self.log.answered(response.status, response.headers.get("request-id"), clock)
         self.watch = None
         if request.timeouts.stall is not None:
             self.watch = lambda: deadlines.start_stall(clock())

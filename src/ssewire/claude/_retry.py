@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
     from .._headers import Headers
+    from ._request_log import RequestLog
     from .errors import ClaudeError
 
     class Attempt(Protocol):
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
         chunks: Any
         # Starts the clock for `stall` anew; None where there is no such timeout.
         watch: Callable[[], object] | None
+        # What is told of it; None where nobody listens.
+        log: RequestLog | None
 
         def again(self, error: ClaudeError) -> Any:
             """Return the head of another response, a StreamResponse; None where there is none.

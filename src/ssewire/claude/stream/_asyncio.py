@@ -104,6 +104,7 @@ class _AsyncReader(Reader, AsyncCloseable):
     async def _close_source(self) -> None:
         if self._source_open:
             self._source_open = False
+            self._note_end()
             if self._call is None:
                 await aclose_all(self._chunks, self._source)
             elif self._accumulator.finished:

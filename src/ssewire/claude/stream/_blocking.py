@@ -114,6 +114,7 @@ class _BlockingReader(Reader, Closeable):
     def _close_source(self) -> None:
         if self._source_open:
             self._source_open = False
+            self._note_end()
             if self._call is None:
                 close_all(self._chunks, self._source)
             elif self._accumulator.finished:

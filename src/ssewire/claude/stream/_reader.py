@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ..._headers import Headers
     from ...event import ServerSentEvent
+    from .._request_log import RequestLog
     from .._retry import Attempt
     from ..message import Message
 
@@ -66,6 +67,7 @@ class Reader(Place):
         "_chunks",
         "_exhausted",
         "_inbox",
+        "_log",
         "_max_event_size",
         "_partial_strings",
         "_progress",
@@ -89,6 +91,8 @@ class Reader(Place):
         self._call: Attempt | None = None
         # Starts the clock for `stall` anew, where there is one.
         self._watch: Callable[[], object] | None = None
+        # What is told of the request in the log; None where nobody listens.
+        self._log: RequestLog | None = None
         # Something other than a ping has come since that clock was started.
         self._progress = True
         # Never set back: perhaps by another thread.
@@ -119,6 +123,7 @@ class Reader(Place):
         self._response = response
         self._chunks = call.chunks
         self._watch = call.watch
+        self._log = call.log
         self._progress = True
         if "event-stream" not in response.headers.get("Content-Type", "").lower():
             self._said = bytearray()
@@ -211,8 +216,22 @@ class Reader(Place):
         self._batch, self._position = batch, 0
         if self._said is not None and len(self._said) < _MAX_SAID:
             self._said += memoryview(chunk).cast("B")[:_MAX_SAID]
+        if self._log is not None:
+            self._log.took(chunk, len(batch))
         if self._watch is not None and not self._progress:
             self._progress = any(not _is_ping(sse) for sse in batch)
+
+    def _note_end(self) -> None:
+        """Have the log say that the body is read no further."""
+        if self._log is None:
+            return
+        if self._accumulator.finished:
+            how = "complete"
+        elif self._error is not None:
+            how = type(self._error).__name__
+        else:
+            how = "closed"
+        self._log.ended(how)
 
     def _plan(self) -> int:
         """Return what a reader does next that wants more: STEP, WAIT, ASK_AGAIN, FAIL or END.
