@@ -57,6 +57,9 @@ class ClientBase(Generic[TransportT, SSLContextT]):
     _sleep: Callable[[float], object] | None = None
     # A number in [0, 1), drawn for each pause.
     _random: Callable[[], float]
+    # What its repr shows, which debuggers ask of one whose __init__ failed too.
+    _closed = False
+    _options: ClientOptions
 
     def __init__(
         self,
@@ -128,7 +131,6 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         }
         # A wrong one fails here, not when the response is there.
         Accumulator(**self._stream_options)
-        self._closed = False
         # What `close(streams=True)` ends; weak, so that what nobody has any more is closed as ever.
         self._calls: set[ref[CallBase]] = set()
 
@@ -214,7 +216,9 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         return [call for call in [known() for known in list(self._calls)] if call is not None]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._options.origin}{' closed' if self._closed else ''}>"
+        options = getattr(self, "_options", None)
+        where = "of nowhere" if options is None else options.origin
+        return f"<{type(self).__name__} {where}{' closed' if self._closed else ''}>"
 
 
 class MessagesBase(Generic[ClientT]):

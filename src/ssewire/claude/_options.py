@@ -200,7 +200,7 @@ class ClientOptions:
         return request
 
     def __repr__(self) -> str:
-        return f"<ClientOptions {self.origin}>"
+        return f"<ClientOptions {getattr(self, 'origin', 'of nowhere')}>"
 
 
 def given_timeouts(
