@@ -164,6 +164,11 @@ def gzipped(data: bytes) -> bytes:
     return gzip.compress(data)
 
 
+def damaged(compressed: bytes) -> bytes:
+    """Return gzip data with a wrong checksum: all that it holds comes before that."""
+    return compressed[:-8] + bytes(8)
+
+
 def raw_deflate(data: bytes) -> bytes:
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return compressor.compress(data) + compressor.flush()
@@ -258,11 +263,29 @@ STREAMS = [
         cause=zlib.error,
     ),
     Scenario(
-        "an encoding that nobody has",
-        [[head(200, "Content-Encoding: br"), b"..."]],
+        "the events before the damage in the same read",
+        [[head(200, "Content-Encoding: gzip"), damaged(gzipped(ABC * 2000))]],
+        items="abc" * 2000,
         error=ContentDecodingError,
-        facts={"encoding": "br", "retryable": False},
+        cause=zlib.error,
     ),
+    *[
+        Scenario(
+            f"a content coding of {name}",
+            [[head(200, f"Content-Encoding: {name}"), b"\x1f\x8bdata: a\n\n"]],
+            error=ContentDecodingError,
+            facts={"encoding": name, "retryable": False},
+        )
+        for name in ("br", "zstd", "compress", "gzip, gzip")
+    ],
+    *[
+        Scenario(
+            f"{name!r} is no content coding and changes nothing",
+            [[head(200, f"Content-Encoding: {name}"), ABC]],
+            items="abc",
+        )
+        for name in ("none", "identity, identity", "UTF-8", "")
+    ],
     Scenario(
         "a bomb stops at the size limit",
         [[head(200, "Content-Encoding: gzip"), BOMB, "hold"]],
@@ -349,8 +372,18 @@ STREAMS = [
         error=HTTPFormatError,
     ),
     Scenario(
-        "a folded header field",
-        [[b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX: y\r\n z\r\n\r\n", "hold"]],
+        "a folded header field is one with a space",
+        [[b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Type:\r\n\ttext/event-stream\r\n\r\n", ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "a fold before any field",
+        [[b"HTTP/1.1 200 OK\r\n X: y\r\nContent-Type: text/event-stream\r\n\r\n", "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a line of blanks in a head, which some take for its end",
+        [[b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n \r\nX: y\r\n\r\n", "hold"]],
         error=HTTPFormatError,
     ),
     Scenario(
@@ -371,6 +404,43 @@ STREAMS = [
     Scenario(
         "an unknown transfer encoding",
         [[head(200, "Transfer-Encoding: gzip"), "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a transfer encoding of identity is read to the close",
+        [[head(200, "Transfer-Encoding: identity"), ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "identity together with a length",
+        [[head(200, "Transfer-Encoding: identity", "Content-Length: 27"), ABC, "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "chunked in two fields is chunked once",
+        [[head(200, CHUNKED, CHUNKED), chunk(ABC) + LAST_CHUNK, "hold"]],
+        items="abc",
+    ),
+    Scenario(
+        "chunked twice in one field is chunked once",
+        [[head(200, CHUNKED + ", chunked"), chunk(ABC) + LAST_CHUNK, "hold"]],
+        items="abc",
+    ),
+    Scenario(
+        "chunked with something after it",
+        [[head(200, CHUNKED + ", gzip"), chunk(ABC) + LAST_CHUNK, "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a chunk's size line that ends in LF alone",
+        [[head(200, CHUNKED), chunk(ABC), b"1\nx\r\n", "hold"]],
+        items="abc",
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a trailer that ends in LF alone",
+        [[head(200, CHUNKED), chunk(ABC), b"0\r\nX: y\n\r\n", "hold"]],
+        items="abc",
         error=HTTPFormatError,
     ),
     Scenario(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import pickle
+import random
 import zlib
 from typing import Any, Callable
 from urllib.request import (  # type: ignore[attr-defined]
@@ -764,14 +765,38 @@ def test_an_empty_body_is_not_cut_short(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("size", [300, 200_000])
+def test_what_came_before_the_damage_in_the_same_read_comes_out(encoding: str, size: int) -> None:
+    data = random.Random(5).randbytes(size).hex().encode()
+    pack = gzip.compress if encoding == "gzip" else zlib.compress
+    packed = bytearray(pack(data))
+    # In the checksum: all of the data comes before.
+    packed[-5 if encoding == "gzip" else -1] ^= 1
+    inflater = Inflater(encoding)
+    out = bytearray()
+    with pytest.raises(ContentDecodingError, match="damaged.*incorrect") as caught:
+        for piece in inflater.feed(bytes(packed)):
+            out += piece
+            assert len(piece) <= INFLATE_STEP
+    assert out == data
+    assert isinstance(caught.value.__cause__, zlib.error)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_damaged_body_is_an_error_with_its_cause(encoding: str) -> None:
     with pytest.raises(ContentDecodingError, match="damaged") as caught:
         inflate(b"\xff\xff" + b"not compressed at all", encoding, [])
     assert isinstance(caught.value.__cause__, zlib.error)
 
 
-@pytest.mark.parametrize("value", ["identity", "", "IDENTITY", None])
-def test_identity_needs_no_inflating(value: str | None) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, "", "identity", "IDENTITY", "identity, identity", "none", "None", "utf-8", "UTF8"),
+        *("binary", "8bit", "text/event-stream", "chunked", "no-cache", ",", "x" * 500, "é"),
+    ],
+)
+def test_a_name_that_is_no_content_coding_changes_nothing(value: str | None) -> None:
     assert make_inflater(Headers({} if value is None else {"Content-Encoding": value})) is None
 
 
@@ -780,8 +805,21 @@ def test_encodings_are_known_in_any_case(value: str) -> None:
     assert make_inflater(Headers({"Content-Encoding": value})) is not None
 
 
-@pytest.mark.parametrize("value", ["br", "zstd", "gzip, gzip", "x" * 500])
-def test_an_unknown_encoding_is_an_error_that_is_not_worth_a_retry(value: str) -> None:
+@pytest.mark.parametrize("value", ["none, gzip", "gzip, identity", ",gzip,", " gzip\t"])
+def test_names_that_are_no_content_coding_do_not_hide_one_that_is(value: str) -> None:
+    inflater = make_inflater(Headers({"Content-Encoding": value}))
+    assert inflater is not None
+    assert b"".join(inflater.feed(gzip.compress(b"data"))) == b"data"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip"),
+        *("ZSTD", "gzip, gzip", "gzip, br", ", ".join(["gzip"] * 50)),
+    ],
+)
+def test_a_coding_that_cannot_be_undone_is_an_error_that_is_not_worth_a_retry(value: str) -> None:
     with pytest.raises(ContentDecodingError) as caught:
         make_inflater(Headers({"Content-Encoding": value}))
     assert caught.value.encoding == value.lower()
