@@ -134,7 +134,7 @@ class Scenario:
         if self.items is not None:
             assert outcome.items == list(self.items)
         for name, value in self.facts.items():
-            assert getattr(outcome.error, name) == value, name
+            assert fact(outcome.error, name) == value, name
         if self.cause is not None:
             assert outcome.error is not None
             assert isinstance(outcome.error.__cause__, self.cause), outcome.error.__cause__
@@ -150,6 +150,15 @@ class Scenario:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def fact(error: Any, name: str) -> Any:
+    """Return an attribute of an error, or of what it carries."""
+    if name == "why":
+        return error.headers["X-Why"]
+    if name == "path":
+        return "/" + error.location.split("/")[-1]
+    return getattr(error, name)
 
 
 def event(number: int, *, with_id: bool = True) -> bytes:
@@ -174,6 +183,8 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
+JSON = "application/json"
+ANSWER = b'{"text": "' + b"x" * 20_000 + b'"}'
 ABC = b"data: a\n\ndata: b\r\n\r\ndata: c\r\r"
 BOMB = gzip.compress(b"data: " + bytes(30_000_000), 1)
 
@@ -450,16 +461,28 @@ STREAMS = [
     ),
     # Statuses.
     Scenario(
-        "a refusal keeps status, headers and the first KiB",
+        "a refusal keeps status, headers and the first 64 KiB",
         [
             [
                 head(401, "X-Why: key", CHUNKED, content_type="application/json"),
-                chunk(b"x" * 5000),
+                chunk(b"x" * 70_000),
                 "hold",
             ]
         ],
         error=StatusError,
-        facts={"status": 401, "body": b"x" * 1024},
+        facts={"status": 401, "body": b"x" * 65536},
+    ),
+    Scenario(
+        "JSON in place of a stream is kept whole, its head too",
+        [
+            [
+                head(200, "X-Why: key", f"Content-Length: {len(ANSWER)}", content_type=JSON),
+                ANSWER,
+                "hold",
+            ]
+        ],
+        error=ContentTypeError,
+        facts={"status": 200, "content_type": JSON, "body": ANSWER, "why": "key"},
     ),
     Scenario(
         "a short refusal, compressed",
@@ -498,6 +521,52 @@ STREAMS = [
         error=ContentTypeError,
         facts={"content_type": None},
     ),
+    Scenario(
+        "a list of media types, whose last one counts",
+        [[head(200, content_type="application/json, text/event-stream; charset=utf-8"), ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "two fields of media types, whose last one counts",
+        [[head(200, "Content-Type: text/event-stream", content_type="application/json"), ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "a list of media types with another one last",
+        [[head(200, "Content-Length: 0", content_type="text/event-stream, text/html")]],
+        error=ContentTypeError,
+        facts={"content_type": "text/event-stream, text/html"},
+    ),
+    *[
+        Scenario(
+            f"{given or 'no media type'} where {allowed} is allowed",
+            [[head(200, content_type=given), ABC]],
+            kind,
+            items="abc",
+            media_types=allowed,
+            take=3,
+        )
+        for given, allowed in (
+            (None, None),
+            ("text/plain; charset=utf-8", None),
+            ("text/plain", ("text/event-stream", "Text/Plain")),
+        )
+        for kind in ("stream", "source")
+    ],
+    Scenario(
+        "another media type than those that are allowed",
+        [[head(200, "Content-Length: 0", content_type="text/event-stream")]],
+        error=ContentTypeError,
+        facts={"expected": ("text/plain",)},
+        media_types=("text/plain",),
+    ),
+    Scenario(
+        "another status where any media type is allowed",
+        [[head(404, "Content-Length: 0", content_type=None)]],
+        error=StatusError,
+        facts={"status": 404, "location": None},
+        media_types=None,
+    ),
     # Redirects.
     *[
         Scenario(
@@ -513,6 +582,29 @@ STREAMS = [
         [[head(302, "Location: @URL@/there"), b"x" * 100_000, "hold"], [SSE, ABC]],
         items="abc",
         connections=2,
+    ),
+    Scenario(
+        "a refusal after a redirect says where it was",
+        [[head(307, "Location: /there", "Content-Length: 0")], [head(401, "Content-Length: 0")]],
+        error=StatusError,
+        facts={"status": 401, "redirected": True, "path": "/there"},
+        connections=2,
+    ),
+    Scenario(
+        "a page of HTML after a redirect says where it was",
+        [
+            [head(302, "Location: /login", "Content-Length: 0")],
+            [head(200, "Content-Length: 6", content_type="text/html"), b"<html>"],
+        ],
+        error=ContentTypeError,
+        facts={"body": b"<html>", "redirected": True, "path": "/login"},
+        connections=2,
+    ),
+    Scenario(
+        "a status that is no redirect to follow, with a Location",
+        [[head(300, "Location: /there", "Content-Length: 0")]],
+        error=StatusError,
+        facts={"status": 300, "location": "/there", "redirected": False},
     ),
     Scenario("a redirect without a Location", [[head(302)]], error=RedirectError),
     Scenario("a redirect with an empty Location", [[head(302, "Location:")]], error=RedirectError),
@@ -534,6 +626,7 @@ STREAMS = [
         "a redirect to another scheme",
         [[head(302, "Location: file:///etc/passwd")]],
         error=RedirectError,
+        facts={"location": "file:///etc/passwd"},
     ),
     Scenario(
         "a redirect from https to http",

@@ -226,10 +226,10 @@ class Inflater:
 
 def _undamaged(stream: Any, data: bytes) -> bytes:
     """Return what `data` inflates to before its first damaged byte, which it has."""
-    pieces = []
+    out = bytearray()
     try:
         for byte in data:
-            pieces.append(stream.decompress(bytes((byte,))))
+            out += stream.decompress(bytes((byte,)))
     except zlib.error:
         pass
-    return b"".join(pieces)
+    return bytes(out)
