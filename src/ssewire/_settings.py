@@ -101,6 +101,16 @@ class Settings:
             os.environ,
         )
 
+    def proxy_in_use(self, first: HTTPRequest) -> Proxy | None:
+        """Return the proxy that sees the request, as far as that is known; raises nothing."""
+        if self.transport is not None:
+            return None
+        try:
+            return self.proxy_for(first)
+        except ValueError:
+            # No proxy: the request fails with that.
+            return None
+
     def steps(self, first: HTTPRequest, deadlines: Deadlines, clock: Callable[[], float]) -> Steps:
         """Return the steps of an exchange by these settings; arguments as of `_http.exchange`."""
         return exchange(

@@ -29,6 +29,11 @@ class Proxy(NamedTuple):
     authorization: str | None
     variable: str = ""
 
+    @property
+    def named(self) -> str:
+        """What it is, for people: where it is, and who says so if the caller does not."""
+        return f"the proxy {self.address}" + (f" of {self.variable}" if self.variable else "")
+
     def explain(self, reason: str) -> str:
         """Return why it failed, and where it comes from: nobody may have asked for a proxy."""
         return f"{reason} (the proxy of {self.variable})" if self.variable else reason
