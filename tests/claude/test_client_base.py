@@ -49,7 +49,13 @@ class Noting(ClientBase[Any, Any]):
 
     def _make_settings(self, tls: Any, proxy: str | None, transport: Any) -> Any:
         self.checked: list[HTTPRequest] = []
-        return SimpleNamespace(tls=tls, proxy=proxy, transport=transport, check=self.checked.append)
+        return SimpleNamespace(
+            tls=tls,
+            proxy=proxy,
+            transport=transport,
+            check=self.checked.append,
+            proxy_in_use=lambda request: None,
+        )
 
     def _random(self) -> float:
         return self.chance

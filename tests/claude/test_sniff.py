@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -86,6 +87,15 @@ def test_of_a_page_of_any_size_the_beginning_is_kept() -> None:
     for pieces in ([b"<" + b"a" * 2**20], [b"<", *[b"a" * 1000] * 100]):
         beginning, page = sniffed(pieces, limit=100)
         assert (beginning, page) == (b"", "<" + "a" * (64 * 1024 - 1))
+
+
+def test_an_oversized_document_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(OversizedEvent(5, True)))
+    assert (str(error), error.limit, error.document) == (
+        "a body that is no event stream is larger than a quarter of max_event_size (5 bytes)",
+        5,
+        True,
+    )
 
 
 def test_a_limit_does_not_count_for_a_stream() -> None:
