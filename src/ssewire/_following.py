@@ -195,6 +195,8 @@ class Following:
         return command
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_given_id"):
+            return "<EventSource of nowhere>"  # Its __init__ failed; debuggers ask for it.
         where, known = shown_url(self._request.url), excerpt(self.last_event_id)
         return f"<EventSource {self.state}, {where}, last_event_id={known}>"
 

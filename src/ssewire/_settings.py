@@ -98,7 +98,7 @@ class Settings:
             self._proxy,
             urllib.request.getproxies,
             urllib.request.proxy_bypass,
-            os.environ,
+            [*os.environ],  # the names alone: among the values are keys
         )
 
     def proxy_in_use(self, first: HTTPRequest) -> Proxy | None:

@@ -88,6 +88,9 @@ class LineParser(Generic[ItemT]):
         raise unpicklable(self)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_retry"):
+            # Its __init__ failed, and debuggers ask for it.
+            return "<Parser closed, last_event_id='', retry=None, pending=0>"
         state = "closed" if self._closed else "failed" if self._poisoned else "open"
         return shown_parser(self, state)
 

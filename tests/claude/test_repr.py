@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from ssewire._http.request import HTTPRequest
+from ssewire._http.timeouts import Timeouts
 from ssewire.claude import Accumulator, ClaudeError, Message, MessageStream, RawMessageStream, Usage
 from ssewire.claude._json import shown
+from ssewire.claude._options import ClientOptions
 from ssewire.claude.aio import AsyncClaude
 from ssewire.claude.client import Claude
 from ssewire.claude.message import JSONObject
@@ -128,6 +131,12 @@ def test_a_client_and_what_it_gives_show_where_they_ask_and_no_secret(cls: Any) 
     assert repr(manager).endswith(": closed>")
     manager._stream = MessageStream([])
     assert repr(manager).endswith(f": {manager._stream!r}>")
+
+
+@pytest.mark.parametrize("cls", [Claude, AsyncClaude, ClientOptions, HTTPRequest, Timeouts])
+def test_the_repr_of_what_could_not_be_made_is_no_error(cls: Any) -> None:
+    # Debuggers, and what reports errors, ask for it: it is in the frame of its __init__.
+    assert cls.__name__ in repr(cls.__new__(cls))
 
 
 def test_dir_lists_the_keys_that_can_be_read_as_attributes() -> None:

@@ -412,6 +412,7 @@ def test_the_repr_says_where_it_stands() -> None:
     assert repr(source) == told.format("open")
     source._closing = True
     assert repr(source) == told.format("closed")
+    assert repr(type(source).__new__(type(source))) == "<EventSource of nowhere>"
 
 
 # --- a walk

@@ -617,3 +617,5 @@ def test_its_repr_shows_where_it_is_bounded_and_without_control_characters(
     assert repr(parser).startswith("<Parser failed")
     parser.close()
     assert repr(parser).startswith("<Parser closed")
+    unfinished = type(parser).__new__(type(parser))
+    assert repr(unfinished) == "<Parser closed, last_event_id='', retry=None, pending=0>"

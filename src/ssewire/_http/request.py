@@ -167,7 +167,10 @@ class HTTPRequest:
         return other
 
     def __repr__(self) -> str:
-        return f"<HTTPRequest {self.method} {self.parts.scheme}://{self.parts.authority}>"
+        # Of one whose __init__ failed too: debuggers ask for it.
+        parts = getattr(self, "parts", None)
+        where = "of nowhere" if parts is None else f"{parts.scheme}://{parts.authority}"
+        return f"<HTTPRequest {getattr(self, 'method', 'unfinished')} {where}>"
 
 
 def _with_defaults(headers: Headers) -> Headers:
