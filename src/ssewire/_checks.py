@@ -6,6 +6,10 @@ of the same mistake. May import: nothing.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # Enough of the peer's data to recognise it, too little to flood or forge a log.
 _SHOWN = 64
 
@@ -28,6 +32,25 @@ def shown_number(number: float) -> str:
     """Return a number for an error text: the str of a huge int takes long, or raises."""
     far = isinstance(number, int) and number.bit_length() > 64
     return "a far larger number" if far else str(number)
+
+
+def shown_url(url: str) -> str:
+    """Return an excerpt of a URL less its query, where people put keys."""
+    return excerpt(url.partition("#")[0].partition("?")[0])
+
+
+def shown_parser(parser: Any, state: str) -> str:
+    """Return the repr of a parser, the same for both."""
+    known = excerpt(parser.last_event_id)
+    return (
+        f"<Parser {state}, last_event_id={known}, retry={parser.retry}, pending={parser.pending}>"
+    )
+
+
+def shown_stream(stream: Any, state: str) -> str:
+    """Return the repr of an event stream, the same for both clients."""
+    where, known = shown_url(stream.url), excerpt(stream.last_event_id)
+    return f"<EventStream {state}, {stream.status} from {where}, last_event_id={known}>"
 
 
 def not_bytes(data: object) -> TypeError:

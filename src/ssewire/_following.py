@@ -8,7 +8,7 @@ passed in. May import: _checks, _http, errors, parser, reconnect.
 
 from __future__ import annotations
 
-from ._checks import exact_str, wrong_type
+from ._checks import exact_str, excerpt, shown_url, wrong_type
 from ._http.refusal import parse_retry_after
 from .errors import StateError, StatusError
 from .parser import Parser
@@ -195,7 +195,10 @@ class Following:
         return command
 
     def __repr__(self) -> str:
-        return f"<EventSource {self.state}>"
+        if not hasattr(self, "_given_id"):
+            return "<EventSource of nowhere>"  # Its __init__ failed; debuggers ask for it.
+        where, known = shown_url(self._request.url), excerpt(self.last_event_id)
+        return f"<EventSource {self.state}, {where}, last_event_id={known}>"
 
 
 def check_hook_error(error: BaseException, *ends: type[Exception]) -> None:

@@ -37,7 +37,9 @@ class Frozen:
         return hash(self._fields())
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        # One whose __init__ failed has not all of them, and debuggers ask for it too.
+        there = [name for name in self.__slots__ if hasattr(self, name)]
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in there)
         return f"{type(self).__name__}({fields})"
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -10,6 +10,12 @@ from __future__ import annotations
 # results); without any bound a server that never ends an event eats the memory.
 MAX_EVENT_SIZE = 64 * 2**20
 
+# The same for Claude's streams, whose events are parsed as JSON: as Python's objects that takes up
+# to 34 times its bytes (`{"":0},` again and again on CPython 3.9: half a GiB for this), and a peer
+# can send it as some KiB of gzip. The largest thing that a message holds is a document fetched
+# by the API, and what has come must fit the next request, all of which may have 32 MB.
+MAX_CLAUDE_EVENT_SIZE = 16 * 2**20
+
 # The largest reconnection time kept, in milliseconds (24.8 days): what a signed
 # 32-bit timer holds. Browsers and timer APIs overflow past it.
 MAX_RETRY = 2**31 - 1

@@ -17,7 +17,9 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from sys import maxsize
 
-from ._checks import HALF_FED, check_parser_options, not_bytes, unpicklable, wrong_type
+from ._checks import (
+    HALF_FED, check_parser_options, not_bytes, shown_parser, unpicklable, wrong_type,
+)
 from ._limits import MAX_EVENT_SIZE
 from .errors import EventTooLarge, StateError
 
@@ -280,6 +282,10 @@ default_event='message')\n--\n
 
     def __reduce__(self):
         raise unpicklable(self)
+
+    def __repr__(self):
+        state = "closed" if self._closed else "failed" if self._poisoned else "open"
+        return shown_parser(self, state)
 
     __class_getitem__ = classmethod(type(list[int]))
 

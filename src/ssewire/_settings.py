@@ -17,20 +17,30 @@ from functools import lru_cache
 from ._checks import check_count, wrong_type
 from ._http.exchange import exchange
 from ._http.proxy import choose_proxy
+from ._http.refusal import EVENT_STREAM, accepted, check_media_types, refusal
 from ._http.request import HTTPRequest
 from .errors import TransportError
 from .reconnect import Connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
 
-    from ._headers import HeaderSource
+    from ._headers import Headers, HeaderSource
     from ._http.exchange import Steps
     from ._http.proxy import Proxy
+    from ._http.refusal import MediaTypes
     from ._http.request import Body
     from ._http.timeouts import Deadlines, Timeouts
     from .reconnect import Command
+
+    class Answer(Protocol):
+        """An HTTPResponse of either client."""
+
+        status: int
+        headers: Headers
+        url: str
+
 
 log = logging.getLogger("ssewire")
 
@@ -44,6 +54,8 @@ class Settings:
 
     Args:
         pool: keeps connections for further requests; None closes each after its response.
+        media_types: of the responses that are taken for event streams; None for any.
+        within: redirects to another origin are refused.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
@@ -56,6 +68,8 @@ class Settings:
         max_redirects: int,
         transport: Any,
         pool: Any = None,
+        media_types: MediaTypes = EVENT_STREAM,
+        within: bool = False,
     ) -> None:
         if tls is not None and not isinstance(tls, ssl.SSLContext):
             raise wrong_type("tls", "an ssl.SSLContext or None", tls)
@@ -69,6 +83,8 @@ class Settings:
         self.max_redirects: int = max_redirects
         self.transport: Any = transport
         self.pool: Any = pool
+        self._within = within
+        self._media_types = check_media_types(media_types)
 
     def check(self, first: HTTPRequest) -> None:
         """Refuse a proxy that cannot be used, before any I/O."""
@@ -78,8 +94,22 @@ class Settings:
     def proxy_for(self, current: HTTPRequest) -> Proxy | None:
         """Return the proxy to use, as the environment is now."""
         return choose_proxy(
-            current.parts, self._proxy, urllib.request.getproxies, urllib.request.proxy_bypass
+            current.parts,
+            self._proxy,
+            urllib.request.getproxies,
+            urllib.request.proxy_bypass,
+            [*os.environ],  # the names alone: among the values are keys
         )
+
+    def proxy_in_use(self, first: HTTPRequest) -> Proxy | None:
+        """Return the proxy that sees the request, as far as that is known; raises nothing."""
+        if self.transport is not None:
+            return None
+        try:
+            return self.proxy_for(first)
+        except ValueError:
+            # No proxy: the request fails with that.
+            return None
 
     def steps(self, first: HTTPRequest, deadlines: Deadlines, clock: Callable[[], float]) -> Steps:
         """Return the steps of an exchange by these settings; arguments as of `_http.exchange`."""
@@ -91,7 +121,18 @@ class Settings:
             max_redirects=self.max_redirects,
             keeps=self.pool is not None,
             carried=self.transport is not None,
+            within=self._within,
         )
+
+    def accepts(self, response: Answer) -> bool:
+        """Whether a response is taken for an event stream."""
+        return accepted(response.status, response.headers, self._media_types)
+
+    def refusal(self, first: HTTPRequest, response: Answer, body: bytes) -> TransportError:
+        """Return the error for a response to `first` that is not; `body` is how its body begins."""
+        types = self._media_types
+        asked, url = first.url, response.url or first.url
+        return refusal(response.status, response.headers, body, types, asked=asked, url=url)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return what the caller gave, or the one that verifies as the system does."""
@@ -108,13 +149,14 @@ def prepare(
     proxy: str | None,
     max_redirects: int,
     transport: Any,
+    media_types: MediaTypes = EVENT_STREAM,
 ) -> tuple[HTTPRequest, Settings]:
     """Return what the arguments of `request` and its kin come to, checked before any I/O.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
     """
-    settings = Settings(tls, proxy, max_redirects, transport)
+    settings = Settings(tls, proxy, max_redirects, transport, media_types=media_types)
     first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
     settings.check(first)
     return first, settings

@@ -15,7 +15,14 @@ from __future__ import annotations
 
 from sys import maxsize
 
-from ._checks import HALF_FED, check_parser_options, exact_str, not_bytes, unpicklable
+from ._checks import (
+    HALF_FED,
+    check_parser_options,
+    exact_str,
+    not_bytes,
+    shown_parser,
+    unpicklable,
+)
 from ._limits import MAX_EVENT_SIZE, MAX_RETRY
 from .errors import EventTooLarge, StateError
 from .event import Comment, make_event
@@ -86,6 +93,13 @@ class LineParser(Generic[ItemT]):
 
     def __reduce__(self) -> NoReturn:
         raise unpicklable(self)
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_retry"):
+            # Its __init__ failed, and debuggers ask for it.
+            return "<Parser closed, last_event_id='', retry=None, pending=0>"
+        state = "closed" if self._closed else "failed" if self._poisoned else "open"
+        return shown_parser(self, state)
 
     def reset(self) -> None:
         """Make ready for a new connection, in whatever state: an unfinished event is dropped.

@@ -17,6 +17,7 @@ from typing import Any
 
 from ssewire.claude import (
     APIError,
+    APITimeoutError,
     ClaudeError,
     InternalServerError,
     InvalidRequestError,
@@ -180,6 +181,12 @@ def stream(*events: bytes) -> list[Any]:
     return [SSE, chunk(*events), LAST_CHUNK]
 
 
+def own_stream(field: str, *events: bytes) -> list[Any]:
+    """Return a stream whose response has one more header field."""
+    parts = [chunk(*events)] if any(events) else []
+    return [head(200, CHUNKED, f"request-id: {REQUEST_ID}", field), *parts, LAST_CHUNK]
+
+
 def refusal(status: int, body: Any, *fields: str, content_type: str = "application/json") -> Any:
     """Return a response that is no stream."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -302,6 +309,28 @@ RETRIES: list[Scenario] = [
         [refusal(500, problem("api_error"), "x-should-retry: false"), GOOD],
         error=InternalServerError,
         opened=False,
+    ),
+    Scenario(
+        "x-should-retry: false goes for an error in the stream of a 200",
+        [own_stream("x-should-retry: false", in_band("overloaded_error")), GOOD],
+        error=OverloadedError,
+        facts={"in_band": True},
+    ),
+    Scenario(
+        "x-should-retry: false goes for a 200 that ends before the message",
+        [own_stream("x-should-retry: False", b""), GOOD],
+        error=StreamTruncated,
+    ),
+    Scenario(
+        "x-should-retry: false goes for a 200 that is cut before the message",
+        [own_stream("x-should-retry: false", b"")[:1], GOOD],
+        error=StreamInterrupted,
+        cause=ConnectionLost,
+    ),
+    Scenario(
+        "x-should-retry: true of a 200 makes no error worth a retry that is not",
+        [own_stream("x-should-retry: true", in_band("invalid_request_error")), GOOD],
+        error=InvalidRequestError,
     ),
     Scenario(
         "a spent budget is not retried",
@@ -509,7 +538,7 @@ FAULTS: list[tuple[str, list[Any], type[ClaudeError], Any, dict[str, Any]]] = [
     # The pause lets the bytes arrive before the reset.
     ("a reset", [0.05, "reset"], StreamInterrupted, ConnectionLost, {}),
     ("a cut", [], StreamInterrupted, ConnectionLost, {}),
-    ("silence", ["hold"], StreamInterrupted, StreamTimeout, {"kind": "idle", "seconds": SOON}),
+    ("silence", ["hold"], APITimeoutError, StreamTimeout, {"kind": "idle", "seconds": SOON}),
     ("bytes that are no HTTP", [b"what?\r\n"], StreamInterrupted, HTTPFormatError, {}),
     ("an early end", [LAST_CHUNK], StreamTruncated, None, {}),
 ]
@@ -534,7 +563,7 @@ for _where, _sent in [("before the head", []), ("within the head", [SSE[:20]])]:
             Scenario(
                 f"{_name} {_where}, every time",
                 [[*_sent, *_steps]],
-                error=StreamInterrupted,
+                error=_cls,
                 facts={"status": None, "request_id": None},
                 cause=_cause,
                 cause_facts=_cause_facts,
@@ -624,7 +653,7 @@ STALLS: list[Scenario] = [
         "nothing but pings within the text ends by stall",
         [[SSE + chunk(_START, wire.text(0, "Hé")), *PINGS, chunk(wire.END), LAST_CHUNK]],
         text="Hé",
-        error=StreamInterrupted,
+        error=APITimeoutError,
         cause=StreamTimeout,
         cause_facts={"kind": "stall", "seconds": 2 * SOON},
         partial=[{"type": "text", "text": "Hé"}],
@@ -640,7 +669,7 @@ STALLS: list[Scenario] = [
                 LAST_CHUNK,
             ]
         ],
-        error=StreamInterrupted,
+        error=APITimeoutError,
         cause=StreamTimeout,
         cause_facts={"kind": "stall"},
         timeouts={"stall": 2 * SOON, "idle": 5.0},
@@ -663,7 +692,7 @@ STALLS: list[Scenario] = [
         "the whole call has one limit, and is not tried again after it",
         [[SSE + chunk(_START, wire.text(0, "Hé")), "hold"]],
         text="Hé",
-        error=StreamInterrupted,
+        error=APITimeoutError,
         cause=StreamTimeout,
         cause_facts={"kind": "total", "seconds": SOON},
         partial=[{"type": "text", "text": "Hé"}],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ssewire import EventTooLarge, Parser, ServerSentEvent, StateError
+from ssewire._limits import MAX_CLAUDE_EVENT_SIZE, MAX_EVENT_SIZE
 from ssewire.claude import (
     Accumulator,
     APIError,
@@ -493,7 +494,32 @@ def test_too_large_an_event_ends_the_stream_after_all_before_it() -> None:
 
 
 def test_too_large_a_body_that_is_no_stream_is_refused() -> None:
-    assert isinstance(error_of(b"<" * 600, max_event_size=500), OversizedEvent)
+    error = error_of(b'{"a":' + b"1" * 200, max_event_size=500)
+    assert isinstance(error, OversizedEvent)
+    assert (error.limit, error.document) == (125, True)
+    assert isinstance(error_of(b'{"a":' + b"1" * 100, max_event_size=500), MalformedEvent)
+
+
+def test_a_page_in_place_of_a_stream_is_malformed_whatever_its_size() -> None:
+    error = error_of(b"<p>" * 50_000, max_event_size=500)
+    assert type(error) is MalformedEvent
+    assert len(error.data) == 64 * 1024
+
+
+def test_the_default_limit_refuses_a_bomb_before_it_is_parsed() -> None:
+    assert MAX_CLAUDE_EVENT_SIZE <= MAX_EVENT_SIZE / 4
+    accumulator = Accumulator()
+    assert accumulator.feed(b"data: [") == []
+    events = [event for _ in range(17) for event in accumulator.feed(b"[]," * (2**20 // 3 + 1))]
+    assert [event.type for event in events] == ["error"]
+    assert isinstance(accumulator.error, OversizedEvent)
+    assert accumulator.error.limit == MAX_CLAUDE_EVENT_SIZE
+    accumulator = Accumulator()
+    assert accumulator.feed(b'{"a":[') == []
+    for _ in range(5):
+        accumulator.feed(b"[]," * (2**20 // 3 + 1))
+    assert isinstance(accumulator.error, OversizedEvent)
+    assert accumulator.error.limit == MAX_CLAUDE_EVENT_SIZE // 4
 
 
 # --- 2 blocks and deltas

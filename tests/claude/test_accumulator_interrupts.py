@@ -6,6 +6,7 @@ any call. After it a message is never said to be complete when something of it i
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from ssewire.claude import Accumulator, ClaudeError, StreamInterrupted
 from tests.claude.wire import (
     STOP,
     TEXT,
+    TOOL,
     message_delta,
     message_start,
+    partial,
     start,
     stop,
     text,
@@ -201,3 +204,49 @@ def test_second_exception_while_the_first_is_noted_still_refuses() -> None:
             accumulator.feed(text(0, "a"))
         assert isinstance(accumulator.error, StreamInterrupted)
         assert not accumulator.finished
+
+
+PIECES = ['{"path": "a', "b", 'c", "list": [1, ', '2, {"deep": "x', 'y"}], "n": 12', "34}"]
+
+
+def looks(at: int, place: int, partial_strings: bool) -> tuple[list[str], bool]:
+    """Return the tool's input after each piece, and whether the look at one was interrupted.
+
+    A look after the piece `at` is, at the line `place`; another one follows it.
+    """
+    accumulator = Accumulator(partial_strings=partial_strings)
+    accumulator.feed(message_start() + start(0, TOOL))
+    assert accumulator.message is not None
+    block: Any = accumulator.message.content[0]
+    seen = []
+    interrupted = False
+    for number, piece in enumerate(PIECES):
+        accumulator.feed(partial(0, piece))
+        if number == at:
+            try:
+                with raising_at(place):
+                    _ = block.input
+            except Interrupted:
+                interrupted = True
+        if number != 1:
+            seen.append(json.dumps(block.input))
+    accumulator.feed(stop(0))
+    assert block.input == json.loads("".join(PIECES))
+    assert block.input_complete
+    return seen, interrupted
+
+
+@pytest.mark.parametrize("partial_strings", [False, True])
+@pytest.mark.parametrize("at", range(len(PIECES)))
+def test_a_look_at_a_tools_input_that_was_interrupted_at_any_line_spoils_no_later_one(
+    at: int, partial_strings: bool
+) -> None:
+    expected, _ = looks(-1, 0, partial_strings)
+    place = 1
+    while True:
+        seen, interrupted = looks(at, place, partial_strings)
+        assert seen == expected
+        if not interrupted:
+            break
+        place += 1
+    assert place > 3

@@ -7,13 +7,22 @@ import logging
 import socket
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ssewire
 from ssewire.claude import ClaudeError, ConfigurationError, StreamClosed, StreamInterrupted
 from ssewire.client import Timeouts
-from ssewire.errors import ConnectFailed, ConnectionLost, StateError, StreamTimeout, TransportError
+from ssewire.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    RedirectError,
+    StateError,
+    StreamTimeout,
+    TransportError,
+)
 from tests.claude import wire
 from tests.claude.both import claude, without_pauses
 from tests.claude.scenarios import (
@@ -38,6 +47,8 @@ from tests.claude.scenarios import stream as stream_of
 from tests.clients.both import BOTH, Both, step
 from tests.kit.scripted import ClosingServer as Server
 from tests.kit.scripted import chunk, head, trusting_context
+
+PACKAGE = Path(ssewire.__file__).parent
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
@@ -352,22 +363,104 @@ def test_keys_are_in_no_repr_no_log_and_no_error(
     assert "hunter2" not in shown
     assert "Hello" not in caplog.text
     records = [record for record in caplog.records if record.name != "asyncio"]
-    assert [record.name for record in records] == ["ssewire"] * 3
+    warned = [record.name for record in records if record.levelno >= logging.WARNING]
+    assert warned == ["ssewire"] * 3
     assert "status 529" in caplog.text or "OverloadedError 529" in caplog.text
     assert REQUEST_ID in caplog.text
     assert "0." in caplog.text
 
 
-def test_a_redirect_to_another_origin_gets_no_key(both: Both) -> None:
+def secrets_in_frames(error: BaseException | None, secret: str) -> list[str]:
+    """Return the variables of the package's frames whose repr shows a secret."""
+    found = []
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+                for name, value in frame.f_locals.items():
+                    if secret in repr(value):
+                        found.append(f"{frame.f_code.co_name}: {name}")
+        error = error.__cause__ or error.__context__
+    return found
+
+
+FAILING: dict[str, list[Any]] = {
+    "refused": [BUSY],
+    "no head": [["hold"]],
+    "no HTTP": [[b"what?\r\n\r\n"]],
+    "reset": [["reset"]],
+    "silent": [[SSE, "hold"]],
+    "cut": [[SSE, chunk(wire.message_start())]],
+    "error in the stream": [stream_of(in_band("invalid_request_error"))],
+    "no JSON": [stream_of(wire.frame("{"))],
+}
+
+
+@pytest.mark.parametrize("script", FAILING.values(), ids=FAILING.keys())
+def test_a_failed_request_shows_no_key_in_the_variables_of_its_frames(
+    both: Both, script: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-hunter2")
+
+    async def main(server: Server) -> None:
+        options: dict[str, Any] = {"api_key": None, "timeouts": Timeouts(head=0.1, idle=0.1)}
+        async with claude(both, server, max_retries=0, **options) as client:
+            with pytest.raises(ClaudeError) as caught:
+                await client.messages.create(**ASKED)
+        assert secrets_in_frames(caught.value, "hunter2") == []
+
+    with Server(script) as server:
+        both.run(main(server))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_url": "ftp://a.example"},
+        {"auth_header": "cookie"},
+        {"timeouts": -1.0},
+        {"anthropic_version": "a\n"},
+        {"betas": [1]},
+        {"max_retries": -1},
+        {"proxy": "socks5://a.example"},
+    ],
+)
+def test_settings_that_make_no_sense_show_no_key_of_the_environment(
+    both: Both, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-hunter2")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "Cookie: hunter2")
+    with pytest.raises((ValueError, TypeError)) as caught:
+        claude(both, **options)
+    assert secrets_in_frames(caught.value, "hunter2") == []
+
+
+def test_a_key_of_the_environment_that_cannot_be_sent_is_not_shown(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-hunter2\n")
+    with pytest.raises(ConfigurationError, match="strip it") as caught:
+        claude(both)
+    assert secrets_in_frames(caught.value, "hunter2") == []
+
+
+def test_a_redirect_to_another_origin_gets_neither_key_nor_prompt_and_is_named(
+    both: Both,
+) -> None:
     async def main(server: Server) -> None:
         async with claude(both, server) as client:
-            await client.messages.create(**ASKED)
+            with pytest.raises(StreamInterrupted) as caught:
+                await client.messages.create(**ASKED)
+        cause = caught.value.__cause__
+        assert isinstance(cause, RedirectError)
+        assert cause.location == f"{other.url}/v1/messages"
+        assert "another origin" in str(cause)
 
     with Server([GOOD]) as other:
         away = [head(307, f"Location: {other.url}/v1/messages", "Content-Length: 0")]
         with Server([away]) as server:
             both.run(main(server))
-        assert "x-api-key" not in other.requests[0].headers
+            assert server.connections == 1
+        assert other.connections == 0
 
 
 # --- connections

@@ -10,8 +10,13 @@ import pytest
 from ssewire import EventTooLarge
 from ssewire import errors as core
 from ssewire.claude import (
+    AnthropicError,
+    APIConnectionError,
     APIError,
+    APIStatusError,
+    APITimeoutError,
     AuthenticationError,
+    BadRequestError,
     BillingError,
     ClaudeError,
     ConfigurationError,
@@ -122,7 +127,8 @@ def test_text_of_an_error_shows_little_of_what_the_peer_sent() -> None:
 EVERY: list[ClaudeError] = [
     ConfigurationError("no key"),
     api_error(body("overloaded_error"), in_band=True),
-    StreamInterrupted(),
+    StreamInterrupted("could not connect"),
+    APITimeoutError("no data within 5 s"),
     StreamTruncated(),
     MalformedEvent("{"),
     OversizedEvent(7),
@@ -148,3 +154,22 @@ def test_errors_are_part_of_the_package_tree() -> None:
     assert OversizedEvent(7).limit == 7
     assert OversizedEvent(7).events == []
     assert "7" in str(OversizedEvent(7))
+
+
+def test_the_official_sdks_names_are_classes_of_ours() -> None:
+    assert AnthropicError is ClaudeError
+    assert APIConnectionError is StreamInterrupted
+    assert APIStatusError is APIError
+    assert BadRequestError is InvalidRequestError
+    assert issubclass(APITimeoutError, APIConnectionError)
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda e: type(e).__name__)
+def test_status_code_is_the_status(error: ClaudeError) -> None:
+    assert error.status_code == error.status
+
+
+def test_a_malformed_event_says_what_is_wrong_with_it() -> None:
+    error = MalformedEvent('{"index": -1}')
+    error.__cause__ = ValueError("index must be an int of 0 or more")
+    assert "index must be an int of 0 or more" in str(error)

@@ -12,7 +12,9 @@ import random
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Callable
 
 import pytest
@@ -20,10 +22,12 @@ import pytest
 from ssewire.claude import (
     ClaudeError,
     ConfigurationError,
+    StreamClosed,
 )
 from ssewire.claude.aio import AsyncClaude
 from ssewire.claude.client import Claude
 from ssewire.client import HTTPRequest, HTTPResponse
+from ssewire.errors import StateError
 from tests.claude import wire
 from tests.claude.scenarios import (
     ASKED,
@@ -149,6 +153,37 @@ def test_a_key_over_plain_http_to_another_host_warns_once_at_the_callers_line() 
             client.messages.create(**ASKED)
 
 
+@pytest.mark.parametrize(
+    ("url", "variable", "proxy", "warned"),
+    [
+        ("http://localhost:1", "http_proxy", "http://u:pw@corp.example:3128", True),
+        ("http://127.0.0.1:1", "ALL_PROXY", "http://corp.example:3128", True),
+        ("http://127.0.0.1:1", "http_proxy", "http://127.0.0.1:3128", False),
+        ("https://relay", "https_proxy", "http://corp.example:3128", False),
+    ],
+)
+def test_a_key_that_a_proxy_sees_warns_though_the_server_is_on_this_machine(
+    url: str, variable: str, proxy: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, proxy)
+    with (
+        Claude(api_key="hunter2", base_url=url) as client,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        for _ in range(2):
+            client._options.build(dict(ASKED), client._settings.proxy_in_use)
+    assert len(caught) == warned
+    for warning in caught:
+        text = str(warning.message)
+        assert f"by the proxy corp.example:3128 of {variable};" in text
+        assert "pw" not in text
+        assert "hunter2" not in text
+
+
 # --- connections
 
 
@@ -233,6 +268,59 @@ def in_thread(run: Callable[[], object]) -> tuple[threading.Thread, list[object]
 
 
 START = wire.message_start() + wire.start(0, wire.TEXT) + wire.text(0, "Hé")
+
+
+def test_a_transport_that_blocks_is_not_waited_for_and_its_answer_is_closed() -> None:
+    asked, go, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def carry(request: HTTPRequest) -> HTTPResponse:
+        asked.set()
+        assert go.wait(30)
+        return HTTPResponse(
+            200, {"Content-Type": "text/event-stream"}, iter([HELLO]), close=closed.set
+        )
+
+    with Claude(api_key="k", transport=carry) as client:
+        manager = client.messages.stream(**ASKED)
+        errors: list[ClaudeError] = []
+
+        def enter() -> None:
+            try:
+                manager.__enter__()
+            except ClaudeError as exc:
+                errors.append(exc)
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        assert asked.wait(30)
+        manager.close()
+        go.set()
+        thread.join(30)
+        assert [type(error) for error in errors] == [StreamClosed]
+        assert closed.is_set()
+
+
+def test_requests_ended_at_random_times_end_alike_and_leave_no_socket() -> None:
+    rng = random.Random(5)
+    held = [SSE, chunk(HELLO[:200]), "hold"]
+    scripts: list[Any] = [["hold"], [SSE[:20], "hold"], held, GOOD, [0.003, *GOOD]]
+    with Server([rng.choice(scripts) for _ in range(200)]) as server:
+        for number in range(100):
+            client = make_client(server, max_retries=0)
+            manager = client.messages.stream(**ASKED)
+            end = manager.close if number % 2 else partial(client.close, streams=True)
+            timer = threading.Timer(rng.random() * 0.008, end)
+            timer.start()
+            try:
+                with manager as stream:
+                    for _ in stream:
+                        pass
+                    stream.get_final_message()
+            except (StreamClosed, StateError):
+                pass
+            timer.join()
+            client.close(streams=True)
+            assert server.wait_closed()
 
 
 def test_streams_closed_at_random_times_raise_nothing() -> None:

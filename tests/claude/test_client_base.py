@@ -49,7 +49,13 @@ class Noting(ClientBase[Any, Any]):
 
     def _make_settings(self, tls: Any, proxy: str | None, transport: Any) -> Any:
         self.checked: list[HTTPRequest] = []
-        return SimpleNamespace(tls=tls, proxy=proxy, transport=transport, check=self.checked.append)
+        return SimpleNamespace(
+            tls=tls,
+            proxy=proxy,
+            transport=transport,
+            check=self.checked.append,
+            proxy_in_use=lambda request: None,
+        )
 
     def _random(self) -> float:
         return self.chance
@@ -237,6 +243,7 @@ class Scripted:
         self._bodies = list(bodies)
         self.asked: list[str] = []
         self.watch: Callable[[], object] | None = None
+        self.log: Any = None
         self.chunks: Any = None
         self.head = self.next_head()
 
@@ -272,6 +279,7 @@ class ScriptedAsync:
         self._inner = Scripted(*bodies)
         self.asked = self._inner.asked
         self.watch: Callable[[], object] | None = None
+        self.log: Any = None
         self.head = self._inner.head
         self.chunks: Any = self._waiting()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 from typing import Any
 
@@ -12,6 +13,7 @@ from ssewire._headers import Headers
 from ssewire._http.request import HTTPRequest
 from ssewire._http.timeouts import Timeouts
 from ssewire.claude import (
+    APITimeoutError,
     AuthenticationError,
     BillingError,
     ClaudeError,
@@ -32,8 +34,8 @@ from ssewire.claude._options import (
     NOT_GIVEN,
     ClientOptions,
 )
-from ssewire.claude._retry import MAX_RETRY_DELAY, Retries, response_error, transport_error
-from ssewire.claude.errors import api_error
+from ssewire.claude._retry import MAX_RETRY_DELAY, Retries, response_error
+from ssewire.claude.errors import api_error, interrupted
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -243,6 +245,31 @@ def test_betas_add_up(
     changes: dict[str, Any], params: dict[str, Any], expected: str | None
 ) -> None:
     assert built(params=params, **changes).headers.get("anthropic-beta") == expected
+
+
+@pytest.mark.parametrize("name", ["user_profile_id", "workspace_id"])
+def test_ids_go_as_headers_and_not_in_the_body(name: str) -> None:
+    header = f"anthropic-{name.replace('_', '-')}"
+    request = built(params={name: "id_1"})
+    assert request.headers[header] == "id_1"
+    assert request.body is not None
+    assert name not in json.loads(request.body)
+    for nothing in ({}, {name: None}):
+        assert header not in built(params=nothing).headers
+    default = {"default_headers": {header: "of the client"}}
+    assert built(params={name: "id_1"}, **default).headers.get_all(header) == ["id_1"]
+    assert built(**default).headers[header] == "of the client"
+    extra = {name: "id_1", "extra_headers": {header.upper(): "extra"}}
+    assert built(params=extra).headers.get_all(header) == ["extra"]
+
+
+@pytest.mark.parametrize("name", ["user_profile_id", "workspace_id"])
+def test_an_id_that_is_no_str_or_cannot_be_sent_is_refused_without_its_value(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name}.*not int"):
+        built(params={name: 1})
+    with pytest.raises(ValueError, match="CR, LF or NUL") as caught:
+        built(params={name: "secret\r\nx: 1"})
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -500,20 +527,20 @@ def test_a_date_is_waited_for_and_a_past_one_is_not(date: str, seconds: float) -
 @pytest.mark.parametrize(
     ("error", "again"),
     [
-        (transport_error(ConnectionLost("gone")), True),
-        (transport_error(ConnectFailed("h:1", "refused")), True),
-        (transport_error(ConnectFailed("h:1", "certificate", False)), False),
-        (transport_error(StreamTimeout("connect", 1)), True),
-        (transport_error(StreamTimeout("head", 1)), True),
-        (transport_error(StreamTimeout("idle", 1)), True),
-        (transport_error(StreamTimeout("stall", 1)), True),
-        (transport_error(StreamTimeout("total", 1)), False),
-        (transport_error(HTTPFormatError("no HTTP")), True),
-        (transport_error(RedirectError("loop", "http://h")), False),
-        (transport_error(ContentDecodingError("gzip", "damaged")), True),
-        (transport_error(ContentDecodingError("br", "unknown", False)), False),
-        (transport_error(TransportError("of a transport")), True),
-        (transport_error(SSEWireError()), False),
+        (interrupted(ConnectionLost("gone")), True),
+        (interrupted(ConnectFailed("h:1", "refused")), True),
+        (interrupted(ConnectFailed("h:1", "certificate", False)), False),
+        (interrupted(StreamTimeout("connect", 1)), True),
+        (interrupted(StreamTimeout("head", 1)), True),
+        (interrupted(StreamTimeout("idle", 1)), True),
+        (interrupted(StreamTimeout("stall", 1)), True),
+        (interrupted(StreamTimeout("total", 1)), False),
+        (interrupted(HTTPFormatError("no HTTP")), True),
+        (interrupted(RedirectError("loop", "http://h")), False),
+        (interrupted(ContentDecodingError("gzip", "damaged")), True),
+        (interrupted(ContentDecodingError("br", "unknown", False)), False),
+        (interrupted(TransportError("of a transport")), True),
+        (interrupted(SSEWireError()), False),
         (StreamTruncated(), True),
         (MalformedEvent("x"), False),
         (StreamClosed(), False),
@@ -524,9 +551,26 @@ def test_which_failures_are_worth_another_attempt(error: ClaudeError, again: boo
     assert (delay(error) is not None) is again
 
 
-def test_x_should_retry_of_a_200_says_nothing_about_an_error_in_its_stream() -> None:
-    error = api_error({"error": {"type": "overloaded_error"}}, in_band=True)
-    assert delay(error, {"x-should-retry": "false"}) == 0.5
+@pytest.mark.parametrize(
+    "error",
+    [
+        api_error({"error": {"type": "overloaded_error"}}, in_band=True),
+        StreamTruncated(),
+        interrupted(ConnectionLost("cut")),
+        interrupted(StreamTimeout("idle", 1)),
+    ],
+)
+def test_x_should_retry_false_of_a_200_goes_for_whatever_fails_after_it(error: ClaudeError) -> None:
+    assert delay(error, {"x-should-retry": "false"}) is None
+    assert delay(error, {"x-should-retry": "true"}) == delay(error, {"x-should-retry": "?"}) == 0.5
+
+
+def test_x_should_retry_true_of_a_200_makes_nothing_worth_a_retry() -> None:
+    wish = {"x-should-retry": "true"}
+    assert delay(api_error({"error": {"type": "api_error"}}, 400), wish) == 0.5
+    assert delay(api_error({"error": {"type": "billing_error"}}, in_band=True), wish) is None
+    assert delay(MalformedEvent("x"), wish) is None
+    assert delay(interrupted(StreamTimeout("total", 1)), wish) is None
 
 
 def test_a_retry_has_what_is_left_of_the_total_timeout() -> None:
@@ -578,9 +622,46 @@ def test_the_header_names_the_request_and_the_body_where_there_is_none() -> None
 
 def test_the_cause_of_an_interruption_is_the_transports_error() -> None:
     cause = ConnectionLost("gone")
-    error = transport_error(cause)
+    error = interrupted(cause)
     assert type(error) is StreamInterrupted
     assert error.__cause__ is cause
+
+
+def test_an_interruption_says_what_the_transport_said() -> None:
+    error = interrupted(ConnectFailed("a.example:443", "Connection refused"))
+    assert str(error) == (
+        "the connection failed before a message began: "
+        "could not connect to a.example:443: Connection refused"
+    )
+    error.partial_message = Message({"id": "msg_1"})
+    assert str(error).startswith("the connection failed before the message was complete: could")
+    copied = pickle.loads(pickle.dumps(error))
+    assert (type(copied), str(copied), copied.reason) == (type(error), str(error), error.reason)
+
+
+@pytest.mark.parametrize("kind", ["connect", "head", "idle", "stall", "total"])
+def test_a_timeout_is_an_interruption_of_its_own_that_says_which(kind: str) -> None:
+    error = interrupted(StreamTimeout(kind, 2.5))
+    assert type(error) is APITimeoutError
+    assert isinstance(error, StreamInterrupted)
+    assert str(error).endswith(f"within 2.5 s (the {kind} timeout)")
+    assert type(pickle.loads(pickle.dumps(error))) is APITimeoutError
+
+
+def test_what_somebody_elses_source_raised_is_named_bounded_and_without_control_characters() -> (
+    None
+):
+    error = interrupted(OSError("\x1b]0;owned\x07" + "x" * 5000))
+    assert error.reason.startswith("OSError: '\\x1b]0;owned\\x07xxx")
+    assert len(str(error)) < 200
+    assert interrupted(ZeroDivisionError()).reason == "ZeroDivisionError"
+    assert interrupted(SSEWireError()).reason == "SSEWireError"
+
+    class Unprintable(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert interrupted(Unprintable()).reason == "Unprintable"
 
 
 # --- continuations

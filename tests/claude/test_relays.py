@@ -17,6 +17,7 @@ from ssewire.claude import (
     MessageStream,
     OverloadedError,
     RateLimitError,
+    RawMessageStream,
     StreamTruncated,
     ToolUseBlock,
 )
@@ -272,6 +273,22 @@ def test_error_after_message_stop_is_logged_and_changes_nothing(
         accumulator.feed(chunk)
     assert accumulator.finished
     assert accumulator.error is None
+    assert [record.getMessage() for record in caplog.records] == expected
+
+
+@pytest.mark.parametrize("way", ["events", "texts", "values", "raw"])
+def test_error_after_message_stop_is_logged_by_streams_too(
+    way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    late = wire("error", error={"type": "api_error", "message": "secret"})
+    body = whole(text_block(0, "1")) + wire("ping") + late + late
+    stream = RawMessageStream([body]) if way == "raw" else MessageStream([body])
+    readers: dict[str, Any] = {"texts": "text_stream", "values": "json_stream"}
+    for _ in getattr(stream, readers[way]) if way in readers else stream:
+        pass
+    assert stream.partial_message is not None
+    assert stream.partial_message.stop_reason == "end_turn"
+    expected = ["Claude stream: an error after the message was complete"]
     assert [record.getMessage() for record in caplog.records] == expected
 
 

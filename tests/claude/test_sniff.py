@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -70,14 +71,31 @@ def test_a_str_is_refused_with_a_hint() -> None:
         Sniffer(None).feed("data: 1")  # type: ignore[arg-type]
 
 
-def test_a_document_beyond_the_limit_is_dropped() -> None:
-    sniffer = Sniffer(4)
+def test_a_document_beyond_a_quarter_of_an_events_limit_is_dropped() -> None:
+    sniffer = Sniffer(19)
     assert sniffer.feed(b"{   ") is None
     with pytest.raises(OversizedEvent) as caught:
         sniffer.feed(b"}")
     assert isinstance(caught.value, EventTooLarge)
     assert caught.value.limit == 4
+    assert caught.value.document
+    assert "no event stream" in str(caught.value)
     assert sniffer.document() == ""
+
+
+def test_of_a_page_of_any_size_the_beginning_is_kept() -> None:
+    for pieces in ([b"<" + b"a" * 2**20], [b"<", *[b"a" * 1000] * 100]):
+        beginning, page = sniffed(pieces, limit=100)
+        assert (beginning, page) == (b"", "<" + "a" * (64 * 1024 - 1))
+
+
+def test_an_oversized_document_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(OversizedEvent(5, True)))
+    assert (str(error), error.limit, error.document) == (
+        "a body that is no event stream is larger than a quarter of max_event_size (5 bytes)",
+        5,
+        True,
+    )
 
 
 def test_a_limit_does_not_count_for_a_stream() -> None:

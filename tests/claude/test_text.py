@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import random
 import sys
+import tracemalloc
+from typing import Any
 
 import pytest
 
+from ssewire import StateError
+from ssewire.claude import Accumulator, StreamInterrupted
 from ssewire.claude._text import (
     GrowingText,
     has_surrogates,
     is_high_surrogate,
     join_surrogates,
 )
+from tests.claude.wire import END, TEXT, message_start, start, stop
+from tests.claude.wire import text as text_delta
+from tests.kit.memory import failing, needs_shortage
 
 SMILE = "\U0001f600"
 HIGH, LOW = "\ud83d", "\ude00"
@@ -111,3 +118,76 @@ def test_what_surrogates_are() -> None:
     assert [has_surrogates(text) for text in ("a" + HIGH, SMILE, "a")] == [True, False, False]
     assert join_surrogates(HIGH + LOW) == SMILE
     assert join_surrogates(LOW + HIGH) == LOW + HIGH
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="CPython appends in place")
+def test_a_look_at_a_long_text_does_not_copy_it() -> None:
+    text = GrowingText()
+    text.add("x" * 2**21)
+    text.get()
+    tracemalloc.start()
+    try:
+        # What was there before is not counted: a copy of it would be.
+        for _ in range(10):
+            text.add("y" * 50)
+            text.get()
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * 2**21
+    finally:
+        tracemalloc.stop()
+
+
+@needs_shortage
+@pytest.mark.parametrize("more", ["b" * 5000, "\u00e9" * 5000, "b" * 5000 + HIGH])
+def test_a_text_that_a_shortage_of_memory_cost_is_refused_and_never_shorter(more: str) -> None:
+    texts: list[GrowingText] = []
+
+    def grow() -> str:
+        return texts[-1].get()
+
+    def begin() -> None:
+        texts.append(GrowingText())
+        texts[-1].add("a" * 100_000)
+        texts[-1].get()
+        texts[-1].add(more)
+
+    begin()
+    outcomes = set()
+    for _, grown in failing(grow):
+        if grown is not None:
+            break
+        text = texts[-1]
+        try:
+            assert text.whole() == "a" * 100_000 + more
+            outcomes.add("whole")
+        except StateError:
+            outcomes.add("refused")
+            text.add("c")
+            for call in (text.get, text.whole, text.settle):
+                with pytest.raises(StateError, match="memory"):
+                    call()
+        begin()
+    assert "refused" in outcomes
+
+
+def lost_in(accumulator: Accumulator) -> None:
+    """Leave the text of the last block as a shortage of memory in a look at it does."""
+    assert accumulator.message is not None
+    block: Any = accumulator.message.content[-1]
+    block._growing._joined = None
+
+
+def test_a_message_whose_text_was_lost_is_never_complete() -> None:
+    accumulator = Accumulator()
+    accumulator.feed(message_start() + start(0, TEXT) + text_delta(0, "a"))
+    lost_in(accumulator)
+    assert accumulator.message is not None
+    block: Any = accumulator.message.content[0]
+    for read in (lambda: block.text, accumulator.message.to_dict, accumulator.message.to_param):
+        with pytest.raises(StateError):
+            read()
+    with pytest.raises(StateError):
+        accumulator.feed(stop(0) + END)
+    assert not accumulator.finished
+    assert isinstance(accumulator.error, StreamInterrupted)
+    assert accumulator.error.partial_message is None
+    assert accumulator.close() == []

@@ -54,9 +54,9 @@ class Turned:
     def batches(self) -> Turned:
         return Turned(self._inner.batches())
 
-    def close(self) -> Awaitable[None]:
+    def close(self, **options: Any) -> Awaitable[None]:
         # At once, as asyncio's does; what it returns may be awaited or not.
-        self._inner.close()
+        self._inner.close(**options)
         return _Nothing()
 
     def __aiter__(self) -> Turned:

@@ -1289,6 +1289,30 @@ def test_a_source_that_has_stopped_does_not_go_on_after_an_exception_in_the_log(
         log.removeFilter(interrupting)
 
 
+# --- what a person is shown
+
+
+def test_streams_and_sources_show_where_they_are_and_no_query(both: Both) -> None:
+    async def main(url: str) -> None:
+        where = f"'{url}/path'"
+        async with both.open_stream(f"{url}/path?key=secret") as stream:
+            inner = getattr(stream, "_inner", stream)
+            assert repr(inner) == f"<EventStream open, 200 from {where}, last_event_id=''>"
+            await step(stream)
+            await stream.close()
+            assert repr(inner) == f"<EventStream closed, 200 from {where}, last_event_id='\\x1b'>"
+        async with both.request(f"{url}/path?key=secret") as response:
+            assert repr(getattr(response, "_inner", response)) == f"<HTTPResponse 200 from {where}>"
+        source = both.source(f"{url}/path?key=secret", last_event_id="x" * 500)
+        told = repr(getattr(source, "_inner", source))
+        assert told == f"<EventSource connecting, {where}, last_event_id='{'x' * 64}'...>"
+        await source.close()
+
+    body = b"id: \x1b\ndata: secret\n\n"
+    with Server([[head(200), body, "hold"]] * 2) as server:
+        both.run(main(server.url))
+
+
 # --- soak
 
 

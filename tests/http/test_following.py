@@ -405,12 +405,14 @@ def test_what_would_end_the_iteration_out_of_a_hook_is_a_runtime_error() -> None
 
 def test_the_repr_says_where_it_stands() -> None:
     source = following()
-    assert repr(source) == "<EventSource connecting>"
+    told = "<EventSource {}, 'http://h/', last_event_id=''>"
+    assert repr(source) == told.format("connecting")
     attempt(source)
     opened(source)
-    assert repr(source) == "<EventSource open>"
+    assert repr(source) == told.format("open")
     source._closing = True
-    assert repr(source) == "<EventSource closed>"
+    assert repr(source) == told.format("closed")
+    assert repr(type(source).__new__(type(source))) == "<EventSource of nowhere>"
 
 
 # --- a walk

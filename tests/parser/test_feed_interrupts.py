@@ -5,9 +5,7 @@ At every line of the Python parsers, and at every allocation of both.
 
 from __future__ import annotations
 
-import importlib
 import itertools
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -16,6 +14,7 @@ from ssewire import EventTooLarge, ServerSentEvent, StateError, parse
 from ssewire._parser_py import Parser as PythonParser
 from ssewire._standard import LineParser
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
+from tests.kit.memory import failing, needs_shortage
 
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
@@ -107,31 +106,7 @@ def test_interrupted_in_reset_it_refuses_until_it_has_been_reset(made: Callable[
             assert parser.feed(AFTER) == [ServerSentEvent("after", id="1")]
 
 
-testcapi: Any = None
-try:
-    testcapi = importlib.import_module("_testcapi")
-except (ImportError, OSError):  # PyPy's compiles it, from a file that a distribution may leave out
-    pass
-
-
-def failing(call: Callable[[], Any]) -> Iterator[tuple[int, Any]]:
-    """Call with the n-th allocation failing, n = 0, 1, ...; yield each n and what came of it."""
-    for number in range(10_000):
-        result: Any = None
-        testcapi.set_nomemory(number, number + 1)
-        try:
-            result = call()
-        except (MemoryError, SystemError):
-            # The latter where CPython itself loses its own MemoryError, as 3.11 does in places.
-            pass
-        finally:
-            testcapi.remove_mem_hooks()
-        yield number, result
-        if result is not None:
-            return
-
-
-@pytest.mark.skipif(not hasattr(testcapi, "set_nomemory"), reason="no _testcapi.set_nomemory")
+@needs_shortage
 @pytest.mark.parametrize("chunk", CHUNKS[:4], ids=["blocks", "crlf", "lines", "piece"])
 def test_without_memory_it_refuses_or_nothing_was_taken(
     make_parser: MakeParser, chunk: bytes
@@ -153,7 +128,7 @@ def test_without_memory_it_refuses_or_nothing_was_taken(
     del keep
 
 
-@pytest.mark.skipif(not hasattr(testcapi, "set_nomemory"), reason="no _testcapi.set_nomemory")
+@needs_shortage
 def test_without_memory_an_event_that_is_too_large_is_still_refused(
     make_parser: MakeParser,
 ) -> None:
@@ -177,9 +152,8 @@ def test_without_memory_an_event_that_is_too_large_is_still_refused(
     assert len(parsers) > 1
 
 
+@needs_shortage
 def test_a_parser_that_was_left_halfway_can_be_closed(make_parser: MakeParser) -> None:
-    if not hasattr(testcapi, "set_nomemory"):
-        pytest.skip("no _testcapi.set_nomemory")
     parser = begun(make_parser)
     next(failing(lambda: parser.feed(CHUNKS[0])))
     parser.close()

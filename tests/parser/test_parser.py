@@ -601,3 +601,21 @@ def test_a_trace_shows_the_types_values_and_errors_of_each_step(make_parser: Mak
         *("reset", "probe", "close", "close again", "feed after close"),
         *("wrong feed after close", "probe after close"),
     ]
+
+
+def test_its_repr_shows_where_it_is_bounded_and_without_control_characters(
+    make_parser: MakeParser,
+) -> None:
+    parser = make_parser(max_event_size=2000)
+    assert repr(parser) == "<Parser open, last_event_id='', retry=None, pending=0>"
+    parser.feed(b"id: \x1b[7m\nretry: 5\ndata: secret\n\ndata: ab")
+    assert repr(parser) == "<Parser open, last_event_id='\\x1b[7m', retry=5, pending=8>"
+    parser.feed(b"\nid: " + b"x" * 1000 + b"\n\n")
+    assert len(repr(parser)) < 200
+    with pytest.raises(EventTooLarge):
+        parser.feed(b"data: " + b"x" * 3000)
+    assert repr(parser).startswith("<Parser failed")
+    parser.close()
+    assert repr(parser).startswith("<Parser closed")
+    unfinished = type(parser).__new__(type(parser))
+    assert repr(unfinished) == "<Parser closed, last_event_id='', retry=None, pending=0>"

@@ -11,6 +11,8 @@ from typing import Any
 from typing_extensions import assert_type
 
 from ssewire.claude import (
+    AsyncClaude,
+    Claude,
     ContentBlock,
     JSONObject,
     Message,
@@ -109,3 +111,20 @@ def show(event: StreamEvent) -> None:
 
 def answer(block: ToolUseBlock, result: str) -> dict[str, Any]:
     return {"type": "tool_result", "tool_use_id": block.id, "content": result}
+
+
+def keywords(client: Claude, asynchronous: AsyncClaude, anything: dict[str, Any]) -> None:
+    messages = [{"role": "user", "content": "Hello"}]
+    with client.messages.stream(
+        model="m", max_tokens=1, messages=messages, temperature=0.5, tools=[], system="Be brief."
+    ) as stream:
+        assert_type(stream, MessageStream)
+    asynchronous.messages.stream(model="m", max_tokens=1, messages=messages, betas=["b"])
+    client.messages.stream(model="m", max_tokens=1, messages=messages, **anything)
+    assert_type(
+        client.messages.create(model="m", max_tokens=1, messages=messages, top_k=5), Message
+    )
+    # What checkers are for: a slip, a wrong type, a keyword of next year.
+    client.messages.stream(model="m", max_tokens=1, messages=messages, temprature=0.5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    client.messages.stream(model="m", max_tokens=1, messages=messages, temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    client.messages.stream(model="m", max_tokens=1, messages=messages, extra_body={"novel": 1})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .._checks import exact_str
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._limits import MAX_EVENT_SIZE
 from .._settings import prepare
 from ..parser import Parser
@@ -16,6 +17,7 @@ from ._opening import Opening
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
     from typing import Any
 
     from .._headers import HeaderSource
@@ -75,6 +77,7 @@ def open_stream(
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
     transport: Transport | None = None,
+    media_types: Iterable[str] | None = EVENT_STREAM,
     last_event_id: str = "",
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
@@ -84,16 +87,19 @@ def open_stream(
 
     To be awaited, or entered by `async with`, which closes the stream.
 
+    Args:
+        media_types: what the response may be; None for anything, also for nothing said.
+
     Raises:
         TypeError, ValueError: an argument that makes no sense, at the call itself.
 
     Raises (when awaited):
         StatusError: the status is not 200.
-        ContentTypeError: the media type is not text/event-stream.
+        ContentTypeError: the media type is none of `media_types`.
         TransportError: no response could be had.
     """
     first, settings = prepare(
-        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport, media_types
     )
     last_event_id = exact_str("last_event_id", last_event_id)
     parser: Parser[Any] = Parser(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Callable
 
-from .._checks import wrong_type
+from .._checks import shown_url, wrong_type
 from .._headers import Headers
 from .._http.request import HTTPRequest
 from ._tasks import Closing, EitherCloseable, awaited, in_background
@@ -70,7 +70,7 @@ class HTTPResponse(EitherCloseable):
         return in_background(awaited(done))
 
     def __repr__(self) -> str:
-        return f"<HTTPResponse {self.status}>"
+        return f"<HTTPResponse {self.status} from {shown_url(self.url)}>"
 
 
 # How other HTTP libraries carry our requests. What it raises is wrapped in a TransportError.

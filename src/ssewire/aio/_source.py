@@ -13,6 +13,7 @@ from typing import Callable
 
 from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._limits import MAX_EVENT_SIZE
 from .._settings import log_command, plain_callable, prepare
 from ..errors import SSEWireError, StateError
@@ -26,6 +27,7 @@ from ._tasks import Child, Closing, EitherCloseable, Interrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
     from typing import Any
 
     from typing_extensions import Self
@@ -80,6 +82,7 @@ class EventSource(EitherCloseable, Following):
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
         transport: Transport | None = None,
+        media_types: Iterable[str] | None = EVENT_STREAM,
         last_event_id: str = "",
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
@@ -89,7 +92,7 @@ class EventSource(EitherCloseable, Following):
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
     ) -> None:
         first, self._settings = prepare(
-            url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+            url, method, headers, body, timeouts, tls, proxy, max_redirects, transport, media_types
         )
         super().__init__(
             first,

@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: errors, event, _body, _connection, _tasks.
+May import: _checks, errors, event, _body, _connection, _tasks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
+from .._checks import shown_stream
 from ..errors import EventTooLarge, SSEWireError, StateError
 from ..event import Comment, ServerSentEvent
 from ._body import ResponseBody
@@ -182,7 +183,7 @@ class EventStream(EitherCloseable):
         self._source.close()
 
     def __repr__(self) -> str:
-        return f"<EventStream {'closed' if self._source.ended else 'open'}>"
+        return shown_stream(self, "closed" if self._source.ended else "open")
 
     def __del__(self) -> None:
         # Not set where __init__ failed.

@@ -28,8 +28,13 @@ from .blocks import (
 )
 from .continuation import continuation
 from .errors import (
+    AnthropicError,
+    APIConnectionError,
     APIError,
+    APIStatusError,
+    APITimeoutError,
     AuthenticationError,
+    BadRequestError,
     BillingError,
     ClaudeError,
     ConfigurationError,
@@ -88,15 +93,20 @@ if TYPE_CHECKING:
     from .stream import AsyncJSONStream, AsyncMessageStream, AsyncRawMessageStream, AsyncTextStream
 
 __all__ = [
+    "APIConnectionError",
     "APIError",
+    "APIStatusError",
+    "APITimeoutError",
     "Accumulator",
     "AdvisorToolResultBlock",
+    "AnthropicError",
     "AsyncClaude",
     "AsyncJSONStream",
     "AsyncMessageStream",
     "AsyncRawMessageStream",
     "AsyncTextStream",
     "AuthenticationError",
+    "BadRequestError",
     "BashCodeExecutionToolResultBlock",
     "BillingError",
     "CitationEvent",

@@ -2,11 +2,12 @@
 
 Content never raises: an error is an event, after which nothing is taken any
 more. Deviations of relays are tolerated, each where it is handled, and logged once.
-May import: _json, _record, _sniff, blocks, errors, events, message.
+May import: _json, _record, _sniff, blocks, errors, events, message, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from ..errors import StateError
 from ._json import DELTA_KEYS, IMPLIED_BLOCKS, decode, read_object, shared
 from ._record import ShapeError, copy_json, want, want_or
 from ._sniff import is_error
@@ -442,8 +443,11 @@ class Assembly:
 
     def _set_error(self, error: ClaudeError) -> None:
         self._ended = True
-        self._finish_blocks()
-        error.partial_message = self._partial()
+        try:
+            self._finish_blocks()
+            error.partial_message = self._partial()
+        except StateError:
+            pass  # A text was lost when memory was short: there is no message that is true.
         if error.request_id is None:
             error.request_id = self._request_id
         self._error = error

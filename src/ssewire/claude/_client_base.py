@@ -1,8 +1,8 @@
 """What Claude and AsyncClaude decide alike: settings, requests, and which attempts are made.
 
 No I/O: connections, the environment, time and chance come from the client at
-hand. May import: _http, _limits, _options, _retry, accumulator, errors,
-ssewire.errors, stream.
+hand. May import: _http, _limits, _options, _request_log, _retry, accumulator,
+errors, ssewire.errors, stream.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import ref
 
 from .._http.request import HTTPRequest
-from .._limits import MAX_EVENT_SIZE
+from .._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import StateError
 from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
+from ._request_log import request_log
 from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
 from .accumulator import Accumulator
-from .errors import APIError
+from .errors import APIError, StreamClosed
 from .stream import (
     AsyncMessageStream,
     AsyncRawMessageStream,
@@ -34,12 +36,15 @@ if TYPE_CHECKING:
     from .._headers import Headers
     from .._http.timeouts import Timeouts
     from ._request_body import MessageParam
+    from ._request_log import RequestLog
     from .errors import ClaudeError
 
 # What is no business of this level: the callable that carries requests instead of our own
 # sockets, of the client's way to wait, and what the module ssl has for TLS.
 TransportT = TypeVar("TransportT")
 SSLContextT = TypeVar("SSLContextT")
+ClientT = TypeVar("ClientT")
+MessagesT = TypeVar("MessagesT")
 StreamT = TypeVar(
     "StreamT", MessageStream, RawMessageStream, AsyncMessageStream, AsyncRawMessageStream
 )
@@ -52,6 +57,9 @@ class ClientBase(Generic[TransportT, SSLContextT]):
     _sleep: Callable[[float], object] | None = None
     # A number in [0, 1), drawn for each pause.
     _random: Callable[[], float]
+    # What its repr shows, which debuggers ask of one whose __init__ failed too.
+    _closed = False
+    _options: ClientOptions
 
     def __init__(
         self,
@@ -70,7 +78,7 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         transport: TransportT | None = None,
         tls: SSLContextT | None = None,
         proxy: str | None = "env",
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
     ) -> None:
         """Set the client up.
@@ -123,7 +131,8 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         }
         # A wrong one fails here, not when the response is there.
         Accumulator(**self._stream_options)
-        self._closed = False
+        # What `close(streams=True)` ends; weak, so that what nobody has any more is closed as ever.
+        self._calls: set[ref[CallBase]] = set()
 
     def _environ(self) -> Mapping[str, str]:
         """Return the environment, from which settings come that were not given."""
@@ -186,7 +195,7 @@ class ClientBase(Generic[TransportT, SSLContextT]):
             TypeError, ValueError: something that cannot be sent.
         """
         params.update(model=model, max_tokens=max_tokens, messages=messages)
-        return self._options.build(params)
+        return self._options.build(params, self._settings.proxy_in_use)
 
     def _start(self, request: HTTPRequest, now: float) -> Retries:
         """Return the attempts of a request; refuse it once the client is closed."""
@@ -194,32 +203,103 @@ class ClientBase(Generic[TransportT, SSLContextT]):
             raise StateError("the client is closed")
         return Retries(self.max_retries, self.max_retry_delay, self._random, request, now)
 
+    def _track(self, call: CallBase) -> None:
+        """Have `close(streams=True)` end a call; refuse it once the client is closed."""
+        self._calls.add(ref(call, self._calls.discard))
+        # After that, for whoever closes looks at the calls after it has said so.
+        if self._closed:
+            raise StateError("the client is closed")
+
+    def _live_calls(self) -> list[Any]:
+        """Return the calls that may be under way."""
+        # list() is one call into C, which no other thread's call gets into.
+        return [call for call in [known() for known in list(self._calls)] if call is not None]
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._options.origin}>"
+        options = getattr(self, "_options", None)
+        where = "of nowhere" if options is None else options.origin
+        return f"<{type(self).__name__} {where}{' closed' if self._closed else ''}>"
+
+
+class MessagesBase(Generic[ClientT]):
+    """What `client.messages` is, but for what asks."""
+
+    def __init__(self, client: ClientT) -> None:
+        self._client = client
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+
+class BetaBase(Generic[MessagesT]):
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
+
+    def __init__(self, messages: MessagesT) -> None:
+        self.messages: MessagesT = messages
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, whose messages are {self.messages!r}>"
 
 
 class ManagerBase(Generic[StreamT]):
     """Part of what `messages.stream` returns: a request that is sent once."""
 
-    __slots__ = ("_client", "_request", "_stream")
+    __slots__ = ("_call", "_client", "_closed", "_request", "_stream")
 
     def __init__(self, client: Any, request: HTTPRequest) -> None:
         self._client = client
         # None once it has been sent: it may be larger than all that a stream holds.
         self._request: HTTPRequest | None = request
+        # What sends it, and what reads the answer.
+        self._call: Any = None
         self._stream: StreamT | None = None
+        # Perhaps by another thread.
+        self._closed = False
+
+    def __repr__(self) -> str:
+        if self._stream is not None:
+            told = repr(self._stream)
+        elif self._closed:
+            told = "closed"
+        else:
+            told = "to be entered" if self._request is not None else "sent"
+        return f"<{type(self).__name__} of {self._client!r}: {told}>"
 
     def _take_request(self) -> HTTPRequest:
         request, self._request = self._request, None
+        if self._closed:
+            raise StreamClosed
         if request is None:
             raise StateError("this request has been sent already; call stream() for another")
         return request
+
+    def _begin(self, call: CallBase) -> None:
+        """Have `close` end a call, which has not begun."""
+        self._call = call
+        # After that: `close` says so first, and then looks for the call.
+        if self._closed:
+            raise StreamClosed
+
+    def _close(self) -> Any:
+        """End the call, and do what waits for that; None where there is none."""
+        self._closed = True
+        return None if self._call is None else self._call.end()
 
 
 class CallBase:
     """One request with its retries, but for waiting: an Attempt, which says what is what."""
 
-    __slots__ = ("_client", "_response", "_retries", "chunks", "watch")
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_response",
+        "_retries",
+        "_stream",
+        "chunks",
+        "ended",
+        "log",
+        "watch",
+    )
 
     def __init__(self, client: ClientBase[Any, Any], request: HTTPRequest, now: float) -> None:
         self._client = client
@@ -230,6 +310,19 @@ class CallBase:
         self.chunks: Any = None
         # Starts the clock for `stall` anew; None where there is no such timeout.
         self.watch: Callable[[], object] | None = None
+        # What is told of the attempt that is under way; None where nobody listens.
+        self.log: RequestLog | None = None
+        # What reads the answer; weak, for it holds this.
+        self._stream: ref[Any] | None = None
+        # `end` was called: a stream that is made now is to be closed at once.
+        self.ended = False
+
+    def end(self) -> Any:
+        """End it, in whatever state it is, and its stream like the stream's own `close`."""
+        self.ended = True
+        # After that: who makes the stream lets it be known first, and then looks at `ended`.
+        stream = None if self._stream is None else self._stream()
+        return self.close() if stream is None else stream.close()
 
     def begun(self) -> None:
         self._retries = None
@@ -248,7 +341,9 @@ class CallBase:
     def _request(self, now: float) -> HTTPRequest:
         """Return the request to send now."""
         assert self._retries is not None
-        return self._retries.request(now)
+        request = self._retries.request(now)
+        self.log = request_log(request, now)
+        return request
 
     def _delay(
         self, error: ClaudeError, headers: Headers | None, now: float, wall: float
@@ -261,6 +356,8 @@ class CallBase:
             wall: seconds since 1970, for a date in Retry-After.
         """
         assert self._retries is not None
+        if self.log is not None:
+            self.log.failed(error, now)
         if headers is None and isinstance(error, APIError):
             headers = error.headers
         return self._retries.next_delay(error, headers, now, wall)
@@ -271,6 +368,8 @@ class CallBase:
         """Have the body of a response that promises a stream; return its head."""
         self.chunks = response.chunks
         deadlines = self.chunks.deadlines
+        if self.log is not None:
+            self.log.answered(response.status, response.headers.get("request-id"), clock)
         self.watch = None
         if request.timeouts.stall is not None:
             self.watch = lambda: deadlines.start_stall(clock())
@@ -280,4 +379,5 @@ class CallBase:
         """Return the stream that reads the body of an accepted response."""
         stream = cls(self.chunks, **self._client._stream_options)
         stream._attach(self, response)
+        self._stream = ref(stream)
         return stream

@@ -66,6 +66,43 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
+# What the repr of JSON of any size shows: so many characters in all, but for the last piece
+# and the brackets; of a string, of a container, and so deep.
+_SHOWN, _SHOWN_TEXT, _SHOWN_ITEMS, _SHOWN_LEVELS = 2000, 128, 16, 8
+
+
+def shown(value: Any, most: int = _SHOWN_TEXT) -> str:
+    """Return a repr of JSON: bounded, and without control characters, as repr has it.
+
+    Args:
+        most: characters of a string that are shown.
+    """
+    return _shown(value, most, _SHOWN_LEVELS, [_SHOWN])
+
+
+def _shown(value: Any, most: int, levels: int, left: list[int]) -> str:
+    if isinstance(value, str):
+        text = repr(value[:most]) + ("..." if len(value) > most else "")
+    elif isinstance(value, (dict, list)) and value:
+        parts: list[str] = []
+        for item in value:
+            if len(parts) == _SHOWN_ITEMS or not levels or left[0] <= 0:
+                parts.append("...")
+                break
+            part = _shown(item, most, levels - 1, left)
+            if isinstance(value, dict):
+                part += f": {_shown(value[item], most, levels - 1, left)}"
+            parts.append(part)
+        joined = ", ".join(parts)
+        return f"{{{joined}}}" if isinstance(value, dict) else f"[{joined}]"
+    elif isinstance(value, int) and value.bit_length() > 256:
+        text = "..."  # The str of a huge int takes long, or raises.
+    else:
+        text = repr(value)
+    left[0] -= len(text)
+    return text
+
+
 class Slotted:
     """An object with `__slots__` that pickles under protocols 0 and 1 too."""
 

@@ -2,7 +2,7 @@
 
 All that makes no sense is refused here, before anything is connected to, and
 no text that leaves this module holds a key. The environment is passed in.
-May import: _checks, _headers, _http, _request_body, errors.
+May import: _checks, _headers, _http, _params, _request_body, errors.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from .._headers import Headers
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from .._http.url import parse_url
+from ._params import check_keywords
 from ._request_body import _body
 from .errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
-    from .._http.url import URL
+    from .._http.proxy import Proxy
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -89,6 +90,9 @@ class ClientOptions:
         timeout: Timeouts | float | NotGiven | None,
         environ: Mapping[str, str],
     ) -> None:
+        # What shows the locals of a traceback's frames must show no key of these.
+        known = _Environment(environ)
+        del environ
         if api_key is not None:
             api_key = exact_str("api_key", api_key, "a str or None")
         if auth_token is not None:
@@ -98,35 +102,32 @@ class ClientOptions:
         if api_key and auth_token:
             raise ConfigurationError("give api_key or auth_token, not both")
         if not api_key and not auth_token:
-            api_key = environ.get("ANTHROPIC_API_KEY")
-            auth_token = environ.get("ANTHROPIC_AUTH_TOKEN")
+            api_key = known.get("ANTHROPIC_API_KEY")
+            auth_token = known.get("ANTHROPIC_AUTH_TOKEN")
         if auth_header is None:
             # Of the two headers that the API takes a key in, the one that every relay reads.
             auth_header = "x-api-key" if api_key else "authorization"
+        credential = _Credential("api_key" if api_key else "auth_token", api_key or auth_token)
+        del api_key, auth_token
         if auth_header not in _AUTH_HEADERS:
             raise ValueError(f"auth_header must be one of {list(_AUTH_HEADERS)} or None")
         self.url: str = _messages_url(
-            base_url or environ.get("ANTHROPIC_BASE_URL") or BASE_URL,
+            base_url or known.get("ANTHROPIC_BASE_URL") or BASE_URL,
         )
         parts = parse_url(self.url)
-        self._local = _is_loopback(parts)
+        self._encrypted = parts.scheme == "https"
+        self._local = _is_loopback(parts.host)
         self.origin: str = f"{parts.scheme}://{parts.authority}"
         self._warned = False
         fields = _Fields()
         fields.set("Accept", "text/event-stream, application/json")
         fields.set("Content-Type", "application/json")
         fields.set("anthropic-version", exact_str("anthropic_version", anthropic_version))
-        credential = api_key or auth_token
-        if credential:
-            _check_credential("api_key" if api_key else "auth_token", credential)
-            fields.set(auth_header, _AUTH_HEADERS[auth_header].format(credential))
+        credential.add_to(fields, auth_header)
         names = _beta_names(betas)
         if names:
             fields.set("anthropic-beta", ",".join(names))
-        for name, value in _custom_headers(environ.get("ANTHROPIC_CUSTOM_HEADERS", "")):
-            if name.lower() == "anthropic-beta":
-                value = ",".join(_beta_names([*names, *_split(value)]))
-            fields.set(name, value)
+        known.add_to(fields, names)
         fields.update("default_headers", default_headers)
         self._fields = fields
         given = given_timeouts(timeouts, timeout)
@@ -150,18 +151,24 @@ class ClientOptions:
             options.timeouts = _timeouts(timeouts)
         return options
 
-    def build(self, params: dict[str, Any]) -> HTTPRequest:
+    def build(
+        self,
+        params: dict[str, Any],
+        proxy_in_use: Callable[[HTTPRequest], Proxy | None] = lambda request: None,
+    ) -> HTTPRequest:
         """Return the request for `messages.stream(**params)`.
 
-        To be called by what the function that the user calls calls, for the
-        warning to name the user's line.
+        `proxy_in_use` says which proxy sees it, if any. To be called by what the
+        function that the user calls calls, for the warning to name the user's line.
 
         Raises:
             ConfigurationError: there is no credential.
-            TypeError, ValueError: what cannot be sent; the text says where it is.
+            TypeError, ValueError: what cannot be sent; the text says where it is. A keyword
+                that is nearly a known one.
         """
         if "max_retries" in params:
             raise TypeError("max_retries is the client's: use client.with_options(max_retries=...)")
+        check_keywords(params)
         ours = {name: params.pop(name, None) for name in _OURS if name != "timeout"}
         timeout = params.pop("timeout", NOT_GIVEN)
         fields = self._fields.copy()
@@ -187,17 +194,20 @@ class ClientOptions:
             body=_body(params, ours["extra_body"]),
             timeouts=self.timeouts if isinstance(timeout, NotGiven) else _timeouts(timeout),
         )
-        if not self._local and not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"the key is sent to {self.origin} without encryption; use https",
-                UserWarning,
-                stacklevel=4,
-            )
+        if not self._encrypted and not self._warned:
+            proxy = proxy_in_use(request)
+            if not self._local or (proxy is not None and not _is_loopback(proxy.host)):
+                self._warned = True
+                way = "" if proxy is None else f", by {proxy.named}"
+                warnings.warn(
+                    f"the key is sent to {self.origin} without encryption{way}; use https",
+                    UserWarning,
+                    stacklevel=4,
+                )
         return request
 
     def __repr__(self) -> str:
-        return f"<ClientOptions {self.origin}>"
+        return f"<ClientOptions {getattr(self, 'origin', 'of nowhere')}>"
 
 
 def given_timeouts(
@@ -263,10 +273,10 @@ def _messages_url(base: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/v1/messages"
 
 
-def _is_loopback(url: URL) -> bool:
-    """Say whether what is sent there is encrypted, or stays on this machine."""
-    host = url.host.rstrip(".")
-    if url.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
+def _is_loopback(host: str) -> bool:
+    """Say whether what is sent to a host stays on this machine."""
+    host = host.rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         # A name may begin with 127. too.
@@ -275,12 +285,50 @@ def _is_loopback(url: URL) -> bool:
         return False
 
 
-def _check_credential(name: str, value: str) -> None:
-    # A key read from a file brings the file's last line end, one from a page a space of its own.
-    if any(not 32 < ord(char) < 127 for char in value):
-        raise ConfigurationError(
-            f"{name} contains white space, control characters or others beyond ASCII; strip it"
-        )
+class _Credential:
+    """A key or token on its way to its header: its repr, and so its frames, show none."""
+
+    __slots__ = ("_name", "_value")
+
+    def __init__(self, name: str, value: str | None) -> None:
+        self._name = name
+        self._value = value
+
+    def add_to(self, fields: _Fields, header: str) -> None:
+        """Add the header, if there is a credential.
+
+        Raises:
+            ConfigurationError: it cannot be sent.
+        """
+        if not self._value:
+            return
+        # A key read from a file brings the file's last line end, one from a page a space of its
+        # own.
+        if any(not 32 < ord(char) < 127 for char in self._value):
+            raise ConfigurationError(
+                f"{self._name} contains white space, control characters or others beyond ASCII; "
+                "strip it"
+            )
+        fields.set(header, _AUTH_HEADERS[header].format(self._value))
+
+
+class _Environment:
+    """Environment variables: the repr of what the system has shows all of them, keys too."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def get(self, name: str) -> str | None:
+        return self._values.get(name)
+
+    def add_to(self, fields: _Fields, betas: list[str]) -> None:
+        """Add the headers of ANTHROPIC_CUSTOM_HEADERS; its betas come after those given."""
+        for name, value in _custom_headers(self.get("ANTHROPIC_CUSTOM_HEADERS") or ""):
+            if name.lower() == "anthropic-beta":
+                value = ",".join(_beta_names([*betas, *_split(value)]))
+            fields.set(name, value)
 
 
 def _custom_headers(text: str) -> list[tuple[str, str]]:

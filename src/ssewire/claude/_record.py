@@ -1,14 +1,15 @@
 """Records: the peer's JSON, with declared keys as attributes and all keys by `["key"]`.
 
 Known keys are declared by the classes, all others stay and are reached in the
-same ways. Only the accumulator writes to a record. May import: _json.
+same ways. Only the accumulator writes to a record. May import: _json, ssewire.errors.
 """
 
 from __future__ import annotations
 
 import json
 
-from ._json import Slotted
+from ..errors import StateError
+from ._json import Slotted, shown
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Record(Slotted):
     A declared key that was not sent reads as None, or as the empty value of
     its type where the protocol says that it is always there. Reading a key costs
     the same whatever the record holds, but for lists, which are copied as views;
-    copying, comparing and printing cost the record's size.
+    copying and comparing cost the record's size, printing and `dir` that of its keys.
     """
 
     __slots__ = ("_data",)
@@ -171,7 +172,22 @@ class Record(Slotted):
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # pyright: ignore
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.to_dict()!r})"
+        """Return the beginning of what it holds: at most some thousands of characters."""
+        return f"{type(self).__name__}({shown(self._to_show())})"
+
+    def __dir__(self) -> list[str]:
+        keys = [key for key in self._data if key.isidentifier() and key[:1] != "_"]
+        return sorted({*super().__dir__(), *self._nullable, *self._strings, *keys})
+
+    def _to_show(self) -> dict[str, Any]:
+        """Return the JSON of this record, or as much of it as its repr can need; no copy."""
+        data = self._data
+        if not self._computed:
+            return data
+        try:
+            return {key: self[key] if key in self._computed else data[key] for key in data}
+        except StateError:
+            return {**data, "...": "a text that was lost when memory was short"}
 
     def _set(self, key: str, value: Any) -> None:
         """Change the value of a key; only the accumulator does."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
     from .._headers import Headers
+    from ._request_log import RequestLog
     from .errors import ClaudeError
 
     class Attempt(Protocol):
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
         chunks: Any
         # Starts the clock for `stall` anew; None where there is no such timeout.
         watch: Callable[[], object] | None
+        # What is told of it; None where nobody listens.
+        log: RequestLog | None
 
         def again(self, error: ClaudeError) -> Any:
             """Return the head of another response, a StreamResponse; None where there is none.
@@ -163,14 +166,15 @@ def check_limits(max_retries: object, max_retry_delay: object) -> None:
 
 
 def _worth_a_retry(error: ClaudeError, headers: Headers | None) -> bool:
+    wish = "" if headers is None else headers.get("x-should-retry", "").strip().lower()
+    if wish == "false":
+        # Whatever failed, also the body after a 200: it is not to be asked for again.
+        return False
     if isinstance(error, APIError):
         if error.spent:
             return False
-        if not error.in_band and headers is not None:
-            wish = headers.get("x-should-retry", "").strip().lower()
-            if wish in ("true", "false"):
-                return wish == "true"
-        return error.retryable
+        # A 200 that says so knew nothing of what failed after it.
+        return True if wish == "true" and not error.in_band else error.retryable
     if isinstance(error, StreamInterrupted):
         cause = error.__cause__
         if isinstance(cause, StreamTimeout):
@@ -212,11 +216,4 @@ def response_error(status: int, headers: Headers, body: bytes) -> APIError:
     error = api_error(decoded, status)
     error.headers = headers
     error.request_id = headers.get("request-id") or error.request_id
-    return error
-
-
-def transport_error(cause: Exception) -> StreamInterrupted:
-    """Return the error for a request that got no response."""
-    error = StreamInterrupted()
-    error.__cause__ = cause
     return error

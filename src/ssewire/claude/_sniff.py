@@ -22,22 +22,32 @@ if TYPE_CHECKING:
 # this and it is taken for a stream, whose parser holds no blank lines.
 _MAX_LEADING_SPACE = 4096
 
+# A JSON document may have this part of what an event may: it is parsed twice, and a message
+# without its stream is a few MB at most (its output tokens are, at five bytes each).
+_DOCUMENT_SHARE = 4
+
+# Bytes kept of a page of HTML: as of a refused response's, it is cut where it says no more.
+_MAX_PAGE = 64 * 1024
+
 
 class Sniffer:
     """Find out what a body is by its first character; keep it if it is a document.
 
     Args:
-        limit: bytes that a document may have; None for any number.
+        max_event_size: bytes that an event may have; a JSON document may have a quarter of
+            them. None for any number.
     """
 
-    __slots__ = ("_body", "_head", "_limit")
+    __slots__ = ("_body", "_head", "_is_page", "_limit")
 
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
+    def __init__(self, max_event_size: int | None) -> None:
+        self._limit = None if max_event_size is None else max_event_size // _DOCUMENT_SHARE
         # Until the first character tells: the white space before it.
         self._head = b""
         # A document, as far as it came.
         self._body: bytearray | None = None
+        # It is HTML.
+        self._is_page = False
 
     def feed(self, data: Buffer) -> bytes | None:
         """Return the beginning of a stream; None while it is not known, and for a document.
@@ -46,7 +56,8 @@ class Sniffer:
 
         Raises:
             TypeError: data is not a bytes-like object.
-            OversizedEvent: the document is larger than the limit; what came of it is dropped.
+            OversizedEvent: a JSON document is larger than the limit; what came of it is dropped.
+                Of a page of HTML the beginning is kept.
         """
         try:
             piece = memoryview(data).tobytes()
@@ -61,10 +72,15 @@ class Sniffer:
             if start not in (b"{", b"<"):
                 return piece
             self._body = bytearray()
-        self._body += piece
-        if self._limit is not None and len(self._body) > self._limit:
-            self._body.clear()
-            raise OversizedEvent(self._limit)
+            self._is_page = start == b"<"
+        body = self._body
+        if self._is_page:
+            body += piece[: max(0, _MAX_PAGE - len(body))]
+        elif self._limit is not None and len(body) + len(piece) > self._limit:
+            body.clear()
+            raise OversizedEvent(self._limit, document=True)
+        else:
+            body += piece
         return None
 
     def document(self) -> str | None:

@@ -1,11 +1,12 @@
 """Text that grows by deltas, and the halves of characters that deltas may cut.
 
 Text is kept in pieces and joined when it is read, so that a message of any
-number of deltas costs linear time. May import: _json.
+number of deltas costs linear time. May import: _json, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from ..errors import StateError
 from ._json import Slotted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -57,7 +58,8 @@ class GrowingText(Slotted):
 
     def __init__(self, text: str = "") -> None:
         # The text is _joined, then _half, _chunks, _pieces, and what was handed out of _run.
-        self._joined = text
+        # None while `_append` is at work: if it stays, the text is lost.
+        self._joined: str | None = text
         # Half of a pair, or ""; None while _joined is what the text began with, which may
         # end in one.
         self._half: str | None = None
@@ -139,21 +141,26 @@ class GrowingText(Slotted):
 
         CPython appends in place as long as nobody holds the str of the call
         before; otherwise the whole text is copied.
+
+        Raises:
+            StateError: memory was too short for an earlier call, which cost the text.
         """
         if self._run is not None:
             self._follow_run()
+        text = self._joined
+        if text is None:
+            raise StateError("this text was lost when memory was short")
         if self._chunks or self._pieces:
             if self._half is None:
-                half = self._joined[-1:] if is_high_surrogate(self._joined[-1:]) else ""
-                kept = self._joined[:-1] if half else self._joined
-                self._joined, self._half = kept, half
+                half = text[-1:] if is_high_surrogate(text[-1:]) else ""
+                self._joined, self._half = text[:-1] if half else text, half
+            del text  # or it could not be appended to in place
             new = (self._half or "") + "".join(self._chunks or ()) + "".join(self._pieces)
             new = join_surrogates(new)
             if is_high_surrogate(new[-1:]):
-                self._append(new[:-1], new[-1])
-            else:
-                self._append(new, "")
-        return self._joined
+                return self._append(new[:-1], new[-1])
+            return self._append(new, "")
+        return text
 
     def settle(self) -> None:
         """Have half of a pair at the end stand alone: its block has ended."""
@@ -167,12 +174,18 @@ class GrowingText(Slotted):
         text = self.get()
         return text + self._half if self._half else text
 
-    def _append(self, new: str, half: str) -> None:
-        """Have `new` at the end of what was joined, and `half` wait; no pieces are left."""
-        text = self._joined
+    def _append(self, new: str, half: str) -> str:
+        """Have `new` at the end of what was joined, and `half` wait; no pieces are left.
+
+        Return the text.
+        """
+        text: Any = self._joined
         # In one line and without a call: no exception of a handler's comes between. Appending
-        # in place needs the only reference, which CPython drops where memory is short.
-        self._joined = ""; text += new; self._joined, self._half, self._chunks, self._pieces = text, half, None, []  # fmt: skip  # noqa: E501, E702
+        # in place needs the only reference, which CPython drops where memory is short: the text
+        # is lost then, and None says so. It also needs to be a store of its own: CPython 3.13
+        # makes one instruction of it and the load of a variable that follows, and copies.
+        self._joined = None; text += new; self._chunks, self._pieces, self._joined, self._half = None, [], text, half  # fmt: skip  # noqa: E501, E702
+        return text  # type: ignore[no-any-return]
 
 
 def is_high_surrogate(character: str) -> bool:

@@ -12,15 +12,15 @@ from __future__ import annotations
 import json
 
 from .._checks import not_bytes, wrong_type
-from .._limits import MAX_EVENT_SIZE
+from .._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import EventTooLarge, StateError
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ._assembly import Assembly
 from ._delta import DeltaDecoder
-from ._json import read_object
+from ._json import read_object, shown
 from ._sniff import Sniffer, document_events
-from .errors import MalformedEvent, OversizedEvent, StreamInterrupted
+from .errors import MalformedEvent, OversizedEvent, interrupted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Accumulator(Assembly):
     message, what has come so far is kept.
 
     Args:
-        max_event_size: bytes that one unfinished event may hold; None lifts the limit.
+        max_event_size: bytes that one unfinished event may hold, and a quarter of it those of
+            a body that is JSON in place of a stream; None lifts both limits.
         partial_strings: show strings of a tool input while they are still coming.
         request_id: what errors give as theirs.
     """
@@ -47,7 +48,7 @@ class Accumulator(Assembly):
     def __init__(
         self,
         *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
         request_id: str | None = None,
     ) -> None:
@@ -143,6 +144,25 @@ class Accumulator(Assembly):
             self._tear()
         return self._error
 
+    def __repr__(self) -> str:
+        return f"<Accumulator {self._described(self._closed)}>"
+
+    def _described(self, closed: bool = False) -> str:
+        """Return what a repr says of the message and of whether more of it may come."""
+        if self._torn:
+            state = "failed"
+        elif self._finished:
+            state = "complete"
+        elif self._error is not None:
+            state = f"failed with {type(self._error).__name__}"
+        else:
+            state = "closed" if closed else "open"
+        if self._message is None:
+            return f"{state}, no message yet" if state == "open" else f"{state}, no message"
+        blocks = len(self._message.content)
+        named = shown(self._message.get("id"), 64)
+        return f"{state}, message {named} with {blocks} block{'' if blocks == 1 else 's'}"
+
     def _check_open(self) -> None:
         if self._busy or self._torn:
             self._tear()
@@ -155,9 +175,7 @@ class Accumulator(Assembly):
         self._torn = True
         self._finished = False
         if self._error is None:
-            error = StreamInterrupted()
-            error.__cause__ = StateError("an exception left the accumulator halfway")
-            self._set_error(error)
+            self._set_error(interrupted(StateError("an exception left the accumulator halfway")))
 
     def _steps(self, wire_events: list[ServerSentEvent]) -> list[ClaudeEvent]:
         """Take wire events, and what was wrong with the input after them."""

@@ -24,20 +24,21 @@ from ..aio._body import ResponseBody, error_body
 from ..aio._exchange import respond
 from ..aio._tasks import Child, Interrupted, dispose
 from ..errors import SSEWireError, StateError
-from ._client_base import CallBase, ClientBase, ManagerBase
-from ._retry import MAX_ERROR_BODY, response_error, transport_error
-from .errors import ClaudeError, StreamClosed
+from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
+from ._retry import MAX_ERROR_BODY, response_error
+from .errors import ClaudeError, StreamClosed, interrupted
 from .stream import AsyncMessageStream, AsyncRawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
     from typing import Any, Literal
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from .._headers import Headers
     from .._http.request import HTTPRequest
     from ..aio import Transport
+    from ._params import RequestParams
     from ._request_body import MessageParam
     from .message import Message
 
@@ -61,7 +62,7 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
         self, tls: ssl.SSLContext | None, proxy: str | None, transport: Transport | None
     ) -> Settings:
         self._pool = Pool()
-        return Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool)
+        return Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool, within=True)
 
     # Made anew each time: kept, the two would hold each other, and a client that nobody
     # closed would be found only by the collector, its sockets first.
@@ -75,10 +76,21 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
         """The same under the name that the official SDK has for its betas."""
         return AsyncBeta(AsyncMessages(self))
 
-    async def close(self) -> None:
-        """Close the idle connections; further requests are refused, streams go on. Idempotent."""
+    async def close(self, *, streams: bool = False) -> None:
+        """Close the idle connections; further requests are refused. Idempotent.
+
+        Args:
+            streams: end all that is under way in this loop too, as `AsyncMessageStream.close`
+                does; a `create` or `async with` that waits for its answer raises StreamClosed.
+                Else it goes on.
+        """
         self._closed = True
         self._pool.close()
+        if streams:
+            loop = asyncio.get_running_loop()
+            for call in self._live_calls():
+                if call.loop is loop:
+                    await call.end()
         # asyncio closes an aborted socket in the next turn of its loop.
         await asyncio.sleep(0)
 
@@ -89,21 +101,16 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
         await self.close()
 
 
-class AsyncBeta:
-    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
-
-    def __init__(self, messages: AsyncMessages) -> None:
-        self.messages: AsyncMessages = messages
-
-
-class AsyncMessages:
+class AsyncMessages(MessagesBase[AsyncClaude]):
     """What `client.messages` is; takes what `Messages` does."""
 
-    def __init__(self, client: AsyncClaude) -> None:
-        self._client = client
-
     def stream(
-        self, *, model: str, max_tokens: int, messages: Iterable[MessageParam], **params: Any
+        self,
+        *,
+        model: str,
+        max_tokens: int,
+        messages: Iterable[MessageParam],
+        **params: Unpack[RequestParams],
     ) -> AsyncMessageStreamManager:
         """Return a context manager that sends the request and gives its AsyncMessageStream.
 
@@ -111,7 +118,7 @@ class AsyncMessages:
             ConfigurationError: there is no key.
             TypeError, ValueError: something that cannot be sent.
         """
-        request = self._client._build(model, max_tokens, messages, params)
+        request = self._client._build(model, max_tokens, messages, dict(params))
         return AsyncMessageStreamManager(self._client, request)
 
     @overload
@@ -122,7 +129,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[False] = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message: ...
 
     @overload
@@ -133,7 +140,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[True],
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> AsyncRawMessageStream: ...
 
     @overload
@@ -144,7 +151,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | AsyncRawMessageStream: ...
 
     async def create(
@@ -154,7 +161,7 @@ class AsyncMessages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | AsyncRawMessageStream:
         """Return the whole message; with `stream=True` its events as they come.
 
@@ -163,11 +170,15 @@ class AsyncMessages:
             TypeError, ValueError: something that cannot be sent.
             ClaudeError: the request failed.
         """
-        call = _Call(self._client, self._client._build(model, max_tokens, messages, params))
+        call = _Call(self._client, self._client._build(model, max_tokens, messages, dict(params)))
         if stream:
             return await call.stream(AsyncRawMessageStream)
         async with await call.stream(AsyncMessageStream) as whole:
             return await whole.get_final_message()
+
+
+class AsyncBeta(BetaBase[AsyncMessages]):
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
 
 class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
@@ -180,8 +191,18 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
 
     async def __aenter__(self) -> AsyncMessageStream:
         call = _Call(self._client, self._take_request())
+        self._begin(call)
         self._stream = await call.stream(AsyncMessageStream)
         return self._stream
+
+    async def close(self) -> None:
+        """End the request in whatever state it is, from any task; then its stream. Idempotent.
+
+        As MessageStreamManager's `close`.
+        """
+        closing = self._close()
+        if closing is not None:
+            await closing
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._stream is not None:
@@ -195,7 +216,7 @@ _NO_CHILD = Child()
 class _Call(CallBase):
     """One request with its retries: the Attempt whose body a stream reads."""
 
-    __slots__ = ("_child", "_closing", "_next", "_waited_for")
+    __slots__ = ("_child", "_closing", "_next", "_waited_for", "loop")
 
     def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
         super().__init__(client, request, _now())
@@ -205,13 +226,19 @@ class _Call(CallBase):
         # What makes another attempt while that goes on, whether or not its stream waits.
         self._next: asyncio.Task[StreamResponse | None] | None = None
         self._waited_for = False
+        self.loop = asyncio.get_running_loop()
 
     async def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
+        self._client._track(self)
         try:
-            return self._stream_of(cls, await self.open())
+            stream = self._stream_of(cls, await self.open())
         except Interrupted:
             raise StreamClosed from None
+        if self.ended:
+            await stream.close()
+            raise StreamClosed
+        return stream
 
     async def open(self) -> StreamResponse:
         """Send the request, again where that may help, and return the head of the response.
@@ -288,7 +315,7 @@ class _Call(CallBase):
         except StateError:
             raise
         except SSEWireError as exc:
-            raise transport_error(exc) from exc
+            raise interrupted(exc) from exc
         self._response = response
         chunks: Any = response.chunks
         if not 200 <= response.status < 300:
@@ -296,6 +323,8 @@ class _Call(CallBase):
                 body = await error_body(chunks, MAX_ERROR_BODY)
             finally:
                 await response.close()
+            if self._closing:
+                raise Interrupted
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, _now)
 

@@ -24,18 +24,21 @@ from ..client._body import ResponseBody, error_body
 from ..client._connection import Handle, Interrupted
 from ..client._exchange import respond
 from ..errors import SSEWireError
-from ._client_base import CallBase, ClientBase, ManagerBase
-from ._retry import MAX_ERROR_BODY, response_error, transport_error
-from .errors import ClaudeError, StreamClosed
+from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
+from ._retry import MAX_ERROR_BODY, response_error
+from .errors import ClaudeError, StreamClosed, interrupted
 from .stream import MessageStream, RawMessageStream, StreamResponse
 
 if TYPE_CHECKING:
     import ssl
     from typing import Any, Literal
 
+    from typing_extensions import Unpack
+
     from .._headers import Headers
     from .._http.request import HTTPRequest
     from ..client import Transport
+    from ._params import RequestParams
     from ._request_body import MessageParam
     from .message import Message
 
@@ -60,7 +63,7 @@ class Claude(ClientBase["Transport", "ssl.SSLContext"], Closeable):
     ) -> Settings:
         self._pool = Pool()
         carry = plain_callable("transport", transport)
-        return Settings(tls, proxy, MAX_REDIRECTS, carry, self._pool)
+        return Settings(tls, proxy, MAX_REDIRECTS, carry, self._pool, within=True)
 
     # Made anew each time: kept, the two would hold each other, and a client that nobody
     # closed would be found only by the collector, its sockets first.
@@ -74,23 +77,25 @@ class Claude(ClientBase["Transport", "ssl.SSLContext"], Closeable):
         """The same under the name that the official SDK has for its betas."""
         return Beta(Messages(self))
 
-    def close(self) -> None:
-        """Close the idle connections; further requests are refused, streams go on. Idempotent."""
+    def close(self, *, streams: bool = False) -> None:
+        """Close the idle connections; further requests are refused. Idempotent; from any thread.
+
+        Args:
+            streams: end all that is under way too, as `MessageStream.close` does; a `create`
+                or `with` that waits for its answer raises StreamClosed. Else it goes on.
+        """
         self._closed = True
         self._pool.close()
+        if streams:
+            for call in self._live_calls():
+                call.end()
 
 
-class Beta:
-    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
-
-    def __init__(self, messages: Messages) -> None:
-        self.messages: Messages = messages
-
-
-class Messages:
+class Messages(MessagesBase[Claude]):
     """What `client.messages` is: it asks for messages.
 
-    All keywords go to the API as they are, but for these:
+    All keywords go to the API as they are, those that are known and others; one that is nearly
+    a known one is a TypeError. Type checkers know those of `_params`. Not the API's are:
 
         extra_headers: a mapping; None takes a header away.
         extra_query: a mapping, added to the URL.
@@ -101,11 +106,13 @@ class Messages:
     `messages` may hold messages that came from here, and their blocks as content.
     """
 
-    def __init__(self, client: Claude) -> None:
-        self._client = client
-
     def stream(
-        self, *, model: str, max_tokens: int, messages: Iterable[MessageParam], **params: Any
+        self,
+        *,
+        model: str,
+        max_tokens: int,
+        messages: Iterable[MessageParam],
+        **params: Unpack[RequestParams],
     ) -> MessageStreamManager:
         """Return a context manager that sends the request and gives its MessageStream.
 
@@ -113,7 +120,7 @@ class Messages:
             ConfigurationError: there is no key.
             TypeError, ValueError: something that cannot be sent.
         """
-        request = self._client._build(model, max_tokens, messages, params)
+        request = self._client._build(model, max_tokens, messages, dict(params))
         return MessageStreamManager(self._client, request)
 
     @overload
@@ -124,7 +131,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[False] = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message: ...
 
     @overload
@@ -135,7 +142,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: Literal[True],
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> RawMessageStream: ...
 
     @overload
@@ -146,7 +153,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | RawMessageStream: ...
 
     def create(
@@ -156,7 +163,7 @@ class Messages:
         max_tokens: int,
         messages: Iterable[MessageParam],
         stream: bool = False,
-        **params: Any,
+        **params: Unpack[RequestParams],
     ) -> Message | RawMessageStream:
         """Return the whole message; with `stream=True` its events as they come.
 
@@ -165,11 +172,15 @@ class Messages:
             TypeError, ValueError: something that cannot be sent.
             ClaudeError: the request failed.
         """
-        call = _Call(self._client, self._client._build(model, max_tokens, messages, params))
+        call = _Call(self._client, self._client._build(model, max_tokens, messages, dict(params)))
         if stream:
             return call.stream(RawMessageStream)
         with call.stream(MessageStream) as whole:
             return whole.get_final_message()
+
+
+class Beta(BetaBase[Messages]):
+    """What `client.beta` is: its `messages` are those of the client, which know betas too."""
 
 
 class MessageStreamManager(ManagerBase[MessageStream]):
@@ -177,14 +188,25 @@ class MessageStreamManager(ManagerBase[MessageStream]):
 
     Raises (on entering):
         ClaudeError: no response could be had, or it was an error.
+        StreamClosed: `close` was called before it was there.
     """
 
     __slots__ = ()
 
     def __enter__(self) -> MessageStream:
         call = _Call(self._client, self._take_request())
+        self._begin(call)
         self._stream = call.stream(MessageStream)
         return self._stream
+
+    def close(self) -> None:
+        """End the request in whatever state it is, from any thread; then its stream. Idempotent.
+
+        Before it was entered: it cannot be any more. While that waits for the answer: it
+        raises StreamClosed, at once but for a name that is being looked up. Later it is the
+        stream's own `close`.
+        """
+        self._close()
 
     def __exit__(self, *exc_info: object) -> None:
         if self._stream is not None:
@@ -207,10 +229,15 @@ class _Call(CallBase):
 
     def stream(self, cls: type[StreamT]) -> StreamT:
         """Send the request and return the stream of its response."""
+        self._client._track(self)
         try:
-            return self._stream_of(cls, self.open())
+            stream = self._stream_of(cls, self.open())
         except Interrupted:
             raise StreamClosed from None
+        if self.ended:
+            stream.close()
+            raise StreamClosed
+        return stream
 
     def open(self) -> StreamResponse:
         """Send the request, again where that may help, and return the head of the response.
@@ -251,7 +278,7 @@ class _Call(CallBase):
         try:
             response = respond(request, self._client._settings, handle)
         except SSEWireError as exc:
-            raise transport_error(exc) from exc
+            raise interrupted(exc) from exc
         self._response = response
         chunks: Any = response.chunks
         if not 200 <= response.status < 300:

@@ -4,20 +4,22 @@
     ├── ConfigurationError         also ValueError: no key, a bad base URL
     ├── APIError                   .type .message .status .body .headers .retryable .in_band
     │   └── one class per error type: see API_ERRORS
-    ├── StreamInterrupted          the transport failed; its error is __cause__
+    ├── StreamInterrupted          the transport failed: .reason; its error is __cause__
+    │   └── APITimeoutError        a timeout ran out: the cause is a StreamTimeout
     ├── StreamTruncated            the body ended before the message was complete
     ├── MalformedEvent             .data: not JSON, or not of the protocol's shape
     │   ├── OversizedEvent         also EventTooLarge
     │   └── MalformedJSON          the answer was to be JSON
     └── StreamClosed               the caller had closed the stream
 
+The names that the official SDK has for some of these are classes of ours.
 May import: _checks, ssewire.errors.
 """
 
 from __future__ import annotations
 
 from .._checks import excerpt
-from ..errors import EventTooLarge, SSEWireError
+from ..errors import EventTooLarge, SSEWireError, StreamTimeout
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class ClaudeError(SSEWireError):
     request_id: str | None = None
     status: int | None = None
     retry_after: float | None = None
+
+    @property
+    def status_code(self) -> int | None:
+        """`status`, under the official SDK's name."""
+        return self.status
 
     def __repr__(self) -> str:
         # As bounded as the text: what the peer sent may be large, and logs print this.
@@ -144,10 +151,23 @@ class OverloadedError(APIError):
 
 
 class StreamInterrupted(ClaudeError):
-    """The transport failed before the message was complete; its error is the cause."""
+    """The transport failed before the message was complete; its error is the cause.
+
+    `reason` is what that error says: `interrupted` makes both.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
     def __str__(self) -> str:
-        return "the connection failed before the message was complete"
+        when = "the message was complete" if self.partial_message else "a message began"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"the connection failed before {when}{reason}"
+
+
+class APITimeoutError(StreamInterrupted):
+    """A timeout ran out before the message was complete; the cause, a StreamTimeout, says which."""
 
 
 class StreamTruncated(ClaudeError):
@@ -167,21 +187,30 @@ class MalformedEvent(ClaudeError):
         self.data = data
 
     def __str__(self) -> str:
-        reason = "" if self.__cause__ is None else f" ({type(self.__cause__).__name__})"
+        reason = "" if self.__cause__ is None else f" ({excerpt(str(self.__cause__))})"
         return f"an event is not of the protocol's shape{reason}: {excerpt(self.data)}"
 
 
 class OversizedEvent(MalformedEvent, EventTooLarge):
-    """An event is larger than `max_event_size`."""
+    """An event is larger than `max_event_size`, or a body that is no stream than a quarter of it.
 
-    def __init__(self, limit: int) -> None:
+    `limit` is what it may have, in bytes; `document` says that it is such a body.
+    """
+
+    def __init__(self, limit: int, document: bool = False) -> None:
         # The arguments that pickle passes on; the parents set other ones.
-        Exception.__init__(self, limit)
+        Exception.__init__(self, limit, document)
         self.limit = limit
+        self.document = document
         self.events: list[Any] = []
         self.data = ""
 
     def __str__(self) -> str:
+        if self.document:
+            return (
+                "a body that is no event stream is larger than a quarter of max_event_size "
+                f"({self.limit} bytes)"
+            )
         return EventTooLarge.__str__(self)
 
 
@@ -199,6 +228,13 @@ class StreamClosed(ClaudeError):
     def __str__(self) -> str:
         return "the stream was closed before the message was complete"
 
+
+# What programs for the official SDK catch. Its APIError is the base of all of these; here that
+# is ClaudeError, and APIError is what the API itself said.
+AnthropicError = ClaudeError
+APIConnectionError = StreamInterrupted
+APIStatusError = APIError
+BadRequestError = InvalidRequestError
 
 # error.type -> (class, the HTTP status it stands for, whether a retry may help).
 # 409 is retried as in the official SDKs.
@@ -218,6 +254,25 @@ API_ERRORS: dict[str, tuple[type[APIError], int, bool]] = {
 
 # Spent budgets come as 429 and stay so for days.
 _SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
+
+
+def interrupted(cause: BaseException) -> StreamInterrupted:
+    """Return the error for a transport that failed with `cause`, which it is to be raised from."""
+    cls = APITimeoutError if isinstance(cause, StreamTimeout) else StreamInterrupted
+    error = cls(_reason(cause))
+    error.__cause__ = cause
+    return error
+
+
+def _reason(cause: BaseException) -> str:
+    """Return what an error says: our own as they are, others with their class and bounded."""
+    try:
+        text = str(cause)
+    except Exception:
+        text = ""  # Somebody else's class, whose str may fail: its name will do.
+    if isinstance(cause, SSEWireError) and text:
+        return text
+    return f"{type(cause).__name__}: {excerpt(text)}" if text else type(cause).__name__
 
 
 def api_error(body: Any, status: int | None = None, *, in_band: bool = False) -> APIError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from ..event import ServerSentEvent
-from ._json import DELTA_KEYS, Slotted, read_object
+from ._json import DELTA_KEYS, Slotted, read_object, shown
 from ._record import JSONObject, Record, view
 from .blocks import make_block
 from .message import Message, Usage
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from typing_extensions import TypeAlias
 
     from .blocks import ContentBlock
+
+
+# Characters of an event's data that its repr shows: a usual delta whole.
+_SHOWN = 256
 
 
 class Event(Slotted):
@@ -63,7 +67,11 @@ class Event(Slotted):
         return self.raw[key]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._sse.data!r})"
+        return f"{type(self).__name__}({shown(self._sse.data, _SHOWN)})"
+
+    def __dir__(self) -> list[str]:
+        keys = [key for key in self.raw if key.isidentifier() and key[:1] != "_"]
+        return sorted({*super().__dir__(), *keys})
 
 
 class TextDelta(Record):

@@ -262,6 +262,11 @@ class Message(Record):
         """Whether no block holds more than empty text."""
         return all(isinstance(block, TextBlock) and not block.text for block in self.content)
 
+    def _to_show(self) -> dict[str, Any]:
+        # More blocks than are shown need not be looked at.
+        content = [block._to_show() for block in self.content[:100]]
+        return {**self._data, "content": content, "usage": self.usage._to_show()}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that a call without streaming would have returned: a deep copy.
 

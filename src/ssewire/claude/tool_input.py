@@ -29,6 +29,7 @@ class ToolInput(Slotted):
         "_parser",
         "_reopened",
         "_settled",
+        "_torn",
         "_value",
         "complete",
         "error",
@@ -45,6 +46,8 @@ class ToolInput(Slotted):
         # Made when the value is first looked at, or when fragments come after the block's
         # stop; then fed by `add`.
         self._parser: PartialJSON | None = None
+        # The parser is at work, or was left halfway by an exception: another one is made.
+        self._torn = False
         # Whether the value is the whole one.
         self.complete: bool = False
         # Why the finished document is no input.
@@ -53,12 +56,13 @@ class ToolInput(Slotted):
     @property
     def value(self) -> Any:
         """The value as far as it can be told, live until the end. Cost: what came since."""
-        parser = self._parser
+        parser = self._whole_parser()
         if parser is None:
-            parser = self._start_parser()
-            if parser is None:
-                return self._value
+            return self._value
+        # It shows what is unfinished now.
+        self._torn = True
         value = parser.value
+        self._torn = False
         return self._value if value is MISSING else value
 
     @property
@@ -74,21 +78,22 @@ class ToolInput(Slotted):
             self._settled = self.complete = False
             self._reopened = True
             self.error = None
-            if self._parser is None:
-                self._start_parser()
+            self._whole_parser()
         self._fragments.add(fragment)
-        if self._parser is not None:
+        if self._parser is not None and not self._torn:
+            self._torn = True
             self._parser.feed(fragment)
+            self._torn = False
 
     def stop(self) -> None:
         """React to the block's stop. The first one parses the whole; cost: its length."""
         if self._settled:
             return
-        parser = self._parser
-        if parser is None or not self._reopened:
+        parser = self._whole_parser() if self._reopened else None
+        if parser is None:
             self._settle(True)
         else:
-            self.complete = parser.complete and isinstance(parser.value, dict)
+            self.complete = parser.complete and isinstance(self.value, dict)
             self.error = parser.error
 
     def finish(self) -> None:
@@ -129,13 +134,19 @@ class ToolInput(Slotted):
         frozen.error = self.error
         return frozen
 
-    def _start_parser(self) -> PartialJSON | None:
-        """Return what tells the value from now on; None where no fragment is to be parsed."""
+    def _whole_parser(self) -> PartialJSON | None:
+        """Return what tells the value, having read all of it; None where nothing is to be parsed.
+
+        Cost: the length of the whole, where there is none yet or an exception left it halfway.
+        """
+        if self._parser is not None and not self._torn:
+            return self._parser
         raw = "" if self._settled else self._fragments.whole()
         if not raw:
             return None
-        parser = self._parser = PartialJSON(self._mode)
+        parser = PartialJSON(self._mode)
         parser.feed(raw)
+        self._parser, self._torn = parser, False
         return parser
 
 

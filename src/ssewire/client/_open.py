@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .._checks import exact_str
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._limits import MAX_EVENT_SIZE
 from .._settings import plain_callable, prepare
 from ..parser import Parser
@@ -16,6 +17,7 @@ from ._exchange import open_events, respond
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
     from .._headers import HeaderSource
     from .._http.request import Body
@@ -71,6 +73,7 @@ def open_stream(
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
     transport: Transport | None = None,
+    media_types: Iterable[str] | None = EVENT_STREAM,
     last_event_id: str = "",
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
@@ -78,15 +81,18 @@ def open_stream(
 ) -> EventStream:
     """Send a request and return its events; takes the arguments of `request` and of `Parser`.
 
+    Args:
+        media_types: what the response may be; None for anything, also for nothing said.
+
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O.
         StatusError: the status is not 200.
-        ContentTypeError: the media type is not text/event-stream.
+        ContentTypeError: the media type is none of `media_types`.
         TransportError: no response could be had.
     """
     carrier = plain_callable("transport", transport)
     first, settings = prepare(
-        url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
+        url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier, media_types
     )
     last_event_id = exact_str("last_event_id", last_event_id)
     parser = Parser(

@@ -1,12 +1,13 @@
 """A response, and what carries requests in place of our own sockets.
 
-May import: _closing, _headers, _http.
+May import: _checks, _closing, _headers, _http.
 """
 
 from __future__ import annotations
 
 from typing import Callable
 
+from .._checks import shown_url
 from .._closing import Closeable
 from .._headers import Headers
 from .._http.request import HTTPRequest
@@ -59,7 +60,7 @@ class HTTPResponse(Closeable):
             close()
 
     def __repr__(self) -> str:
-        return f"<HTTPResponse {self.status}>"
+        return f"<HTTPResponse {self.status} from {shown_url(self.url)}>"
 
 
 # How other HTTP libraries carry our requests. What it raises is wrapped in a TransportError.

@@ -14,6 +14,7 @@ from typing import Callable
 from .._closing import Closeable
 from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._limits import MAX_EVENT_SIZE
 from .._settings import log_command, plain_callable, prepare
 from ..errors import SSEWireError
@@ -25,6 +26,7 @@ from ._exchange import open_events
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
     from typing import Any
 
     from typing_extensions import Self
@@ -77,6 +79,7 @@ class EventSource(Closeable, Following):
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
         transport: Transport | None = None,
+        media_types: Iterable[str] | None = EVENT_STREAM,
         last_event_id: str = "",
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
@@ -87,7 +90,7 @@ class EventSource(Closeable, Following):
     ) -> None:
         carrier = plain_callable("transport", transport)
         first, self._settings = prepare(
-            url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
+            url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier, media_types
         )
         super().__init__(
             first,

@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: _closing, errors, event.
+May import: _checks, _closing, errors, event.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from .._checks import shown_stream
 from .._closing import Closeable
 from ..errors import EventTooLarge, SSEWireError
 from ..event import Comment
@@ -213,7 +214,7 @@ class EventStream(Closeable):
         self._handle.abort()
 
     def __repr__(self) -> str:
-        return f"<EventStream {'closed' if self._closed else 'open'}>"
+        return shown_stream(self, "closed" if self._closed else "open")
 
 
 class Batches:

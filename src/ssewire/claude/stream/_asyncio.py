@@ -6,7 +6,7 @@ May import: _closing, _limits, _reader, claude.errors, ssewire.errors.
 from __future__ import annotations
 
 from ..._closing import AsyncCloseable, aclose_all
-from ..._limits import MAX_EVENT_SIZE
+from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ...errors import StateError
 from ..errors import ClaudeError
 from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
@@ -32,7 +32,7 @@ class _AsyncReader(Reader, AsyncCloseable):
         self,
         chunks: AsyncIterable[Buffer],
         *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
         request_id: str | None = None,
     ) -> None:
@@ -104,6 +104,7 @@ class _AsyncReader(Reader, AsyncCloseable):
     async def _close_source(self) -> None:
         if self._source_open:
             self._source_open = False
+            self._note_end()
             if self._call is None:
                 await aclose_all(self._chunks, self._source)
             elif self._accumulator.finished:
@@ -203,6 +204,9 @@ class AsyncTextStream:
     def __init__(self, stream: AsyncMessageStream) -> None:
         self._stream = stream
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
+
     def __aiter__(self) -> Self:
         return self
 
@@ -218,6 +222,9 @@ class AsyncJSONStream:
 
     def __init__(self, stream: AsyncMessageStream) -> None:
         self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __aiter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain, islice, repeat, takewhile
 
 from ..._closing import Closeable, close_all
-from ..._limits import MAX_EVENT_SIZE
+from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import ClaudeError
 from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
 
@@ -37,7 +37,7 @@ class _BlockingReader(Reader, Closeable):
         self,
         chunks: Iterable[Buffer],
         *,
-        max_event_size: int | None = MAX_EVENT_SIZE,
+        max_event_size: int | None = MAX_CLAUDE_EVENT_SIZE,
         partial_strings: bool = False,
         request_id: str | None = None,
     ) -> None:
@@ -114,6 +114,7 @@ class _BlockingReader(Reader, Closeable):
     def _close_source(self) -> None:
         if self._source_open:
             self._source_open = False
+            self._note_end()
             if self._call is None:
                 close_all(self._chunks, self._source)
             elif self._accumulator.finished:
@@ -133,7 +134,8 @@ class MessageStream(_BlockingReader):
 
     Args:
         chunks: the body, in chunks cut anywhere.
-        max_event_size: bytes that one unfinished event may hold; None lifts the limit.
+        max_event_size: bytes that one unfinished event may hold, and a quarter of it those of
+            a body that is JSON in place of a stream; None lifts both limits.
         partial_strings: show strings of a tool input while they are still coming.
         request_id: given as `request_id` here and on errors.
 
@@ -246,6 +248,9 @@ class TextStream:
     def __init__(self, stream: MessageStream) -> None:
         self._stream = stream
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
+
     def __iter__(self) -> Iterator[str]:
         return _endless(self._stream._await, self._stream._more_texts)
 
@@ -262,6 +267,9 @@ class JSONStream:
 
     def __init__(self, stream: MessageStream) -> None:
         self._stream = stream
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __iter__(self) -> Iterator[Any]:
         return _endless(self._stream._await, self._stream._more_values)

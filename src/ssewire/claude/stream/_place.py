@@ -237,7 +237,11 @@ class Place:
             events = ()
         if spoken is not None and spoken[1]:
             self._note(spoken[0], spoken[1])
-        taken = len(batch) if accumulator._ended else position + 1
+        taken = position + 1
+        if accumulator._ended:
+            taken = len(batch)
+            for sse in batch[position + 1 :]:
+                accumulator._look_past_end(sse)
         self._position, self._ready, self._spoken = taken, iter(events), spoken
         self._torn = False
 

@@ -3,12 +3,13 @@
 How far a message has been handed out is in `_place`; here is where its bytes
 come from, and how it ends. What makes requests attaches itself: until a
 message has begun, it may put the body of another attempt in the place of one
-that failed. May import: _place, _structured, claude.accumulator,
+that failed. May import: _checks, _place, _structured, claude.accumulator,
 claude.continuation, claude.errors, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from ..._checks import excerpt
 from ...errors import ConnectionLost, StateError
 from ..accumulator import Accumulator
 from ..continuation import continuation
@@ -16,9 +17,9 @@ from ..errors import (
     ClaudeError,
     MalformedJSON,
     StreamClosed,
-    StreamInterrupted,
     StreamTruncated,
     api_error,
+    interrupted,
 )
 from ._place import NONE_READY, NOTHING, Place
 from ._structured import whole_json
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from ..._headers import Headers
     from ...event import ServerSentEvent
+    from .._request_log import RequestLog
     from .._retry import Attempt
     from ..message import Message
 
@@ -65,6 +67,7 @@ class Reader(Place):
         "_chunks",
         "_exhausted",
         "_inbox",
+        "_log",
         "_max_event_size",
         "_partial_strings",
         "_progress",
@@ -88,6 +91,8 @@ class Reader(Place):
         self._call: Attempt | None = None
         # Starts the clock for `stall` anew, where there is one.
         self._watch: Callable[[], object] | None = None
+        # What is told of the request in the log; None where nobody listens.
+        self._log: RequestLog | None = None
         # Something other than a ping has come since that clock was started.
         self._progress = True
         # Never set back: perhaps by another thread.
@@ -118,9 +123,15 @@ class Reader(Place):
         self._response = response
         self._chunks = call.chunks
         self._watch = call.watch
+        self._log = call.log
         self._progress = True
         if "event-stream" not in response.headers.get("Content-Type", "").lower():
             self._said = bytearray()
+
+    def __repr__(self) -> str:
+        known = "" if self._request_id is None else f", request {excerpt(self._request_id)}"
+        told = self._accumulator._described(self._closed)
+        return f"<{type(self).__name__} {told}{known}>"
 
     @property
     def response(self) -> StreamResponse | None:
@@ -205,8 +216,22 @@ class Reader(Place):
         self._batch, self._position = batch, 0
         if self._said is not None and len(self._said) < _MAX_SAID:
             self._said += memoryview(chunk).cast("B")[:_MAX_SAID]
+        if self._log is not None:
+            self._log.took(chunk, len(batch))
         if self._watch is not None and not self._progress:
             self._progress = any(not _is_ping(sse) for sse in batch)
+
+    def _note_end(self) -> None:
+        """Have the log say that the body is read no further."""
+        if self._log is None:
+            return
+        if self._accumulator.finished:
+            how = "complete"
+        elif self._error is not None:
+            how = type(self._error).__name__
+        else:
+            how = "closed"
+        self._log.ended(how)
 
     def _plan(self) -> int:
         """Return what a reader does next that wants more: STEP, WAIT, ASK_AGAIN, FAIL or END.
@@ -263,9 +288,7 @@ class Reader(Place):
             self._fail(cause)
 
     def _fail(self, cause: Exception) -> None:
-        error = cause if isinstance(cause, ClaudeError) else StreamInterrupted()
-        if error is not cause:
-            error.__cause__ = cause
+        error = cause if isinstance(cause, ClaudeError) else interrupted(cause)
         self._accumulator._set_error(error)
         self._error = error
 
