@@ -681,7 +681,8 @@ def test_a_stream_knows_its_response(both: Both) -> None:
 
 
 def test_secrets_do_not_follow_a_redirect_to_another_origin(both: Both) -> None:
-    headers = {"Authorization": "s", "X-API-Key": "s", "Cookie": "s", "X-Other": "o"}
+    headers = dict.fromkeys(("Authorization", "X-API-Key", "Cookie", "X-Auth-Token"), "s")
+    headers["X-Other"] = "o"
 
     async def main(url: str) -> None:
         async with both.request(url, headers=headers, method="POST", body=b"b"):
@@ -693,7 +694,7 @@ def test_secrets_do_not_follow_a_redirect_to_another_origin(both: Both) -> None:
         there = other.requests[0]
     assert there.body == b"b"
     assert there.headers["x-other"] == "o"
-    assert not {"authorization", "x-api-key", "cookie"} & set(there.headers)
+    assert not {"authorization", "x-api-key", "cookie", "x-auth-token"} & set(there.headers)
 
 
 def test_last_event_id_is_that_of_the_last_event_handed_out(both: Both) -> None:
@@ -1208,6 +1209,23 @@ def test_plain_http_goes_through_a_proxy_by_its_whole_url(
     assert sent.target == "http://nowhere.invalid:81/x?y"
     assert sent.headers["host"] == "nowhere.invalid:81"
     assert sent.headers["proxy-authorization"] == "Basic dXM6cHc="
+
+
+def test_what_is_for_a_proxy_stays_at_a_redirect_through_the_same_one(both: Both) -> None:
+    headers = {"Proxy-Authorization": "Basic dXM6cHc=", "Authorization": "secret"}
+
+    async def main(proxy: str) -> list[str]:
+        async with both.open_stream("http://a.invalid/", headers=headers, proxy=proxy) as stream:
+            return await collect(stream)
+
+    moved = head(307, "Location: http://b.invalid/", "Content-Length: 0")
+    with Server([[moved], [head(), ABC]]) as proxy:
+        assert both.run(main(proxy.url)) == ["a", "b", "c"]
+        first, second = proxy.requests
+    assert (first.target, second.target) == ("http://a.invalid/", "http://b.invalid/")
+    assert first.headers["proxy-authorization"] == second.headers["proxy-authorization"]
+    assert first.headers["authorization"] == "secret"
+    assert "authorization" not in second.headers
 
 
 def test_https_goes_through_a_tunnel_that_sees_no_secrets(

@@ -558,7 +558,14 @@ def test_headers_that_sound_like_credentials_are_hidden_and_stay_within_the_orig
 
 
 @pytest.mark.parametrize(
-    "name", ["X-Trace", "Last-Event-ID", "Accept-Language", "X-RateLimit-Tokens-Remaining"]
+    "name",
+    [
+        "X-Trace",
+        "Last-Event-ID",
+        "Accept-Language",
+        "X-RateLimit-Tokens-Remaining",
+        "WWW-Authenticate",
+    ],
 )
 def test_other_headers_follow_a_redirect_and_are_shown(name: str) -> None:
     request = HTTPRequest("http://a/", headers={name: "seen"})
