@@ -24,8 +24,10 @@ _SHOWN = 100
 
 # Names that hold a part like these are credentials, whoever made them up: Authorization, Cookie,
 # x-api-key, X-Auth-Token, PRIVATE-TOKEN, X-Amz-Signature. Not tokens in the plural, which
-# rate limits count.
-_SECRET = re.compile(r"auth|cookie|key|token(?!s)|secret|passw|session|credential|signature|jwt")
+# rate limits count, nor a challenge such as WWW-Authenticate.
+_SECRET = re.compile(
+    "auth(?!enticate$)|cookie|key|token(?!s)|secret|passw|session|credential|signature|jwt"
+)
 
 
 def is_secret(name: str) -> bool:

@@ -9,6 +9,7 @@ import errno
 import inspect
 import logging
 import os
+import re
 import socket
 import ssl
 import urllib.request
@@ -216,9 +217,20 @@ def reason(exc: BaseException) -> str:
     return str(exc) or type(exc).__name__
 
 
+# Characters of what another library says of its failure: its own words come last in some.
+_FOREIGN = 300
+
+# The query of a URL in such words: people put keys there.
+_QUERY = re.compile(r"\?[^\s'\")>]*")
+
+
 def foreign(exc: Exception) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
-    return TransportError(f"the transport raised {type(exc).__name__}")
+    said = _QUERY.sub("?...", str(exc)[: 10 * _FOREIGN])
+    # It may quote the peer: nothing that a terminal acts on.
+    said = "".join(char if char.isprintable() else " " for char in said).strip()
+    more = f": {said[:_FOREIGN]}" if said else ""
+    return TransportError(f"the transport raised {type(exc).__name__}{more}")
 
 
 def check_carried(response: object, expected: type) -> None:

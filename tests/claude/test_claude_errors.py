@@ -147,6 +147,17 @@ def test_error_survives_pickling_with_its_message(error: ClaudeError) -> None:
     assert again.partial_message == error.partial_message
 
 
+def test_a_repr_is_short_whatever_the_peer_sent() -> None:
+    long = "x" * 1_000_000
+    for error in (
+        api_error({"type": "error", "error": {"type": long, "message": long}}, 400),
+        api_error(long, 500),
+        MalformedEvent(long),
+    ):
+        assert repr(error) == f"{type(error).__name__}({str(error)!r})"
+        assert len(repr(error)) < 300
+
+
 def test_errors_are_part_of_the_package_tree() -> None:
     assert issubclass(ClaudeError, core.SSEWireError)
     assert issubclass(ConfigurationError, ValueError)

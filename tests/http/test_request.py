@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import gzip
 import pickle
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssewire._headers import Headers
+from ssewire._headers import Headers, basic_auth
 from ssewire._http.content import INFLATE_STEP, Inflater, make_inflater
 from ssewire._http.proxy import Proxy, choose_proxy, parse_proxy
 from ssewire._http.redirects import Redirects
@@ -108,6 +109,34 @@ def test_a_url_that_cannot_be_opened_is_a_value_error(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("api.example.com/v1", "write https://api.example.com/v1"),
+        ("api.example.com/v1?key=hunter2#x", "write https://api.example.com/v1"),
+        ("//h/p", "write https://h/p"),
+        ("localhost:8080/x", "write https://localhost:8080/x"),
+        ("h.example:443", "write https://h.example:443"),
+        ("h:80", "write https://h:80"),
+        ("127.0.0.1:80", "write https://127.0.0.1:80"),
+        (" h ", "write https://h"),
+        ("user:hunter2@h.example", None),
+        ("us.er:hunter2@h", "write https://..."),
+        ("h.example/" + "x" * 500, "write https://h.example/xxx"),
+        ("", "the URL is empty"),
+        ("ftp://h/", "not 'ftp'"),
+        ("mailto:h", "not 'mailto'"),
+    ],
+)
+def test_a_url_without_a_scheme_is_told_how_to_write_it(url: str, hint: str | None) -> None:
+    with pytest.raises(ValueError, match="only http and https URLs can be opened") as caught:
+        parse_url(url)
+    if hint is not None:
+        assert hint in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize(
     "url", ["http://user:hunter2@h/", "http://hunter2@h:99999/", "x:hunter2@h"]
 )
 def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
@@ -120,8 +149,46 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
 
 
 def test_credentials_in_a_url_come_with_a_hint() -> None:
-    with pytest.raises(ValueError, match="Authorization header"):
+    with pytest.raises(ValueError, match=r"Authorization header.*basic_auth\(user, password\)"):
         parse_url("https://user:pw@h/")
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "value"),
+    [
+        # RFC 7617, 2 and 2.1.
+        ("Aladdin", "open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ("test", "123\u00a3", "Basic dGVzdDoxMjPCow=="),
+        ("", "", "Basic Og=="),
+        ("u", "a:b", "Basic dTphOmI="),
+        ("u", "x" * 200, "Basic " + base64.b64encode(b"u:" + b"x" * 200).decode()),
+    ],
+)
+def test_basic_auth_is_the_value_of_a_header(user: str, password: str, value: str) -> None:
+    assert basic_auth(user, password) == value
+    assert HTTPRequest("http://h/", headers={"Authorization": value}).headers
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "error"),
+    [
+        ("a:b", "hunter2", ValueError),
+        ("a\n", "hunter2", ValueError),
+        ("a", "hunter2\r", ValueError),
+        ("a", "hunter2\0", ValueError),
+        ("a", "hunter2\x7f", ValueError),
+        ("a", "hunter2\ud800", ValueError),
+        (b"a", "hunter2", TypeError),
+        ("a", None, TypeError),
+    ],
+)
+def test_a_user_or_password_that_cannot_be_sent_is_refused_and_not_repeated(
+    user: Any, password: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=r"user|password") as caught:
+        basic_auth(user, password)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("url", [b"http://h/", None, 1])
@@ -491,7 +558,14 @@ def test_headers_that_sound_like_credentials_are_hidden_and_stay_within_the_orig
 
 
 @pytest.mark.parametrize(
-    "name", ["X-Trace", "Last-Event-ID", "Accept-Language", "X-RateLimit-Tokens-Remaining"]
+    "name",
+    [
+        "X-Trace",
+        "Last-Event-ID",
+        "Accept-Language",
+        "X-RateLimit-Tokens-Remaining",
+        "WWW-Authenticate",
+    ],
 )
 def test_other_headers_follow_a_redirect_and_are_shown(name: str) -> None:
     request = HTTPRequest("http://a/", headers={name: "seen"})

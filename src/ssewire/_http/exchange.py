@@ -86,7 +86,8 @@ class Ask:
     `route` says what the connection may be kept for after the response; None
     if it may not. The driver sets `written` once all of `data` has left it:
     from then on the server may have acted on it. It lets go of `data` when it
-    sends it: that may be megabytes, and an answer may take minutes.
+    sends it: that may be megabytes, and an answer may take minutes. It is never
+    in a variable of its own: tracebacks show those, and it holds the credentials.
     """
 
     __slots__ = ("data", "reader", "route", "written")
@@ -152,9 +153,9 @@ def exchange(
     """
     redirects = Redirects(max_redirects, within=within)
     current = first
-    # Of the request before: its proxy, and what the caller gave for that one.
+    # The request before, and its proxy. No credential in a variable: tracebacks show those.
+    before = first
     proxy: Proxy | None = None
-    for_proxy: str | None = None
     while True:
         if carried:
             deadlines.start_head(clock())
@@ -162,10 +163,11 @@ def exchange(
             deadlines.start_body()
         else:
             route = _route(current, proxy_for)
-            if for_proxy is not None and proxy is not None and proxy.same_as(route.proxy):
+            if proxy is not None and proxy.same_as(route.proxy):
                 # A redirect to another origin lost it, but on the way is the same proxy.
-                current = current.with_headers({"Proxy-Authorization": for_proxy})
-            proxy, for_proxy = route.proxy, current.headers.get("Proxy-Authorization")
+                name = "Proxy-Authorization"
+                current = current.with_headers({name: before.headers.get(name)})
+            before, proxy = current, route.proxy
             answer = yield from _ask(current, route, deadlines, clock, keeps)
         following = redirects.follow(current, answer.status, answer.headers)
         if following is None:
@@ -215,8 +217,11 @@ def _question(current: HTTPRequest, route: Route, reader: ResponseReader, keeps:
     """Return the step that asks over a connection; nobody else holds its data."""
     # Within a tunnel the request is the server's alone.
     proxy = None if route.secure else route.proxy
-    data = request_head(current, proxy, keep_alive=keeps) + (current.body or b"")
-    return Ask(data, reader, route if keeps else None)
+    return Ask(
+        request_head(current, proxy, keep_alive=keeps) + (current.body or b""),
+        reader,
+        route if keeps else None,
+    )
 
 
 def _route(current: HTTPRequest, proxy_for: Callable[[HTTPRequest], Proxy | None]) -> Route:

@@ -59,6 +59,8 @@ def request(
     first, settings = prepare(
         url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
     )
+    # They may hold credentials, and tracebacks show the variables of a call that fails.
+    del headers, proxy
     return respond(first, settings, Handle())
 
 
@@ -103,4 +105,6 @@ def open_stream(
     )
     if last_event_id:
         first = first.with_last_event_id(last_event_id)
+    # As in request().
+    del headers, proxy
     return open_events(first, settings, Handle(), parser)
