@@ -216,6 +216,87 @@ def test_last_event_id_is_replaced_or_removed_and_is_utf_8() -> None:
 # --- method, body, timeouts
 
 
+def test_with_headers_replaces_adds_and_takes_away_fields_in_any_case() -> None:
+    request = HTTPRequest("http://h/", headers=[("X", "1"), ("x", "2"), ("Y", "3")])
+    changed = request.with_headers({"x": "new", "Z": b"\xff", "y": None, "none-such": None})
+    assert changed.headers.get_all("X") == ["new"]
+    assert changed.headers["Z"] == "\udcff"
+    assert "Y" not in changed.headers
+    assert request.headers.get_all("X") == ["1", "2"]
+    assert (changed.url, changed.method, changed.body) == ("http://h/", "GET", None)
+
+
+def test_a_default_header_that_was_taken_away_stays_away() -> None:
+    request = HTTPRequest("http://h/").with_headers({"User-Agent": None, "accept": None})
+    for changed in (
+        request,
+        request.with_headers({"X": "y"}),
+        request.with_url("http://h/2"),
+        request.with_method("POST", b"b"),
+        request.with_last_event_id("5"),
+    ):
+        assert "User-Agent" not in changed.headers
+        assert "Accept" not in changed.headers
+        assert changed.headers["Cache-Control"] == "no-cache"
+    followed = Redirects().follow(request, 302, Headers({"Location": "/2"}))
+    assert followed is not None
+    assert "User-Agent" not in followed.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({"X": "a\r\nb"}, ValueError),
+        ({"a b": "c"}, ValueError),
+        ({"Content-Length": "5"}, ValueError),
+        ({"Transfer-Encoding": "chunked"}, ValueError),
+        ({"X": 5}, TypeError),
+        ({5: None}, TypeError),
+        ([("X", "y")], TypeError),
+        (None, TypeError),
+        ("X: y", TypeError),
+    ],
+)
+def test_changed_headers_are_checked_like_the_originals(
+    headers: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        HTTPRequest("http://h/").with_headers(headers)
+
+
+def test_with_url_goes_where_the_caller_says_with_all_headers() -> None:
+    timeouts = Timeouts(idle=5)
+    request = HTTPRequest(
+        "http://h/1", method="POST", body=b"b", headers={"Authorization": "k"}, timeouts=timeouts
+    )
+    changed = request.with_url("https://other/2?x=y")
+    assert changed.parts == parse_url("https://other/2?x=y")
+    assert dict(changed.wire_headers())[b"Host"] == b"other"
+    assert changed.headers["Authorization"] == "k"
+    assert (changed.method, changed.body, changed.timeouts) == ("POST", b"b", timeouts)
+    with pytest.raises(ValueError, match="credentials"):
+        request.with_url("http://user:pw@h/")
+    with pytest.raises(TypeError):
+        request.with_url(b"http://h/")  # type: ignore[arg-type]
+
+
+def test_with_method_changes_the_body_and_what_describes_it() -> None:
+    post = HTTPRequest(
+        "http://h/", method="POST", body=b"{}", headers={"Content-Type": "application/json"}
+    )
+    get = post.with_method("get")
+    assert (get.method, get.body) == ("GET", None)
+    assert "Content-Type" not in get.headers
+    again = post.with_method("PUT", bytearray(b"[]"))
+    assert (again.method, again.body) == ("PUT", b"[]")
+    assert again.headers["Content-Type"] == "application/json"
+    for bad in ("GET /", "CONNECT", ""):
+        with pytest.raises(ValueError, match="method"):
+            post.with_method(bad)
+    with pytest.raises(TypeError, match="encode"):
+        post.with_method("POST", "text")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("body", "error"), [("text", TypeError), (5, TypeError), ([b"a"], TypeError)]
 )

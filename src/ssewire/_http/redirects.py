@@ -8,10 +8,14 @@ from __future__ import annotations
 from urllib.parse import quote, urljoin
 
 from .._checks import check_count
-from .._headers import SECRET_HEADERS, Headers
+from .._headers import SECRET_HEADERS
 from ..errors import RedirectError
-from .request import HTTPRequest, without
 from .url import TARGET_SAFE, URL, parse_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._headers import Headers
+    from .request import HTTPRequest
 
 # Redirects followed where the caller sets no other limit; browsers follow 20,
 # and no honest chain needs more than a few.
@@ -68,19 +72,16 @@ class Redirects:
             raise RedirectError("a redirect loop", request.url)
         if len(self._seen) > self._limit:
             raise RedirectError(f"more than {self._limit} redirects", request.url)
-        dropped: set[str] = set()
-        if target.origin != request.parts.origin:
-            dropped |= SECRET_HEADERS | {"host"}
-        body = request.body
+        following = request.with_url(url)
         if method != request.method:
-            dropped |= _BODY_HEADERS
-            body = None
-        return request.changed(url, method, Headers(without(request.headers, dropped)), body)
+            following = following.with_method(method)
+        if target.origin != request.parts.origin:
+            following = following.with_headers(_DROPPED)
+        return following
 
 
-_BODY_HEADERS = frozenset(
-    ("content-type", "content-encoding", "content-language", "content-location")
-)
+# What identifies the caller is not for another origin, nor is the name of this one.
+_DROPPED = dict.fromkeys((*SECRET_HEADERS, "host"))
 
 
 def _join(base: str, location: str) -> str:

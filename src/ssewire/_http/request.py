@@ -8,6 +8,7 @@ _version, timeouts, url.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from .._checks import exact_str, excerpt, wrong_type
 from .._headers import Headers
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     # The bytes of a request's or response's body.
     Body = Union[bytes, bytearray, memoryview]
 
+    # Header fields by name, and None for those to take away.
+    HeaderChanges = Mapping[str, Union[str, bytes, None]]
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 # Sent unless the caller sends others. The first two are what the standard and
@@ -34,6 +38,11 @@ _DEFAULT_HEADERS = (
     ("Cache-Control", "no-cache"),
     ("Accept-Encoding", "identity"),
     ("User-Agent", f"ssewire/{__version__}"),
+)
+
+# They describe the body, and go with it.
+_BODY_HEADERS = frozenset(
+    ("content-type", "content-encoding", "content-language", "content-location")
 )
 
 # What says how long the body is, and over what, is for the client to say.
@@ -62,13 +71,24 @@ class HTTPRequest:
         headers: HeaderSource | None = None,
         body: Body | None = None,
     ) -> None:
+        self._set(url, method, _with_defaults(Headers(headers)), body, timeouts)
+
+    def _set(
+        self,
+        url: str,
+        method: str,
+        headers: Headers,
+        body: Body | None,
+        timeouts: Timeouts | None,
+    ) -> None:
         self.url: str = exact_str("url", url)
         self.parts: URL = parse_url(self.url)
         method = exact_str("method", method)
         self.method: str = method.upper()
         if not _TOKEN.fullmatch(method) or self.method == "CONNECT":
             raise ValueError(f"not a method that can be sent: {excerpt(method)}")
-        self.headers: Headers = _with_defaults(Headers(headers))
+        _check_headers(headers)
+        self.headers: Headers = headers
         if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
             hint = "; encode it first, as in text.encode()" if isinstance(body, str) else ""
             raise TypeError(f"body must be bytes or None, not {type(body).__name__}{hint}")
@@ -90,23 +110,72 @@ class HTTPRequest:
             fields.append(("Content-Length", "0"))
         return [(name.encode("ascii"), _encode_value(value)) for name, value in fields]
 
+    def with_headers(self, headers: HeaderChanges) -> HTTPRequest:
+        """Return this request with these header fields in place of those of the same names.
+
+        Args:
+            headers: a mapping of names to values, or to None, which takes a field away,
+                also one that is sent by default. The other fields stay.
+
+        Raises:
+            TypeError: no mapping; a name or value of the wrong type.
+            ValueError: a header that cannot be sent.
+        """
+        if not isinstance(headers, Mapping):
+            raise wrong_type("headers", "a mapping of names to values or None", headers)
+        given = Headers([(name, value) for name, value in headers.items() if value is not None])
+        names = {exact_str("a header name", name).lower() for name in headers}
+        kept = without(self.headers, names)
+        return self.changed(self.url, self.method, Headers(kept + given.multi_items()), self.body)
+
+    def with_url(self, url: str) -> HTTPRequest:
+        """Return this request to another URL.
+
+        Its headers stay as they are, credentials too, whatever host that is: unlike a redirect,
+        it is the caller who says so.
+
+        Raises:
+            TypeError, ValueError: a URL that cannot be opened.
+        """
+        return self.changed(url, self.method, self.headers, self.body)
+
+    def with_method(self, method: str, body: Body | None = None) -> HTTPRequest:
+        """Return this request with another method and body; without one if it is None.
+
+        What describes the body, such as Content-Type, goes when the body does.
+
+        Raises:
+            TypeError, ValueError: a method or body that cannot be sent.
+        """
+        headers = self.headers
+        if body is None:
+            headers = Headers(without(headers, _BODY_HEADERS))
+        return self.changed(self.url, method, headers, body)
+
     def with_last_event_id(self, last_event_id: str) -> HTTPRequest:
         """Return this request with that Last-Event-ID, or without one where it is ""."""
-        fields = without(self.headers, ("last-event-id",))
         last_event_id = exact_str("last_event_id", last_event_id)
-        if last_event_id:
-            fields.append(("Last-Event-ID", last_event_id))
-        return self.changed(self.url, self.method, Headers(fields), self.body)
+        return self.with_headers({"Last-Event-ID": last_event_id or None})
 
-    def changed(self, url: str, method: str, headers: Headers, body: bytes | None) -> HTTPRequest:
-        """Return another request that differs in these and has the same timeouts."""
-        return HTTPRequest(url, method=method, headers=headers, body=body, timeouts=self.timeouts)
+    def changed(self, url: str, method: str, headers: Headers, body: Body | None) -> HTTPRequest:
+        """Return another request that differs in these and has the same timeouts.
+
+        Nothing is added to the headers: a default that was taken away stays away.
+        """
+        other = HTTPRequest.__new__(HTTPRequest)
+        other._set(url, method, headers, body, self.timeouts)
+        return other
 
     def __repr__(self) -> str:
         return f"<HTTPRequest {self.method} {self.parts.scheme}://{self.parts.authority}>"
 
 
 def _with_defaults(headers: Headers) -> Headers:
+    missing = [(name, value) for name, value in _DEFAULT_HEADERS if name not in headers]
+    return Headers(missing + headers.multi_items()) if missing else headers
+
+
+def _check_headers(headers: Headers) -> None:
     for name, value in headers.multi_items():
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"not a valid header name: {excerpt(name)}")
@@ -119,8 +188,6 @@ def _with_defaults(headers: Headers) -> Headers:
             raise ValueError(f"header {name} is not encodable as UTF-8") from None
         if name.lower() in _OURS:
             raise ValueError(f"header {name} is set by the client and cannot be given")
-    missing = [(name, value) for name, value in _DEFAULT_HEADERS if name not in headers]
-    return Headers(missing + headers.multi_items()) if missing else headers
 
 
 def _encode_value(value: str) -> bytes:
