@@ -6,7 +6,6 @@ May import: _checks, _http, errors, reconnect.
 from __future__ import annotations
 
 import errno
-import inspect
 import logging
 import os
 import socket
@@ -15,6 +14,7 @@ import urllib.request
 from functools import lru_cache
 
 from ._checks import check_count, wrong_type
+from ._checks import plain_callable as plain_callable
 from ._http.exchange import exchange
 from ._http.proxy import choose_proxy
 from ._http.request import HTTPRequest
@@ -138,22 +138,6 @@ def _default_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def plain_callable(name: str, hook: Any) -> Any:
-    """Return a hook that can be called and is done when it returns, or None.
-
-    Raises:
-        TypeError: it is something else, such as a coroutine function.
-    """
-    if hook is not None:
-        if not callable(hook):
-            raise wrong_type(name, "a callable", hook)
-        if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
-            getattr(hook, "__call__", None)  # noqa: B004 - its type is looked at, not called
-        ):
-            raise TypeError(f"{name} must be a plain callable, not a coroutine function")
-    return hook
 
 
 def reason(exc: BaseException) -> str:
