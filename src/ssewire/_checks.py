@@ -114,17 +114,26 @@ def check_count(name: str, value: object, least: int = 0, expected: str = "an in
     return value
 
 
+def check_callable(name: str, hook: Any) -> Any:
+    """Return a hook that can be called, or None.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if hook is not None and not callable(hook):
+        raise wrong_type(name, "a callable", hook)
+    return hook
+
+
 def plain_callable(name: str, hook: Any) -> Any:
     """Return a hook that can be called and is done when it returns, or None.
 
     Raises:
         TypeError: it is something else, such as a coroutine function.
     """
-    if hook is not None:
+    if check_callable(name, hook) is not None:
         import inspect  # not at import: only who has hooks needs it
 
-        if not callable(hook):
-            raise wrong_type(name, "a callable", hook)
         if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
             getattr(hook, "__call__", None)  # noqa: B004 - its type is looked at, not called
         ):

@@ -1,6 +1,6 @@
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
-May import: _checks, _http, errors, reconnect.
+May import: _checks, _http, _unfinished, errors, reconnect.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import urllib.request
 from functools import lru_cache
 
 from ._checks import check_count, wrong_type
-from ._checks import plain_callable as plain_callable
 from ._http.exchange import exchange
 from ._http.proxy import choose_proxy
 from ._http.request import HTTPRequest
+from ._http.timeouts import given_timeouts, timeouts_of
+from ._unfinished import dispatches
 from .errors import TransportError
 from .reconnect import Connect
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from ._http.exchange import Steps
     from ._http.proxy import Proxy
     from ._http.request import Body
-    from ._http.timeouts import Deadlines, Timeouts
+    from ._http.timeouts import Deadlines, NotGiven, Timeouts
+    from ._unfinished import Unfinished
     from .reconnect import Command
 
 log = logging.getLogger("ssewire")
@@ -44,6 +46,7 @@ class Settings:
 
     Args:
         pool: keeps connections for further requests; None closes each after its response.
+        unfinished: what becomes of an event that a response ends within.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
@@ -56,6 +59,7 @@ class Settings:
         max_redirects: int,
         transport: Any,
         pool: Any = None,
+        unfinished: Unfinished = "drop",
     ) -> None:
         if tls is not None and not isinstance(tls, ssl.SSLContext):
             raise wrong_type("tls", "an ssl.SSLContext or None", tls)
@@ -69,6 +73,7 @@ class Settings:
         self.max_redirects: int = max_redirects
         self.transport: Any = transport
         self.pool: Any = pool
+        self.dispatch: bool = dispatches(unfinished)
 
     def check(self, first: HTTPRequest) -> None:
         """Refuse a proxy that cannot be used, before any I/O."""
@@ -98,24 +103,27 @@ class Settings:
         return _default_context() if self._tls is None else self._tls
 
 
-def prepare(
+def checked_arguments(
     url: str,
     method: str,
     headers: HeaderSource | None,
     body: Body | None,
-    timeouts: Timeouts | None,
+    timeouts: Timeouts | float | NotGiven | None,
+    timeout: Timeouts | float | NotGiven | None,
     tls: ssl.SSLContext | None,
     proxy: str | None,
     max_redirects: int,
     transport: Any,
+    unfinished: Unfinished = "drop",
 ) -> tuple[HTTPRequest, Settings]:
     """Return what the arguments of `request` and its kin come to, checked before any I/O.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
     """
-    settings = Settings(tls, proxy, max_redirects, transport)
-    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
+    settings = Settings(tls, proxy, max_redirects, transport, unfinished=unfinished)
+    given = timeouts_of(given_timeouts(timeouts, timeout))
+    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=given)
     settings.check(first)
     return first, settings
 

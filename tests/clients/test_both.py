@@ -158,7 +158,11 @@ def shown(value: object) -> str:
         ({"headers": 5}, TypeError),
         ({"method": "GET /"}, ValueError),
         ({"body": "text", "method": "POST"}, TypeError),
-        ({"timeouts": 5}, TypeError),
+        ({"timeouts": "5"}, TypeError),
+        ({"timeout": True}, TypeError),
+        ({"timeout": 0}, ValueError),
+        ({"timeout": 5, "timeouts": Timeouts()}, TypeError),
+        ({"timeout": None, "timeouts": None}, TypeError),
         ({"tls": True}, TypeError),
         ({"proxy": "socks5://h"}, ValueError),
         ({"proxy": 5}, TypeError),
@@ -944,7 +948,7 @@ def test_state_and_hooks_follow_the_connections(both: Both) -> None:
         both.run(main(server.url))
     assert seen == [
         ("open", 200, "open"),
-        ("ConnectionLost", 0.01, "connecting"),
+        ("ConnectionLost", 0.25, "connecting"),
         ("StatusError", None, "closed"),
     ]
 

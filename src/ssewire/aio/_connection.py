@@ -91,6 +91,7 @@ class Connection(asyncio.BufferedProtocol):
         "deadlines",
         "ended",
         "error",
+        "heard",
         "loop",
         "reader",
         "received",
@@ -109,6 +110,8 @@ class Connection(asyncio.BufferedProtocol):
         self.received: list[Any] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
+        # A parser has been given bytes of the body.
+        self.heard: bool = False
         self._view = _shared_buffer(loop)
         self._wire: asyncio.Transport | None = None
         # Takes the wire over once the response is through; None if it is to be closed.
@@ -228,8 +231,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._asked is None:
                 if not self._resumed:
                     self.deadlines.start_idle(now)
-                if progress:
-                    self.deadlines.start_stall(now)
+                self.deadlines.start_stall(now, progress)
             # One may have run out while nobody waited.
             error = self.deadlines.expired(now)
             if error is None:
@@ -248,6 +250,7 @@ class Connection(asyncio.BufferedProtocol):
         if waiter is not None and waiter.cancelled():
             self._waiter = None
             self._resumed = True
+            self.deadlines.stop_stall(self.loop.time())
 
     async def ask(self, step: Ask) -> ResponseHead:
         """Send a request and return the head of the response.
@@ -412,6 +415,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._parser is None:
             self.received.append(data)
             return True
+        self.heard = True
         try:
             items = self._parser.feed(data)
         except EventTooLarge as exc:
@@ -455,6 +459,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _wake(self, waiter: asyncio.Future[None]) -> None:
         self._waiter = None
+        if self._timed:
+            self.deadlines.stop_stall(self.loop.time())
         # Its task may just have been cancelled.
         if not waiter.done():
             waiter.set_result(None)

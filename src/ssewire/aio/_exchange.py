@@ -147,7 +147,7 @@ class _Driver:
 
 async def open_events(first: HTTPRequest, settings: Settings, parser: Parser[Any]) -> EventStream:
     """Return the events of a response that has been found to be an event stream."""
-    return parsed(await event_response(first, settings), parser)
+    return parsed(await event_response(first, settings), parser, settings.dispatch)
 
 
 async def event_response(first: HTTPRequest, settings: Settings) -> HTTPResponse:

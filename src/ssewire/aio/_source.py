@@ -1,6 +1,6 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
+May import: _checks, _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
 _response, _stream, _tasks.
 """
 
@@ -11,11 +11,13 @@ import random
 import time
 from typing import Callable
 
+from .._checks import check_callable, plain_callable
 from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
+from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
-from .._settings import log_command, plain_callable, prepare
-from ..errors import SSEWireError, StateError
+from .._settings import checked_arguments, log_command
+from ..errors import SSEWireError, StateError, TransportError
 from ..event import Comment
 from ..reconnect import Connect
 from ._exchange import event_response
@@ -26,16 +28,26 @@ from ._tasks import Child, Closing, EitherCloseable, Interrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable
     from typing import Any
 
     from typing_extensions import Self
 
     from .._headers import HeaderSource
-    from .._http.request import Body
-    from .._http.timeouts import Timeouts
+    from .._http.request import Body, HTTPRequest
+    from .._http.timeouts import NotGiven, Timeouts
+    from .._unfinished import Unfinished
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
+
+
+class _Unprepared(Exception):
+    """`prepare` raised what ends the source; no user of the package sees it."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class EventSource(EitherCloseable, Following):
@@ -50,8 +62,13 @@ class EventSource(EitherCloseable, Following):
         on_error: called with each exception that ends a connection, and the
             seconds until the next attempt, or None if there is none. The end
             of a stream is a ConnectionLost here.
+        prepare: called with the HTTPRequest before each connection, the first too;
+            returns the one to send, such as `request.with_headers(...)` with a new
+            token; may be a coroutine function. A TransportError that it raises is a
+            failed attempt.
 
-    What a hook raises closes the source and comes out of the iteration.
+    What a hook raises closes the source and comes out of the iteration, also what
+    `reconnect.should_retry` raises.
     Cancelling a task that waits for an event closes the connection; iterating
     on connects again where it was.
 
@@ -75,7 +92,8 @@ class EventSource(EitherCloseable, Following):
         method: str = "GET",
         headers: HeaderSource | None = None,
         body: Body | None = None,
-        timeouts: Timeouts | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
@@ -84,12 +102,24 @@ class EventSource(EitherCloseable, Following):
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
         default_event: str = "message",
+        unfinished: Unfinished = "drop",
         reconnect: ReconnectPolicy | None = None,
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest | Awaitable[HTTPRequest]] | None = None,
     ) -> None:
-        first, self._settings = prepare(
-            url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+        first, self._settings = checked_arguments(
+            url,
+            method,
+            headers,
+            body,
+            timeouts,
+            timeout,
+            tls,
+            proxy,
+            max_redirects,
+            transport,
+            unfinished,
         )
         super().__init__(
             first,
@@ -100,6 +130,7 @@ class EventSource(EitherCloseable, Following):
             reconnect=reconnect,
             on_open=plain_callable("on_open", on_open),
             on_error=plain_callable("on_error", on_error),
+            prepare=check_callable("prepare", prepare),
             random=random.random,
         )
         # The wait before an attempt, or the attempt itself.
@@ -176,11 +207,14 @@ class EventSource(EitherCloseable, Following):
         if current is None:
             self.close()
             return
-        opening = event_response(current, self._settings)
         try:
-            response = await connecting.run(opening, discard=HTTPResponse.close)
+            response = await connecting.run(self._answer(current), discard=HTTPResponse.close)
         except Interrupted:
             return
+        except _Unprepared as exc:
+            self.close()
+            check_hook_error(exc.error, StopIteration, StopAsyncIteration)
+            raise exc.error from exc.error.__cause__
         except StateError:
             raise
         except SSEWireError as exc:
@@ -191,10 +225,29 @@ class EventSource(EitherCloseable, Following):
                 self.close()
             raise
         # Not before it is certain that what the parser finds will be handed out.
-        stream = parsed(response, self._parser)
-        self._opened(stream)
+        stream = parsed(response, self._parser, self._settings.dispatch)
+        self._opened(stream, asyncio.get_running_loop().time())
         if self._on_open is not None:
             await self._run_hook(self._on_open, stream)
+
+    async def _answer(self, request: HTTPRequest) -> HTTPResponse:
+        """Return the response to what `prepare` makes of a request.
+
+        Raises:
+            _Unprepared: it raised what ends the source.
+        """
+        if self._prepare is not None:
+            try:
+                prepared = self._prepare(request)
+                if hasattr(prepared, "__await__"):
+                    prepared = await prepared
+                request = self._prepared(prepared)
+                self._settings.check(request)
+            except (TransportError, asyncio.CancelledError, GeneratorExit):
+                raise
+            except BaseException as exc:
+                raise _Unprepared(exc) from exc
+        return await event_response(request, self._settings)
 
     async def _end(self, error: SSEWireError | None) -> None:
         """Act on the end of a connection, or of the attempt at one.

@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: errors, event, _body, _connection, _tasks.
+May import: _unfinished, errors, event, _body, _connection, _tasks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
+from .._unfinished import end_input
 from ..errors import EventTooLarge, SSEWireError, StateError
 from ..event import Comment, ServerSentEvent
 from ._body import ResponseBody
@@ -36,7 +37,8 @@ class EventStream(EitherCloseable):
 
     It ends where the body ends as HTTP says it should, and after `close()`.
     `open_stream` makes it. One task at a time may wait for it; cancelling that
-    task closes the connection.
+    task closes the connection. `dropped` is how many bytes of an unfinished event
+    there were when the body ended, and that was not by `close()`.
 
     Raises (while iterating):
         ConnectionLost: the body broke off.
@@ -50,19 +52,26 @@ class EventStream(EitherCloseable):
         "__weakref__",
         "_batches",
         "_cut",
-        "_dropped",
+        "_dispatch",
+        "_ended",
         "_given_id",
         "_parser",
         "_progress",
         "_ready",
+        "_skipped",
         "_source",
+        "dropped",
         "headers",
         "status",
         "url",
     )
 
     def __init__(
-        self, response: HTTPResponse, parser: Parser[Any], source: Connection | Parsed
+        self,
+        response: HTTPResponse,
+        parser: Parser[Any],
+        source: Connection | Parsed,
+        dispatch: bool = False,
     ) -> None:
         self.status: int = response.status
         self.headers: Headers = response.headers
@@ -76,7 +85,11 @@ class EventStream(EitherCloseable):
         # The ID of the last event handed out; counts while more of them are ready.
         self._given_id: str = parser.last_event_id
         # Some were dropped by close(): the parser's last event ID is theirs.
-        self._dropped = False
+        self._skipped = False
+        self._dispatch = dispatch
+        self.dropped: int = 0
+        # The parser has been told of the end, or is not to be.
+        self._ended = False
         # An event was handed out since `stall` was started.
         self._progress = True
         # A cancellation has ended it.
@@ -85,7 +98,7 @@ class EventStream(EitherCloseable):
     @property
     def last_event_id(self) -> str:
         """The last event ID as of the last event that was handed out."""
-        return self._given_id if self._dropped or self._waits() else self._parser.last_event_id
+        return self._given_id if self._skipped or self._waits() else self._parser.last_event_id
 
     def _waits(self) -> bool:
         """Return whether something received has not been handed out."""
@@ -144,6 +157,9 @@ class EventStream(EitherCloseable):
             if source.ended:
                 await source.close()
                 # Not before: a cancellation there must not lose it.
+                items = self._end_input()
+                if items:
+                    return [items]
                 error, source.error = source.error, None
                 if error is not None:
                     raise error
@@ -163,12 +179,28 @@ class EventStream(EitherCloseable):
         batches, source.received = source.received, []
         return batches
 
+    def _end_input(self) -> list[Item]:
+        """Return what the end of the body completes."""
+        if self._ended:
+            # The second time; or somebody else ended it, not the server.
+            return []
+        self._ended = True
+        dispatch = self._dispatch and self._source.error is None
+        items, self.dropped = end_input(self._parser, dispatch)
+        return items
+
+    @property
+    def _heard(self) -> bool:
+        """Whether bytes of the body have come."""
+        return self._source.heard
+
     def close(self) -> Closing:
         """End the iteration, also of a task that waits; what is ready is dropped.
 
         Done at once; awaiting it returns when the socket is closed.
         """
-        self._dropped = self._dropped or self._waits()
+        self._skipped = self._skipped or self._waits()
+        self._ended = True
         self._ready = _NOTHING
         self._batches = _NOTHING
         source = self._source
@@ -179,6 +211,7 @@ class EventStream(EitherCloseable):
 
     def _stop(self) -> None:
         """End it; what is ready stays."""
+        self._ended = True
         self._source.close()
 
     def __repr__(self) -> str:
@@ -209,7 +242,7 @@ class Batches:
 class Parsed:
     """A source of events like a connection with a parser, over any chunks of bytes."""
 
-    __slots__ = ("_body", "_parser", "ended", "error", "received")
+    __slots__ = ("_body", "_parser", "ended", "error", "heard", "received")
 
     def __init__(self, body: ResponseBody | ForeignBody, parser: Parser[Any]) -> None:
         self._body = body
@@ -217,13 +250,16 @@ class Parsed:
         self.received: list[list[Any]] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
+        self.heard: bool = False
 
     async def wait(self, progress: bool) -> None:
         """Read one chunk."""
-        if progress:
-            self._body.deadlines.start_stall(asyncio.get_running_loop().time())
+        deadlines = self._body.deadlines
+        loop = asyncio.get_running_loop()
+        deadlines.start_stall(loop.time(), progress)
         try:
             chunk = await self._body.__anext__()
+            self.heard = True
             items = self._parser.feed(chunk)
         except StateError:
             raise
@@ -245,6 +281,8 @@ class Parsed:
         except BaseException:
             self.ended = True
             raise
+        finally:
+            deadlines.stop_stall(loop.time())
         if items:
             self.received.append(items)
 
@@ -253,12 +291,12 @@ class Parsed:
         return self._body.close()
 
 
-def parsed(response: HTTPResponse, parser: Parser[Any]) -> EventStream:
-    """Return the events of a response."""
+def parsed(response: HTTPResponse, parser: Parser[Any], dispatch: bool) -> EventStream:
+    """Return the events of a response; `dispatch` the unfinished one at its end too."""
     body: Any = response.chunks
     connection = body.release() if isinstance(body, ResponseBody) else None
     if connection is None:
-        return EventStream(response, parser, Parsed(body, parser))
-    stream = EventStream(response, parser, connection)
+        return EventStream(response, parser, Parsed(body, parser), dispatch)
+    stream = EventStream(response, parser, connection, dispatch)
     connection.attach(parser)
     return stream

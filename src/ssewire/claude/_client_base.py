@@ -12,9 +12,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._http.request import HTTPRequest
+from .._http.timeouts import NOT_GIVEN, NotGiven, given_timeouts
 from .._limits import MAX_EVENT_SIZE
 from ..errors import StateError
-from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
+from ._options import ANTHROPIC_VERSION, ClientOptions
 from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
 from .accumulator import Accumulator
 from .errors import APIError

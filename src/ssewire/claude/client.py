@@ -3,7 +3,7 @@
 What is asked, and whether again, is decided in `_client_base`, reading in
 `stream`: here is what waits. A message is always streamed, so that no answer
 is too long for a connection. One client may be used by many threads; each
-stream by one, but for `close`. May import: _client_base, _closing, _http,
+stream by one, but for `close`. May import: _checks, _client_base, _closing, _http,
 _retry, _settings, errors, ssewire.client, ssewire.errors, stream.
 """
 
@@ -16,9 +16,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from .._checks import plain_callable
 from .._closing import Closeable
 from .._http.redirects import MAX_REDIRECTS
-from .._settings import Settings, plain_callable
+from .._settings import Settings
 from ..client import Pool
 from ..client._body import ResponseBody, error_body
 from ..client._connection import Handle, Interrupted

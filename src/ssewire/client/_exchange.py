@@ -145,7 +145,7 @@ def open_events(
         body: Any = response.chunks
         if not accepted(response.status, response.headers):
             raise refusal(response.status, response.headers, error_body(body))
-        return EventStream(response, parser, body.deadlines, handle)
+        return EventStream(response, parser, body.deadlines, handle, settings.dispatch)
     except BaseException:
         response.close()
         raise

@@ -1,6 +1,6 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _closing, _following, _http, _limits, _settings, errors, event, reconnect,
+May import: _checks, _closing, _following, _http, _limits, _settings, errors, event, reconnect,
 _connection, _exchange.
 """
 
@@ -11,12 +11,14 @@ import threading
 import time
 from typing import Callable
 
+from .._checks import plain_callable
 from .._closing import Closeable
 from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
+from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
-from .._settings import log_command, plain_callable, prepare
-from ..errors import SSEWireError
+from .._settings import checked_arguments, log_command
+from ..errors import SSEWireError, TransportError
 from ..event import Comment
 from ..reconnect import Connect
 from ._connection import LONGEST_WAIT, Handle, Interrupted
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._headers import HeaderSource
-    from .._http.request import Body
-    from .._http.timeouts import Timeouts
+    from .._http.request import Body, HTTPRequest
+    from .._http.timeouts import NotGiven, Timeouts
+    from .._unfinished import Unfinished
     from ..event import Item
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
@@ -50,8 +53,12 @@ class EventSource(Closeable, Following):
         on_error: called with each exception that ends a connection, and the
             seconds until the next attempt, or None if there is none. The end
             of a stream is a ConnectionLost here.
+        prepare: called with the HTTPRequest before each connection, the first too;
+            returns the one to send, such as `request.with_headers(...)` with a new
+            token. A TransportError that it raises is a failed attempt.
 
-    What a hook raises closes the source and comes out of the iteration.
+    What a hook raises closes the source and comes out of the iteration, also what
+    `reconnect.should_retry` raises.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O;
@@ -72,7 +79,8 @@ class EventSource(Closeable, Following):
         method: str = "GET",
         headers: HeaderSource | None = None,
         body: Body | None = None,
-        timeouts: Timeouts | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
@@ -81,13 +89,25 @@ class EventSource(Closeable, Following):
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
         default_event: str = "message",
+        unfinished: Unfinished = "drop",
         reconnect: ReconnectPolicy | None = None,
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest] | None = None,
     ) -> None:
         carrier = plain_callable("transport", transport)
-        first, self._settings = prepare(
-            url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
+        first, self._settings = checked_arguments(
+            url,
+            method,
+            headers,
+            body,
+            timeouts,
+            timeout,
+            tls,
+            proxy,
+            max_redirects,
+            carrier,
+            unfinished,
         )
         super().__init__(
             first,
@@ -98,6 +118,7 @@ class EventSource(Closeable, Following):
             reconnect=reconnect,
             on_open=plain_callable("on_open", on_open),
             on_error=plain_callable("on_error", on_error),
+            prepare=plain_callable("prepare", prepare),
             random=random.random,
         )
         # Guards what close() and restart() set from any thread: _closing, _restarting, _final_id
@@ -188,6 +209,12 @@ class EventSource(Closeable, Following):
             # What an interrupted attempt may have left open.
             self._handle.abort()
             handle = self._handle = Handle()
+        if self._prepare is not None:
+            try:
+                current = self._ready(current)
+            except TransportError as exc:
+                self._end(exc)
+                return
         try:
             stream = open_events(current, self._settings, handle, self._parser)
         except Interrupted:
@@ -195,9 +222,28 @@ class EventSource(Closeable, Following):
         except SSEWireError as exc:
             self._end(exc)
             return
-        self._opened(stream)
+        self._opened(stream, time.monotonic())
         if self._on_open is not None:
             self._run_hook(self._on_open, stream)
+
+    def _ready(self, request: HTTPRequest) -> HTTPRequest:
+        """Return what `prepare` makes of a request.
+
+        Raises:
+            TransportError: this attempt has failed.
+            Exception: what else it raised; the source is closed.
+        """
+        assert self._prepare is not None
+        try:
+            prepared = self._prepared(self._prepare(request))
+            self._settings.check(prepared)
+            return prepared
+        except TransportError:
+            raise
+        except BaseException as exc:
+            self.close()
+            check_hook_error(exc, StopIteration)
+            raise
 
     def _end(self, error: SSEWireError | None) -> None:
         """Act on the end of a connection, or of the attempt at one."""
