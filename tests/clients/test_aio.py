@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import inspect
 import logging
@@ -599,6 +600,125 @@ def test_a_cancellation_as_a_source_stops_does_not_make_it_go_on(late: int) -> N
 
     with Server([[head(), 0.05, b"data: far too large\n\n", "hold"]]) as server:
         run(main(server))
+        assert server.connections == 1
+
+
+# --- what a source prepares
+
+
+class Tokens:
+    """A callable object whose call is awaited, as some wrap their token cache."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.calls = 0
+        self.begun = asyncio.Event()
+
+    async def __call__(self, request: HTTPRequest) -> HTTPRequest:
+        self.calls += 1
+        self.begun.set()
+        await asyncio.sleep(self.seconds)
+        return request.with_headers({"Authorization": f"Bearer {self.calls}"})
+
+
+@pytest.mark.parametrize("kind", ["coroutine function", "object", "partial", "future"])
+def test_prepare_may_be_awaited(kind: str) -> None:
+    async def main(url: str) -> None:
+        tokens = Tokens()
+
+        async def prepare(request: HTTPRequest) -> HTTPRequest:
+            return await tokens(request)
+
+        def future(request: HTTPRequest) -> asyncio.Future[HTTPRequest]:
+            return asyncio.ensure_future(tokens(request))
+
+        given: Any = {
+            "coroutine function": prepare,
+            "object": tokens,
+            "partial": functools.partial(prepare),
+            "future": future,
+        }[kind]
+        policy = ReconnectPolicy(initial_delay=0.01)
+        async with EventSource(url, prepare=given, reconnect=policy) as source:
+            assert await collect(source) == ["1", "2"]
+
+    with Server([[head(), event(1)], [head(), event(2)], [head(204)]]) as server:
+        run(main(server.url))
+        given = [request.headers["authorization"] for request in server.requests]
+        assert given == ["Bearer 1", "Bearer 2", "Bearer 3"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ZeroDivisionError(), ZeroDivisionError),
+        (StateError("no token"), StateError),
+        (StopAsyncIteration(), RuntimeError),
+    ],
+    ids=repr,
+)
+def test_what_an_awaited_prepare_raises_ends_the_source(
+    error: Exception, expected: type[Exception]
+) -> None:
+    async def prepare(request: HTTPRequest) -> HTTPRequest:
+        await asyncio.sleep(0)
+        raise error
+
+    async def main() -> None:
+        source = EventSource("http://127.0.0.1:9/", prepare=prepare)
+        with pytest.raises(expected):
+            await source.__anext__()
+        assert source.state == "closed"
+        assert await collect(source) == []
+
+    run(main())
+
+
+def test_a_transport_error_of_an_awaited_prepare_is_a_failed_attempt() -> None:
+    async def prepare(request: HTTPRequest) -> HTTPRequest:
+        await asyncio.sleep(0)
+        raise TransportError("no token")
+
+    async def main() -> None:
+        policy = ReconnectPolicy(initial_delay=0.01, max_attempts=2)
+        source = EventSource("http://127.0.0.1:9/", prepare=prepare, reconnect=policy)
+        with pytest.raises(RetriesExhausted) as caught:
+            await source.__anext__()
+        assert str(caught.value.__cause__) == "no token"
+
+    run(main())
+
+
+@pytest.mark.parametrize("what", ["close", "restart"])
+def test_a_prepare_that_is_awaited_is_ended_by_close_and_restart(what: str) -> None:
+    async def main(url: str) -> None:
+        tokens = Tokens(60.0)
+        source = EventSource(url, prepare=tokens)
+        task = asyncio.ensure_future(collect(source))
+        await tokens.begun.wait()
+        tokens.seconds = 0.0
+        if what == "restart":
+            source.restart()
+            while tokens.calls < 2 or source.last_event_id != "1":
+                await asyncio.sleep(0.002)
+        source.close()
+        assert await task == (["1"] if what == "restart" else [])
+
+    with Server([[head(), event(1), "hold"]]) as server:
+        run(main(server.url))
+        assert server.connections == (1 if what == "restart" else 0)
+
+
+def test_a_step_that_is_cancelled_in_prepare_leaves_the_source_able_to_go_on() -> None:
+    async def main(url: str) -> None:
+        tokens = Tokens(0.15)
+        async with EventSource(url, prepare=tokens) as source:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(source.__anext__(), 0.01)
+            assert (await source.__anext__()).data == "1"
+
+    with Server([[head(), event(1), "hold"]]) as server:
+        run(main(server.url))
         assert server.connections == 1
 
 

@@ -385,12 +385,14 @@ def test_how_long_it_was_up_is_told_once_and_of_no_other_attempt() -> None:
     attempt(source)
     assert not ended(source, opened(source, b":\n", at=0.0)).failed
     attempt(source)
-    assert source._outcome(LOST, 1000.0, 0.0).failed
+    command: Any = source._outcome(LOST, 1000.0, 0.0)
+    assert command.failed
     # Interrupted: the machine hears of no outcome of that connection.
     attempt(source)
     source._ended(opened(source, b":\n", at=0.0))
     attempt(source)
-    assert source._outcome(LOST, 1000.0, 0.0).failed
+    command = source._outcome(LOST, 1000.0, 0.0)
+    assert command.failed
 
 
 def test_dropped_is_that_of_the_stream_or_of_the_last_one() -> None:

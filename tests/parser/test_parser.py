@@ -359,7 +359,8 @@ def test_flush_after_close_has_nothing_and_a_poisoned_parser_says_so_again(
     parser.feed(b"data: x")
     assert parser.flush() == [ServerSentEvent("x")]
     parser.reset()
-    for call in (lambda: parser.feed(b"data: xy"), parser.flush, parser.flush):
+    calls: list[Callable[[], Any]] = [lambda: parser.feed(b"data: xy"), parser.flush, parser.flush]
+    for call in calls:
         with pytest.raises(EventTooLarge) as caught:
             call()
         assert caught.value.events == []

@@ -247,6 +247,9 @@ class EventSource(EitherCloseable, Following):
                 raise
             except BaseException as exc:
                 raise _Unprepared(exc) from exc
+            if self._closing or self._restarting:
+                # By `prepare` itself, or as it returned: this request is not to be sent.
+                raise Interrupted
         return await event_response(request, self._settings)
 
     async def _end(self, error: SSEWireError | None) -> None:

@@ -226,10 +226,11 @@ class EventStream(Closeable):
 
     def _end_input(self, exc: Exception) -> list[Item]:
         """Return what the end of the body completes."""
-        if self._closed or self._handle.aborted:
+        whole = isinstance(exc, StopIteration)
+        if self._closed or (whole and self._handle.aborted):
             # Somebody else ended it, not the server.
             return []
-        dispatch = self._dispatch and isinstance(exc, StopIteration)
+        dispatch = self._dispatch and whole
         items, self.dropped = end_input(self._parser, dispatch)
         return items
 
