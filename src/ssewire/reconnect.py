@@ -45,7 +45,7 @@ MIN_RETRY = 0.25
 
 # So many failed attempts in a row are made without a pause where a caller's `initial_delay`
 # is 0, as in tests; who goes on failing is no test, and gets MIN_RETRY, growing.
-_AT_ONCE = 10
+_AT_ONCE = 20
 
 # Repeating these does what doing them once does (RFC 9110, 9.2.2). A POST may
 # be billed again each time.
@@ -70,7 +70,7 @@ class ReconnectPolicy(Frozen):
 
     Args:
         initial_delay, max_delay: seconds. An `initial_delay` of 0 connects at once
-            until ten attempts in a row have failed.
+            until twenty attempts in a row have failed.
         jitter: the largest part of the delay that chance adds to it; it keeps
             the clients of a server that restarts from coming back all at once.
         max_attempts: give up with RetriesExhausted after so many failed

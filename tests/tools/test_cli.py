@@ -109,6 +109,17 @@ def test_parse_stats_counts_types_and_bytes() -> None:
     assert [row[0] for row in rows[4:]] == ["seconds", "MB/s"]
 
 
+@pytest.mark.parametrize("options", [(), ("--raw",), ("--stats",)], ids=str)
+def test_parse_says_on_stderr_what_the_end_drops(options: tuple[str, ...]) -> None:
+    result = run("parse", *options, stdin=b"data: a\n\ndata: LAST\n")
+    assert result.returncode == 0
+    assert b"LAST" not in result.stdout
+    assert result.stderr.decode().splitlines() == [
+        "ssewire: 5 bytes at the end dropped: no blank line after them, so no whole event"
+    ]
+    assert run("parse", *options, stdin=b"data: a\n\n:\n").stderr == b""
+
+
 def test_parse_of_a_missing_file_is_one_sentence_and_code_2(tmp_path: Path) -> None:
     missing = str(tmp_path / "nothing.sse")
     done = run("parse", missing)

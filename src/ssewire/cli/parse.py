@@ -15,7 +15,7 @@ from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ..stream import iter_events
 from ._input import add_file, add_max_event_size, flushing, read_chunks
-from ._output import json_line
+from ._output import json_line, warn_of_dropped
 from ._terminal import one_line
 
 TYPE_CHECKING = False
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             # What was complete before a failure still reaches the reader.
             out.flush()
+        warn_of_dropped(events.dropped)
     return 0
 
 
@@ -90,4 +91,5 @@ def _write_stats(path: str, parser: Parser[Any]) -> int:
     print(f"{'bytes':>12}  {size}")
     print(f"{'seconds':>12}  {parsing:.6f} parsing")
     print(f"{'MB/s':>12}  {rate:.1f}")
+    warn_of_dropped(parser.pending)
     return 0

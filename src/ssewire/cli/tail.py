@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from ..client import EventSource, ReconnectPolicy, open_stream
+from ..client import EventSource, EventStream, ReconnectPolicy, open_stream
 from ..errors import StatusError
 from ..event import Comment
 from ._input import add_max_event_size
@@ -30,6 +30,7 @@ from ._output import (
     refuse_special,
     usage_errors,
     warn,
+    warn_of_dropped,
 )
 from ._request_options import add_request_options, request_arguments
 from ._terminal import one_line, printable
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Union
 
-    from ..client import EventStream
     from ..errors import SSEWireError
     from ..event import Item
 
@@ -137,6 +137,8 @@ def run(args: argparse.Namespace) -> int:
         while True:
             item = interrupts.wait(items)
             if item is None:
+                if isinstance(source, EventStream):
+                    warn_of_dropped(source.dropped)
                 return 0
             out.write(_form(item, args.json, reads if args.timing else None))
             out.flush()
@@ -145,11 +147,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source:
+    opened: list[EventStream] = []
+
     def on_open(stream: EventStream) -> None:
+        opened.append(stream)
         if args.timing:
             reads.count(stream)
 
     def on_error(error: SSEWireError, delay: float | None) -> None:
+        # None where an attempt has failed before that.
+        if opened:
+            warn_of_dropped(opened.pop().dropped)
         # The last one is raised, and told then.
         if delay is not None:
             after = f" after event ID {source.last_event_id!r}" if source.last_event_id else ""
