@@ -943,8 +943,14 @@ SILENCE: list[tuple[str, list[Any], dict[str, Any]]] = [
 ]
 
 
-def soak_script(seed: int, last: int) -> Callable[[Request], Iterator[Any]]:
-    """Return a server that numbers its events, obeys Last-Event-ID, and breaks at random."""
+def soak_script(
+    seed: int, last: int, refusals: Sequence[int] = (503,)
+) -> Callable[[Request], Iterator[Any]]:
+    """Return a server that numbers its events, obeys Last-Event-ID, and breaks at random.
+
+    Args:
+        refusals: the statuses that it refuses requests with.
+    """
     chance = random.Random(seed)
 
     def script(request: Request) -> Iterator[Any]:
@@ -958,7 +964,7 @@ def soak_script(seed: int, last: int) -> Callable[[Request], Iterator[Any]]:
         if fault == 1:
             yield "reset"
         if fault == 2:
-            yield head(503, "Content-Length: 0")
+            yield head(chance.choice(refusals), "Content-Length: 0")
             return
         if fault == 3:
             yield b"HTTP/1.1 200 OK\r\nContent-Ty"

@@ -1386,7 +1386,7 @@ def changing_in_place(request: HTTPRequest) -> HTTPRequest:
         (lambda request: request.with_url("http://user:pass@h/"), ValueError),
         (changing_in_place, ValueError),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_what_prepare_raises_ends_the_source(both: Both, prepare: Any, expected: Any) -> None:
     told: list[Any] = []
@@ -1658,16 +1658,31 @@ def test_two_thousand_reconnects_with_faults_lose_no_event_and_repeat_none(
     # Thousands of warnings, each kept with its traceback, would be most of the time.
     caplog.set_level(logging.CRITICAL, "ssewire")
     last = 2100
+    prepared: list[str | None] = []
+
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        prepared.append(request.headers.get("Last-Event-ID"))
+        if len(prepared) % 50 == 0:
+            raise TransportError("no token")
+        return request.with_headers({"Authorization": f"Bearer {len(prepared)}"})
+
+    def should_retry(error: SSEWireError) -> bool | None:
+        return True if isinstance(error, StatusError) else None
 
     async def main(url: str) -> list[int]:
-        policy = ReconnectPolicy(initial_delay=0.0)
-        async with both.source(url, reconnect=policy) as source:
+        policy = ReconnectPolicy(initial_delay=0.0, should_retry=should_retry)
+        async with both.source(url, reconnect=policy, prepare=prepare) as source:
             return [int(received.data) async for received in source]
 
     before = threading.active_count()
-    with Server([soak_script(1, last)]) as server:
+    with Server([soak_script(1, last, (503, 401, 404))]) as server:
         seen = both.run(main(server.url))
         connections = server.connections
+        # Each request is the one that was prepared for it, and the last event's.
+        for request in server.requests:
+            number = int(request.headers["authorization"].partition(" ")[2])
+            assert request.last_event_id == prepared[number - 1]
+    assert connections == len(prepared) - len(prepared) // 50
     assert seen == list(range(1, len(seen) + 1))
     assert len(seen) >= last
     assert connections > 2000
