@@ -6,9 +6,11 @@ May import: _checks.
 
 from __future__ import annotations
 
+import re
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 
-from ._checks import exact_str, wrong_type
+from ._checks import exact_str, shortened, wrong_type
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -17,9 +19,50 @@ if TYPE_CHECKING:
 
     HeaderSource = Union[Mapping[str, Union[str, bytes]], Iterable[tuple[str, Union[str, bytes]]]]
 
-# Never shown in a repr, and so in no log; also what a redirect to another origin loses.
-SECRET_HEADERS = frozenset(("authorization", "x-api-key", "cookie", "proxy-authorization"))
-_HIDDEN = SECRET_HEADERS | {"set-cookie"}
+# Fields in a repr: more than people read, and a peer may send any number through a transport.
+_SHOWN = 100
+
+# Names that hold a part like these are credentials, whoever made them up: Authorization, Cookie,
+# x-api-key, X-Auth-Token, PRIVATE-TOKEN, X-Amz-Signature. Not tokens in the plural, which
+# rate limits count.
+_SECRET = re.compile(r"auth|cookie|key|token(?!s)|secret|passw|session|credential|signature|jwt")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a header's value may be a credential.
+
+    Such a value is never shown in a repr, and so in no log; a redirect to another origin loses it.
+    """
+    return _SECRET.search(name.lower()) is not None
+
+
+def basic_auth(user: str, password: str) -> str:
+    """Return the value of an Authorization header for a user and a password (RFC 7617).
+
+    They are sent as UTF-8, and can be read by all who see the header.
+
+    Raises:
+        TypeError: not a str.
+        ValueError: a colon in the user's name, which nobody could tell from the one after it; a
+            control character, or half a surrogate pair, in either.
+    """
+    user = exact_str("user", user)
+    password = exact_str("password", password)
+    if ":" in user:
+        raise ValueError("the user of basic_auth must not contain a colon")
+    both = f"{user}:{password}"
+    if re.search(r"[\x00-\x1f\x7f]", both):
+        raise ValueError("user and password must not contain control characters")
+    try:
+        return basic_value(both.encode())
+    except UnicodeEncodeError:
+        # Without the original, whose text holds the password.
+        raise ValueError("user and password must be encodable as UTF-8") from None
+
+
+def basic_value(credentials: bytes) -> str:
+    """Return the value of a header that sends `user:password`."""
+    return f"Basic {b2a_base64(credentials, newline=False).decode('ascii')}"
 
 
 class Headers(Mapping[str, str]):
@@ -103,11 +146,13 @@ class Headers(Mapping[str, str]):
         return hash(frozenset(self._by_name().items()))
 
     def __repr__(self) -> str:
+        fields = self.multi_items()
         shown = [
-            (name, "[hidden]" if name.lower() in _HIDDEN else value)
-            for name, value in self.multi_items()
+            (shortened(name), "[hidden]" if is_secret(name) else shortened(value))
+            for name, value in fields[:_SHOWN]
         ]
-        return f"Headers({shown!r})"
+        more = f", {len(fields) - _SHOWN} more" if len(fields) > _SHOWN else ""
+        return f"Headers({shown!r}{more})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Headers, (self.multi_items(),)

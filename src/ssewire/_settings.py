@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import socket
 import ssl
 import urllib.request
@@ -16,6 +17,7 @@ from functools import lru_cache
 from ._checks import check_count, wrong_type
 from ._http.exchange import exchange
 from ._http.proxy import choose_proxy
+from ._http.refusal import EVENT_STREAM, accepted, check_media_types, refusal
 from ._http.request import HTTPRequest
 from ._http.timeouts import given_timeouts, timeouts_of
 from ._unfinished import dispatches
@@ -24,15 +26,24 @@ from .reconnect import Connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
 
-    from ._headers import HeaderSource
+    from ._headers import Headers, HeaderSource
     from ._http.exchange import Steps
     from ._http.proxy import Proxy
+    from ._http.refusal import MediaTypes
     from ._http.request import Body
     from ._http.timeouts import Deadlines, NotGiven, Timeouts
     from ._unfinished import Unfinished
     from .reconnect import Command
+
+    class Answer(Protocol):
+        """An HTTPResponse of either client."""
+
+        status: int
+        headers: Headers
+        url: str
+
 
 log = logging.getLogger("ssewire")
 
@@ -47,6 +58,8 @@ class Settings:
     Args:
         pool: keeps connections for further requests; None closes each after its response.
         unfinished: what becomes of an event that a response ends within.
+        media_types: of the responses that are taken for event streams; None for any.
+        within: redirects to another origin are refused.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
@@ -60,6 +73,8 @@ class Settings:
         transport: Any,
         pool: Any = None,
         unfinished: Unfinished = "drop",
+        media_types: MediaTypes = EVENT_STREAM,
+        within: bool = False,
     ) -> None:
         if tls is not None and not isinstance(tls, ssl.SSLContext):
             raise wrong_type("tls", "an ssl.SSLContext or None", tls)
@@ -74,6 +89,8 @@ class Settings:
         self.transport: Any = transport
         self.pool: Any = pool
         self.dispatch: bool = dispatches(unfinished)
+        self._within = within
+        self._media_types = check_media_types(media_types)
 
     def check(self, first: HTTPRequest) -> None:
         """Refuse a proxy that cannot be used, before any I/O."""
@@ -83,8 +100,22 @@ class Settings:
     def proxy_for(self, current: HTTPRequest) -> Proxy | None:
         """Return the proxy to use, as the environment is now."""
         return choose_proxy(
-            current.parts, self._proxy, urllib.request.getproxies, urllib.request.proxy_bypass
+            current.parts,
+            self._proxy,
+            urllib.request.getproxies,
+            urllib.request.proxy_bypass,
+            os.environ,
         )
+
+    def proxy_in_use(self, first: HTTPRequest) -> Proxy | None:
+        """Return the proxy that sees the request, as far as that is known; raises nothing."""
+        if self.transport is not None:
+            return None
+        try:
+            return self.proxy_for(first)
+        except ValueError:
+            # No proxy: the request fails with that.
+            return None
 
     def steps(self, first: HTTPRequest, deadlines: Deadlines, clock: Callable[[], float]) -> Steps:
         """Return the steps of an exchange by these settings; arguments as of `_http.exchange`."""
@@ -96,7 +127,18 @@ class Settings:
             max_redirects=self.max_redirects,
             keeps=self.pool is not None,
             carried=self.transport is not None,
+            within=self._within,
         )
+
+    def accepts(self, response: Answer) -> bool:
+        """Whether a response is taken for an event stream."""
+        return accepted(response.status, response.headers, self._media_types)
+
+    def refusal(self, first: HTTPRequest, response: Answer, body: bytes) -> TransportError:
+        """Return the error for a response to `first` that is not; `body` is how its body begins."""
+        types = self._media_types
+        asked, url = first.url, response.url or first.url
+        return refusal(response.status, response.headers, body, types, asked=asked, url=url)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return what the caller gave, or the one that verifies as the system does."""
@@ -115,14 +157,17 @@ def checked_arguments(
     max_redirects: int,
     transport: Any,
     unfinished: Unfinished = "drop",
+    media_types: MediaTypes = EVENT_STREAM,
 ) -> tuple[HTTPRequest, Settings]:
     """Return what the arguments of `request` and its kin come to, checked before any I/O.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
     """
-    settings = Settings(tls, proxy, max_redirects, transport, unfinished=unfinished)
     given = timeouts_of(given_timeouts(timeouts, timeout))
+    settings = Settings(
+        tls, proxy, max_redirects, transport, unfinished=unfinished, media_types=media_types
+    )
     first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=given)
     settings.check(first)
     return first, settings
@@ -166,9 +211,20 @@ def reason(exc: BaseException) -> str:
     return str(exc) or type(exc).__name__
 
 
+# Characters of what another library says of its failure: its own words come last in some.
+_FOREIGN = 300
+
+# The query of a URL in such words: people put keys there.
+_QUERY = re.compile(r"\?[^\s'\")>]*")
+
+
 def foreign(exc: Exception) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
-    return TransportError(f"the transport raised {type(exc).__name__}")
+    said = _QUERY.sub("?...", str(exc)[: 10 * _FOREIGN])
+    # It may quote the peer: nothing that a terminal acts on.
+    said = "".join(char if char.isprintable() else " " for char in said).strip()
+    more = f": {said[:_FOREIGN]}" if said else ""
+    return TransportError(f"the transport raised {type(exc).__name__}{more}")
 
 
 def check_carried(response: object, expected: type) -> None:

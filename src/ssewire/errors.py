@@ -12,15 +12,16 @@
         ├── ConnectionLost            reset, or a body cut short
         ├── StreamTimeout             .kind .seconds; also TimeoutError
         ├── HTTPFormatError           the peer does not speak HTTP/1.1
-        ├── RedirectError             .url
+        ├── RedirectError             .url .location
         ├── ContentDecodingError      .encoding .retryable
         ├── RetriesExhausted          .attempts
-        ├── StatusError               .status .headers .body
-        └── ContentTypeError          .content_type .body
+        ├── StatusError               .status .headers .body .url .location
+        └── ContentTypeError          .content_type and those of StatusError
 
 Facts are attributes and the text is computed from them, so that both parsers
-say the same. All of them survive pickling. At most 64 bytes of peer data
-stand in any text. May import: _checks, _headers.
+say the same. All of them survive pickling. Of anything that the peer sent at
+most 64 bytes stand in a text, and a repr holds the text, not the facts.
+May import: _checks, _headers.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 class SSEWireError(Exception):
     """Base of all exceptions in this package."""
+
+    def __repr__(self) -> str:
+        # Not the arguments, which may be megabytes of what the peer sent, and end up in logs.
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 class ProtocolError(SSEWireError):
@@ -153,24 +158,31 @@ class HTTPFormatError(TransportError):
 
 
 class RedirectError(TransportError):
-    """A redirect that cannot or must not be followed; `url` is where it was met."""
+    """A redirect that cannot or must not be followed.
+
+    `url` is where it was met, `location` where it leads, as the server wrote it; None where it
+    does not say.
+    """
 
     retryable = False
 
-    def __init__(self, reason: str, url: str) -> None:
+    def __init__(self, reason: str, url: str, location: str | None = None) -> None:
         super().__init__(reason)
-        self.args: tuple[Any, ...] = (reason, url)
+        self.args: tuple[Any, ...] = (reason, url, location)
         self.url = url
+        self.location = location
 
     def __str__(self) -> str:
-        # Less its query, where people put keys.
-        return f"{self.reason} (at {self._where()})"
+        leads = "" if self.location is None else f", to {excerpt(_plain(self.location))}"
+        return f"{self.reason} (at {shortened(_plain(self.url))}{leads})"
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.reason!r}, {self._where()!r})"
 
-    def _where(self) -> str:
-        return shortened(self.url.partition("#")[0].partition("?")[0])
+def _plain(url: str) -> str:
+    """Return a URL for a text: less its query and its user, where people put keys."""
+    url = url.partition("#")[0].partition("?")[0]
+    before, slashes, rest = url.partition("//")
+    authority, slash, path = rest.partition("/")
+    return f"{before}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 class ContentDecodingError(TransportError):
@@ -197,36 +209,98 @@ class RetriesExhausted(TransportError):
         self.attempts = attempts
 
     def __str__(self) -> str:
-        return f"gave up after {self.attempts} failed attempts"
+        last = "" if self.__cause__ is None else f", the last one: {self.__cause__}"
+        return f"gave up after {self.attempts} failed attempts{last}"
 
 
-class StatusError(TransportError):
-    """The response has another status than was asked for; `body` is its first KiB."""
+class _Refused:
+    """What StatusError and ContentTypeError have in common: a response."""
 
-    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        super().__init__("status")
-        self.args: tuple[Any, ...] = (status, headers, body)
+    def _keep(
+        self, status: int, headers: Headers | None, body: bytes, url: str, redirected: bool
+    ) -> None:
+        if headers is None:
+            # Not above: it loads more than the rest of the package.
+            from ._headers import Headers
+
+            headers = Headers()
         self.status = status
-        self.headers = headers
+        self.headers: Headers = headers
         self.body = body
+        self.url = url
+        self.redirected = redirected
+
+    @property
+    def location(self) -> str | None:
+        """Where a redirect led, or where this response leads; None where there is neither."""
+        return self.url if self.redirected else self.headers.get("Location")
+
+    def _more(self) -> str:
+        """Return what the text says beside the status or type: where it was, how it begins."""
+        where = ""
+        if self.redirected:
+            where = f" (at {excerpt(_plain(self.url))}, after a redirect)"
+        elif self.location:
+            where = f" (it leads to {excerpt(_plain(self.location))})"
+        return where + (f": {excerpt(self.body)}" if self.body else "")
+
+
+class StatusError(_Refused, TransportError):
+    """The response has another status than was asked for.
+
+    `headers` are its own, `body` the first 64 KiB of its body, as far as that came within a
+    second. `url` is what answered, after redirects ("" where that is not known), and
+    `redirected` whether there were any: credentials do not follow one to another origin.
+    `location` is where they led, or the Location of this response.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        body: bytes = b"",
+        url: str = "",
+        redirected: bool = False,
+    ) -> None:
+        super().__init__("status")
+        self.args: tuple[Any, ...] = (status, headers, body, url, redirected)
+        self._keep(*self.args)
 
     def __str__(self) -> str:
-        shown = f": {excerpt(self.body)}" if self.body else ""
-        return f"the server answered with status {self.status}{shown}"
+        return f"the server answered with status {self.status}{self._more()}"
 
 
-class ContentTypeError(TransportError):
-    """The response is no event stream; `content_type` is None where it names no type."""
+class ContentTypeError(_Refused, TransportError):
+    """The response is no event stream; `content_type` is None where it names no type.
+
+    The other attributes are those of StatusError. `expected` are the media types that would
+    have been taken.
+    """
 
     retryable = False
 
-    def __init__(self, content_type: str | None, body: bytes = b"") -> None:
+    def __init__(
+        self,
+        content_type: str | None,
+        body: bytes = b"",
+        status: int = 200,
+        headers: Headers | None = None,
+        url: str = "",
+        redirected: bool = False,
+        expected: tuple[str, ...] = ("text/event-stream",),
+    ) -> None:
         super().__init__("content type")
-        self.args: tuple[Any, ...] = (content_type, body)
+        self._keep(status, headers, body, url, redirected)
+        self.args: tuple[Any, ...] = (
+            *(content_type, body, status, self.headers, url, redirected, expected),
+        )
         self.content_type = content_type
-        self.body = body
+        self.expected = expected
 
     def __str__(self) -> str:
+        expected = " or ".join(self.expected)
         if self.content_type is None:
-            return "the response has no Content-Type; text/event-stream was expected"
-        return f"the response is {excerpt(self.content_type)}, not text/event-stream"
+            text = f"the response has no Content-Type; {expected} was expected"
+        else:
+            text = f"the response is {excerpt(self.content_type)}, not {expected}"
+        return text + self._more()

@@ -13,7 +13,14 @@ import pytest
 
 from ssewire.claude import ClaudeError, ConfigurationError, StreamClosed, StreamInterrupted
 from ssewire.client import Timeouts
-from ssewire.errors import ConnectFailed, ConnectionLost, StateError, StreamTimeout, TransportError
+from ssewire.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    RedirectError,
+    StateError,
+    StreamTimeout,
+    TransportError,
+)
 from tests.claude import wire
 from tests.claude.both import claude, without_pauses
 from tests.claude.scenarios import (
@@ -358,16 +365,24 @@ def test_keys_are_in_no_repr_no_log_and_no_error(
     assert "0." in caplog.text
 
 
-def test_a_redirect_to_another_origin_gets_no_key(both: Both) -> None:
+def test_a_redirect_to_another_origin_gets_neither_key_nor_prompt_and_is_named(
+    both: Both,
+) -> None:
     async def main(server: Server) -> None:
         async with claude(both, server) as client:
-            await client.messages.create(**ASKED)
+            with pytest.raises(StreamInterrupted) as caught:
+                await client.messages.create(**ASKED)
+        cause = caught.value.__cause__
+        assert isinstance(cause, RedirectError)
+        assert cause.location == f"{other.url}/v1/messages"
+        assert "another origin" in str(cause)
 
     with Server([GOOD]) as other:
         away = [head(307, f"Location: {other.url}/v1/messages", "Content-Length: 0")]
         with Server([away]) as server:
             both.run(main(server))
-        assert "x-api-key" not in other.requests[0].headers
+            assert server.connections == 1
+        assert other.connections == 0
 
 
 # --- connections

@@ -12,6 +12,7 @@ import random
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -147,6 +148,37 @@ def test_a_key_over_plain_http_to_another_host_warns_once_at_the_callers_line() 
     for local in ("http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://relay"):
         with Claude(api_key="k", base_url=local, transport=transport) as client:
             client.messages.create(**ASKED)
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "proxy", "warned"),
+    [
+        ("http://localhost:1", "http_proxy", "http://u:pw@corp.example:3128", True),
+        ("http://127.0.0.1:1", "ALL_PROXY", "http://corp.example:3128", True),
+        ("http://127.0.0.1:1", "http_proxy", "http://127.0.0.1:3128", False),
+        ("https://relay", "https_proxy", "http://corp.example:3128", False),
+    ],
+)
+def test_a_key_that_a_proxy_sees_warns_though_the_server_is_on_this_machine(
+    url: str, variable: str, proxy: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, proxy)
+    with (
+        Claude(api_key="hunter2", base_url=url) as client,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        for _ in range(2):
+            client._options.build(dict(ASKED), client._settings.proxy_in_use)
+    assert len(caught) == warned
+    for warning in caught:
+        text = str(warning.message)
+        assert f"by the proxy corp.example:3128 of {variable};" in text
+        assert "pw" not in text
+        assert "hunter2" not in text
 
 
 # --- connections

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
 
 from ssewire.claude import MalformedEvent, OversizedEvent
-from ssewire.claude._sniff import Sniffer, document_events, is_error
+from ssewire.claude._sniff import MAX_DOCUMENT, Sniffer, document_events, is_error
 from ssewire.errors import EventTooLarge
 
 STREAMS = [
@@ -78,6 +79,29 @@ def test_a_document_beyond_the_limit_is_dropped() -> None:
     assert isinstance(caught.value, EventTooLarge)
     assert caught.value.limit == 4
     assert sniffer.document() == ""
+
+
+@pytest.mark.parametrize("limit", [MAX_DOCUMENT, 64 * 2**20])
+def test_a_document_has_a_limit_of_its_own_below_that_of_events(limit: int) -> None:
+    sniffer = Sniffer(limit)
+    assert sniffer.feed(b"{" + b"[" * (MAX_DOCUMENT - 1)) is None
+    with pytest.raises(OversizedEvent, match="no stream") as caught:
+        sniffer.feed(b"[")
+    assert caught.value.limit == MAX_DOCUMENT
+    assert str(MAX_DOCUMENT) in str(caught.value)
+    assert sniffer.document() == ""
+    lifted = Sniffer(None)
+    assert lifted.feed(b"{" + b"[" * MAX_DOCUMENT) is None
+    assert lifted.document() is not None
+
+
+def test_an_oversized_document_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(OversizedEvent(5, True)))
+    assert (str(error), error.limit, error.document) == (
+        "the body is no stream of events, and larger than 5 bytes",
+        5,
+        True,
+    )
 
 
 def test_a_limit_does_not_count_for_a_stream() -> None:

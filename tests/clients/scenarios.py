@@ -139,7 +139,7 @@ class Scenario:
         if self.items is not None:
             assert outcome.items == list(self.items)
         for name, value in self.facts.items():
-            assert getattr(outcome.error, name) == value, name
+            assert fact(outcome.error, name) == value, name
         if self.cause is not None:
             assert outcome.error is not None
             assert isinstance(outcome.error.__cause__, self.cause), outcome.error.__cause__
@@ -159,6 +159,15 @@ class Scenario:
         return self.name
 
 
+def fact(error: Any, name: str) -> Any:
+    """Return an attribute of an error, or of what it carries."""
+    if name == "why":
+        return error.headers["X-Why"]
+    if name == "path":
+        return "/" + error.location.split("/")[-1]
+    return getattr(error, name)
+
+
 def event(number: int, *, with_id: bool = True) -> bytes:
     return b"id: %d\ndata: %d\n\n" % (number, number) if with_id else b"data: %d\n\n" % number
 
@@ -171,11 +180,18 @@ def gzipped(data: bytes) -> bytes:
     return gzip.compress(data)
 
 
+def damaged(compressed: bytes) -> bytes:
+    """Return gzip data with a wrong checksum: all that it holds comes before that."""
+    return compressed[:-8] + bytes(8)
+
+
 def raw_deflate(data: bytes) -> bytes:
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return compressor.compress(data) + compressor.flush()
 
 
+JSON = "application/json"
+ANSWER = b'{"text": "' + b"x" * 20_000 + b'"}'
 ABC = b"data: a\n\ndata: b\r\n\r\ndata: c\r\r"
 UNFINISHED = b"data: a\n\ndata: b\nid: 2"
 # Of its second event: the data so far, and the line that has not ended.
@@ -317,11 +333,29 @@ STREAMS = [
         cause=zlib.error,
     ),
     Scenario(
-        "an encoding that nobody has",
-        [[head(200, "Content-Encoding: br"), b"..."]],
+        "the events before the damage in the same read",
+        [[head(200, "Content-Encoding: gzip"), damaged(gzipped(ABC * 2000))]],
+        items="abc" * 2000,
         error=ContentDecodingError,
-        facts={"encoding": "br", "retryable": False},
+        cause=zlib.error,
     ),
+    *[
+        Scenario(
+            f"a content coding of {name}",
+            [[head(200, f"Content-Encoding: {name}"), b"\x1f\x8bdata: a\n\n"]],
+            error=ContentDecodingError,
+            facts={"encoding": name, "retryable": False},
+        )
+        for name in ("br", "zstd", "compress", "gzip, gzip")
+    ],
+    *[
+        Scenario(
+            f"{name!r} is no content coding and changes nothing",
+            [[head(200, f"Content-Encoding: {name}"), ABC]],
+            items="abc",
+        )
+        for name in ("none", "identity, identity", "UTF-8", "")
+    ],
     Scenario(
         "a bomb stops at the size limit",
         [[head(200, "Content-Encoding: gzip"), BOMB, "hold"]],
@@ -408,8 +442,18 @@ STREAMS = [
         error=HTTPFormatError,
     ),
     Scenario(
-        "a folded header field",
-        [[b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX: y\r\n z\r\n\r\n", "hold"]],
+        "a folded header field is one with a space",
+        [[b"HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Type:\r\n\ttext/event-stream\r\n\r\n", ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "a fold before any field",
+        [[b"HTTP/1.1 200 OK\r\n X: y\r\nContent-Type: text/event-stream\r\n\r\n", "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a line of blanks in a head, which some take for its end",
+        [[b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n \r\nX: y\r\n\r\n", "hold"]],
         error=HTTPFormatError,
     ),
     Scenario(
@@ -433,22 +477,71 @@ STREAMS = [
         error=HTTPFormatError,
     ),
     Scenario(
+        "a transfer encoding of identity is read to the close",
+        [[head(200, "Transfer-Encoding: identity"), ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "identity together with a length",
+        [[head(200, "Transfer-Encoding: identity", "Content-Length: 27"), ABC, "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "chunked in two fields is chunked once",
+        [[head(200, CHUNKED, CHUNKED), chunk(ABC) + LAST_CHUNK, "hold"]],
+        items="abc",
+    ),
+    Scenario(
+        "chunked twice in one field is chunked once",
+        [[head(200, CHUNKED + ", chunked"), chunk(ABC) + LAST_CHUNK, "hold"]],
+        items="abc",
+    ),
+    Scenario(
+        "chunked with something after it",
+        [[head(200, CHUNKED + ", gzip"), chunk(ABC) + LAST_CHUNK, "hold"]],
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a chunk's size line that ends in LF alone",
+        [[head(200, CHUNKED), chunk(ABC), b"1\nx\r\n", "hold"]],
+        items="abc",
+        error=HTTPFormatError,
+    ),
+    Scenario(
+        "a trailer that ends in LF alone",
+        [[head(200, CHUNKED), chunk(ABC), b"0\r\nX: y\n\r\n", "hold"]],
+        items="abc",
+        error=HTTPFormatError,
+    ),
+    Scenario(
         "a change of protocols that nobody asked for",
         [[b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "hold"]],
         error=HTTPFormatError,
     ),
     # Statuses.
     Scenario(
-        "a refusal keeps status, headers and the first KiB",
+        "a refusal keeps status, headers and the first 64 KiB",
         [
             [
                 head(401, "X-Why: key", CHUNKED, content_type="application/json"),
-                chunk(b"x" * 5000),
+                chunk(b"x" * 70_000),
                 "hold",
             ]
         ],
         error=StatusError,
-        facts={"status": 401, "body": b"x" * 1024},
+        facts={"status": 401, "body": b"x" * 65536},
+    ),
+    Scenario(
+        "JSON in place of a stream is kept whole, its head too",
+        [
+            [
+                head(200, "X-Why: key", f"Content-Length: {len(ANSWER)}", content_type=JSON),
+                ANSWER,
+                "hold",
+            ]
+        ],
+        error=ContentTypeError,
+        facts={"status": 200, "content_type": JSON, "body": ANSWER, "why": "key"},
     ),
     Scenario(
         "a short refusal, compressed",
@@ -487,6 +580,52 @@ STREAMS = [
         error=ContentTypeError,
         facts={"content_type": None},
     ),
+    Scenario(
+        "a list of media types, whose last one counts",
+        [[head(200, content_type="application/json, text/event-stream; charset=utf-8"), ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "two fields of media types, whose last one counts",
+        [[head(200, "Content-Type: text/event-stream", content_type="application/json"), ABC]],
+        items="abc",
+    ),
+    Scenario(
+        "a list of media types with another one last",
+        [[head(200, "Content-Length: 0", content_type="text/event-stream, text/html")]],
+        error=ContentTypeError,
+        facts={"content_type": "text/event-stream, text/html"},
+    ),
+    *[
+        Scenario(
+            f"{given or 'no media type'} where {allowed} is allowed",
+            [[head(200, content_type=given), ABC]],
+            kind,
+            items="abc",
+            media_types=allowed,
+            take=3,
+        )
+        for given, allowed in (
+            (None, None),
+            ("text/plain; charset=utf-8", None),
+            ("text/plain", ("text/event-stream", "Text/Plain")),
+        )
+        for kind in ("stream", "source")
+    ],
+    Scenario(
+        "another media type than those that are allowed",
+        [[head(200, "Content-Length: 0", content_type="text/event-stream")]],
+        error=ContentTypeError,
+        facts={"expected": ("text/plain",)},
+        media_types=("text/plain",),
+    ),
+    Scenario(
+        "another status where any media type is allowed",
+        [[head(404, "Content-Length: 0", content_type=None)]],
+        error=StatusError,
+        facts={"status": 404, "location": None},
+        media_types=None,
+    ),
     # Redirects.
     *[
         Scenario(
@@ -502,6 +641,29 @@ STREAMS = [
         [[head(302, "Location: @URL@/there"), b"x" * 100_000, "hold"], [SSE, ABC]],
         items="abc",
         connections=2,
+    ),
+    Scenario(
+        "a refusal after a redirect says where it was",
+        [[head(307, "Location: /there", "Content-Length: 0")], [head(401, "Content-Length: 0")]],
+        error=StatusError,
+        facts={"status": 401, "redirected": True, "path": "/there"},
+        connections=2,
+    ),
+    Scenario(
+        "a page of HTML after a redirect says where it was",
+        [
+            [head(302, "Location: /login", "Content-Length: 0")],
+            [head(200, "Content-Length: 6", content_type="text/html"), b"<html>"],
+        ],
+        error=ContentTypeError,
+        facts={"body": b"<html>", "redirected": True, "path": "/login"},
+        connections=2,
+    ),
+    Scenario(
+        "a status that is no redirect to follow, with a Location",
+        [[head(300, "Location: /there", "Content-Length: 0")]],
+        error=StatusError,
+        facts={"status": 300, "location": "/there", "redirected": False},
     ),
     Scenario("a redirect without a Location", [[head(302)]], error=RedirectError),
     Scenario("a redirect with an empty Location", [[head(302, "Location:")]], error=RedirectError),
@@ -523,6 +685,7 @@ STREAMS = [
         "a redirect to another scheme",
         [[head(302, "Location: file:///etc/passwd")]],
         error=RedirectError,
+        facts={"location": "file:///etc/passwd"},
     ),
     Scenario(
         "a redirect from https to http",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import logging
+import os
 import random
 import re
 import socket
@@ -230,19 +231,69 @@ def test_wrong_parser_options_of_a_stream_fail_at_the_call(
         both.module.open_stream("http://127.0.0.1:9/", **options)
 
 
-def test_a_bad_proxy_in_the_environment_fails_before_any_socket(
-    both: Both, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("function", ["request", "open_stream", "EventSource"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("http_proxy", "socks5://h:1"),
+        ("ALL_PROXY", "socks5h://user:hunter2@h:1"),
+        ("all_proxy", "socks4://h"),
+        ("HTTP_PROXY", "https://h:1"),
+        ("http_proxy", "http://h:port"),
+    ],
+)
+def test_a_bad_proxy_in_the_environment_fails_before_any_socket_and_is_named(
+    both: Both, function: str, variable: str, value: str, no_proxies: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", "socks5://h:1")
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setattr(socket, "socket", Forbidden())
-    with pytest.raises(ValueError, match="proxies"):
-        both.module.open_stream("http://127.0.0.1:9/")
+    no_proxies.setenv(variable, value)
+    no_proxies.setattr(socket, "socket", Forbidden())
+    with pytest.raises(ValueError, match=f"{variable} cannot be used: .*proxy=None") as caught:
+        getattr(both.module, function)("http://127.0.0.1:9/")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_bad_proxy_in_the_environment_does_not_matter_where_it_is_not_used(
+    both: Both, no_proxies: pytest.MonkeyPatch
+) -> None:
+    no_proxies.setenv("ALL_PROXY", "socks5://h:1")
+
+    async def main(url: str, **options: Any) -> list[str]:
+        async with both.open_stream(url, **options) as stream:
+            return await collect(stream)
+
+    with Server([[head(), ABC]]) as server:
+        assert both.run(main(server.url, proxy=None)) == ["a", "b", "c"]
+        no_proxies.setenv("no_proxy", "127.0.0.1")
+        assert both.run(main(server.url)) == ["a", "b", "c"]
+        no_proxies.setenv("no_proxy", "")
+        # The server is its own proxy here; in lower case it wins over ALL_PROXY and HTTP_PROXY.
+        no_proxies.setenv("http_proxy", server.url)
+        no_proxies.setenv("HTTP_PROXY", "socks5://h:1")
+        assert both.run(main("http://h.invalid/")) == ["a", "b", "c"]
+        assert server.requests[-1].target == "http://h.invalid/"
+
+
+def test_a_proxy_of_the_environment_that_fails_is_named(
+    both: Both, deaf_port: int, no_proxies: pytest.MonkeyPatch
+) -> None:
+    no_proxies.setenv("HTTPS_PROXY", f"http://user:hunter2@127.0.0.1:{deaf_port}")
+
+    async def main() -> None:
+        with pytest.raises(ConnectFailed) as caught:
+            await both.request("https://h.invalid/")
+        assert str(caught.value) == (
+            f"could not connect to 127.0.0.1:{deaf_port}: Connection refused "
+            "(the proxy of HTTPS_PROXY)"
+        )
+        assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+    both.run(main())
 
 
 def test_the_public_names_are_those_of_the_design(both: Both) -> None:
     names = "request open_stream EventStream EventSource Timeouts Headers ReconnectPolicy"
-    assert set(both.module.__all__) == {*names.split(), "HTTPRequest", "HTTPResponse", "Transport"}
+    names += " HTTPRequest HTTPResponse Transport basic_auth"
+    assert set(both.module.__all__) == {*names.split()}
     assert all(hasattr(both.module, name) for name in both.module.__all__)
 
 
@@ -257,6 +308,9 @@ def test_a_refused_connection_is_connect_failed_with_the_os_error(
             await both.open_stream(f"http://127.0.0.1:{deaf_port}/", proxy=None)
         assert isinstance(caught.value.__cause__, ConnectionRefusedError)
         assert caught.value.retryable
+        assert str(caught.value) == (
+            f"could not connect to 127.0.0.1:{deaf_port}: Connection refused"
+        )
 
     both.run(main())
 
@@ -269,8 +323,104 @@ def test_an_unknown_host_is_connect_failed(both: Both, host: str) -> None:
         # The loop itself encodes a name, in its own way.
         allowed = (OSError,) if both.name == "blocking" else (OSError, UnicodeError)
         assert isinstance(caught.value.__cause__, allowed)
+        said = str(caught.value)
+        assert said.startswith(f"could not connect to {host[:60]}")
+        assert said.endswith(f": {caught.value.reason}")
+        assert caught.value.reason
 
     both.run(main())
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (OSError("cannot resolve h"), "the transport raised OSError: cannot resolve h"),
+        (ValueError(), "the transport raised ValueError"),
+        (
+            RuntimeError(
+                "url: /v1?key=hunter2 (Caused by '[Errno 111] Connection refused')\x1b[2J"
+            ),
+            "the transport raised RuntimeError: url: /v1?... (Caused by '[Errno 111] Connection",
+        ),
+        (KeyError("x" * 5_000_000), "the transport raised KeyError: 'xxx"),
+    ],
+)
+def test_what_a_transport_raised_is_in_the_text(both: Both, raised: Exception, said: str) -> None:
+    def carry(request: Any) -> Any:
+        raise raised
+
+    async def main() -> None:
+        with pytest.raises(TransportError) as caught:
+            await both.request("http://h/", transport=both.transport(carry))
+        assert caught.value.__cause__ is raised
+        assert str(caught.value).startswith(said)
+        assert len(str(caught.value)) < 400
+
+    both.run(main())
+
+
+KEY = "hunter2"
+
+
+def variables(error: BaseException | None) -> Iterator[tuple[str, str, str]]:
+    """Yield what a traceback shows of this package's variables: function, name, repr."""
+    while error is not None:
+        traceback = error.__traceback__
+        while traceback is not None:
+            frame = traceback.tb_frame
+            if f"{os.sep}src{os.sep}ssewire{os.sep}" in frame.f_code.co_filename or (
+                "site-packages" in frame.f_code.co_filename
+            ):
+                for name, value in frame.f_locals.items():
+                    yield frame.f_code.co_name, name, repr(value)
+            traceback = traceback.tb_next
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "script",
+    [
+        None,
+        ["reset"],
+        [b"HTTP/1.1 200 OK\r\n"],
+        [b"garbage\r\n", "hold"],
+        ["hold"],
+        [head(401, "Content-Length: 0")],
+        [head(200, "Content-Length: 0", content_type="text/html")],
+        [head(302)],
+        [head(200, "Content-Encoding: br"), b"x"],
+    ],
+    ids=shown,
+)
+def test_no_variable_in_a_traceback_shows_a_credential(
+    both: Both, kind: str, script: list[Any] | None, deaf_port: int, no_proxies: pytest.MonkeyPatch
+) -> None:
+    def start(url: str) -> Any:
+        # The only frame that may: it is the caller's.
+        options: dict[str, Any] = {
+            "headers": {"Authorization": f"Bearer {KEY}", "X-Auth-Token": KEY},
+            "timeouts": Timeouts(head=SOON, idle=SOON),
+            "proxy": f"http://user:{KEY}@127.0.0.1:{url.rsplit(':', 1)[1]}",
+        }
+        if kind == "source":
+            options["reconnect"] = ReconnectPolicy(initial_delay=0.0, max_attempts=1)
+        return opening(both, kind, "http://h.invalid/", **options)
+
+    async def main(url: str) -> None:
+        async with start(url) as stream:
+            async for _ in stream:
+                pass
+
+    with contextlib.ExitStack() as stack:
+        url = f"http://127.0.0.1:{deaf_port}"
+        if script is not None:
+            url = stack.enter_context(Server([script])).url
+        with pytest.raises(TransportError) as caught:
+            both.run(main(url))
+    seen = list(variables(caught.value))
+    assert len(seen) > 5
+    assert not [(function, name) for function, name, value in seen if KEY in value]
 
 
 def test_the_next_address_is_tried_where_one_refuses(
@@ -1228,10 +1378,10 @@ def test_the_body_of_a_refusal_is_taken_from_any_bytes_a_transport_gives(both: B
     every_second = memoryview(b"n-o-t- -h-e-r-e-")[::2]
 
     async def main() -> None:
-        transport = both.transport(lambda _: both.response(404, {}, [every_second, bytes(5000)]))
+        transport = both.transport(lambda _: both.response(404, {}, [every_second, bytes(70_000)]))
         with pytest.raises(StatusError) as caught:
             await both.open_stream("http://h/", transport=transport)
-        assert caught.value.body == b"not here".ljust(1024, b"\0")
+        assert caught.value.body == b"not here".ljust(65536, b"\0")
 
     both.run(main())
 

@@ -418,7 +418,59 @@ def test_a_proxy_that_cannot_be_used_after_a_redirect_is_a_failure_to_connect() 
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        (parse_proxy("http://proxy:3128"), True),
+        (parse_proxy("http://other:3128"), False),
+        (parse_proxy("http://proxy:3129"), False),
+        (None, False),
+    ],
+    ids=str,
+)
+def test_what_the_caller_gave_for_a_proxy_goes_to_the_same_proxy_only(
+    there: Proxy | None, kept: bool
+) -> None:
+    def proxy_for(request: HTTPRequest) -> Proxy | None:
+        return parse_proxy("http://proxy:3128") if request.parts.host == "near" else there
+
+    headers = {"Proxy-Authorization": "Basic c2VjcmV0", "Authorization": "secret"}
+    play = Play(get("http://near/", headers=headers), moved("http://far/"), OK, proxy=proxy_for)
+    play.run()
+    assert fields(play.sent[0])["proxy-authorization"] == "Basic c2VjcmV0"
+    assert ("proxy-authorization" in fields(play.sent[1])) is kept
+    assert "authorization" not in fields(play.sent[1])
+
+
+def test_a_transport_gets_nothing_for_a_proxy_after_a_redirect_to_another_origin() -> None:
+    play = Play(
+        get("http://near/", headers={"Proxy-Authorization": "secret"}),
+        Response(302, {"Location": "http://far/"}),
+        Response(200),
+        carried=True,
+    ).run()
+    assert "Proxy-Authorization" not in play.steps[-2].request.headers
+
+
 # --- proxies that refuse or misbehave
+
+
+def test_a_proxy_of_the_environment_that_fails_is_named() -> None:
+    proxy = PROXY._replace(variable="HTTPS_PROXY")
+    no_tunnel = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
+    for outcome in (no_tunnel, ConnectionLost("reset")):
+        with pytest.raises(ConnectFailed, match=r"proxy:3128.*the proxy of HTTPS_PROXY"):
+            Play(get("https://h/"), outcome, proxy=proxy).run()
+    play = Play(get("http://h/"), proxy=proxy).run(until=1)
+    cause = OSError()
+    refused = ConnectFailed("proxy:3128", "Connection refused")
+    refused.__cause__ = cause
+    with pytest.raises(ConnectFailed) as caught:
+        play.generator.throw(refused)
+    assert str(caught.value) == (
+        "could not connect to proxy:3128: Connection refused (the proxy of HTTPS_PROXY)"
+    )
+    assert caught.value.__cause__ is cause
 
 
 @pytest.mark.parametrize(

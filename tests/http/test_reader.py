@@ -128,6 +128,8 @@ def test_lines_may_end_in_lf_alone(ending: bytes) -> None:
     assert outcome(raw)[1:4] == (b"ok", True, None)
 
 
+WHOLE_CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+
 GARBAGE = [
     b"SSH-2.0-OpenSSH_9.6\r\n",
     b"\x15\x03\x01\x00\x02\x02\x16",
@@ -145,8 +147,10 @@ GARBAGE = [
     b"HTTP/1.1 200 OK\r\n: v\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
     b"HTTP/1.1 200 OK\r\n\tfolded: at once\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nA: b\r\n \r\nContent-Length: 1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nA: b\r\n folded\0\r\n\r\n",
+    b" HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nabc",
@@ -156,9 +160,16 @@ GARBAGE = [
     b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: identity\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding:\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n 3\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked;q=1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
     CHUNKED + b"x\r\n",
     CHUNKED + b"\r\n",
@@ -170,6 +181,12 @@ GARBAGE = [
     CHUNKED + b"1\r\na\n\r",
     CHUNKED + b"1;" + b"x" * (MAX_CHUNK_LINE + 1),
     CHUNKED + b"0\r\n" + b"T: v\r\n" * (MAX_HEAD // 6 + 1),
+    CHUNKED + b"2\nok\r\n0\r\n\r\n",
+    CHUNKED + b"2;x=y\nok\r\n0\r\n\r\n",
+    CHUNKED + b"2\r\nok\n0\r\n\r\n",
+    CHUNKED + b"2\r\nok\r\n0\n\r\n",
+    CHUNKED + b"0\r\nT: v\n\r\n",
+    CHUNKED + b"0\r\nT: v\r\n\n",
 ]
 
 
@@ -212,7 +229,67 @@ def test_a_connection_that_ends_too_early_is_lost(raw: bytes) -> None:
     assert error_of(raw)[0] is ConnectionLost
 
 
-@pytest.mark.parametrize("tail", [b"0\r\n", b"0\r\n\r", b"0\r\nT: v", b"0\n"], ids=str)
+@pytest.mark.parametrize(
+    ("fields", "body", "expected"),
+    [
+        (b"Transfer-Encoding: identity", b"hello", b"hello"),
+        (b"Transfer-Encoding: Identity, identity", b"hello", b"hello"),
+        (b"Transfer-Encoding:", b"hello", b"hello"),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", WHOLE_CHUNKS, b"hello"),
+        (b"Transfer-Encoding: chunked, Chunked", WHOLE_CHUNKS, b"hello"),
+        (b"Transfer-Encoding: chunked,,", WHOLE_CHUNKS, b"hello"),
+        (b"Transfer-Encoding: identity, chunked", WHOLE_CHUNKS, b"hello"),
+        (b"Transfer-Encoding:\r\n\tchunked", WHOLE_CHUNKS, b"hello"),
+        (b"Content-Length:\r\n 5", b"hello", b"hello"),
+    ],
+    ids=str,
+)
+def test_framing_that_is_odd_but_can_be_read_in_one_way_is_read_so(
+    fields: bytes, body: bytes, expected: bytes
+) -> None:
+    reader = ResponseReader()
+    got = b"".join(reader.feed(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n\r\n" + body))
+    reader.close()
+    assert (got, reader.complete, reader.error) == (expected, True, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reusable"),
+    [
+        (b"Transfer-Encoding: chunked", True),
+        (b"Transfer-Encoding: chunked,", True),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", False),
+        (b"Transfer-Encoding: identity, chunked", False),
+        (b"Transfer-Encoding: chunked\r\nX: y\r\n z", False),
+    ],
+    ids=str,
+)
+def test_a_connection_with_an_odd_response_carries_no_other(fields: bytes, reusable: bool) -> None:
+    reader = ResponseReader()
+    reader.feed(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n\r\n" + WHOLE_CHUNKS)
+    assert reader.complete
+    assert reader.reusable is reusable
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        (b"a\r\n b", "a b"),
+        (b"a \t\r\n \t b\t", "a b"),
+        (b"\r\n\tb", "b"),
+        (b"a,\r\n b,\r\n c\r\n  d", "a, b, c d"),
+        (b"a\n b", "a b"),
+    ],
+    ids=str,
+)
+def test_a_fold_is_one_space(lines: bytes, value: str) -> None:
+    reader = ResponseReader()
+    reader.feed(b"HTTP/1.1 200 OK\r\nX:" + lines + b"\r\nY: z\r\n\r\n")
+    assert reader.head is not None
+    assert reader.head.headers.multi_items() == [("X", value), ("Y", "z")]
+
+
+@pytest.mark.parametrize("tail", [b"0\r\n", b"0\r\n\r", b"0\r\nT: v"], ids=str)
 def test_a_body_is_whole_with_its_last_chunk_even_if_the_trailers_are_cut(tail: bytes) -> None:
     _, body, _, error, _ = outcome(CHUNKED + b"2\r\nok\r\n" + tail)
     assert (body, error) == (b"ok", None)

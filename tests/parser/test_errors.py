@@ -46,7 +46,7 @@ EXAMPLES: list[tuple[SSEWireError, str]] = [
     ),
     (
         errors.ContentTypeError("text/html", b"<html>"),
-        "the response is 'text/html', not text/event-stream",
+        "the response is 'text/html', not text/event-stream: b'<html>'",
     ),
     (errors.ProtocolError("odd"), "odd"),
 ]
@@ -120,6 +120,20 @@ def test_at_most_64_characters_of_peer_data_stand_in_a_text() -> None:
     ):
         assert 50 < str(error).count("x") <= 64
         assert "\n" not in str(error)
+
+
+def test_a_repr_holds_the_text_and_not_what_the_peer_sent() -> None:
+    long = "x" * 5_000_000
+    for error in (
+        errors.EventTooLarge(5, [ServerSentEvent(long)]),
+        errors.EventDataError(long),
+        errors.ContentTypeError(long, long.encode(), 200, Headers({"X": long}), "http://h/" + long),
+        errors.ContentDecodingError(long, "unknown"),
+        errors.StatusError(500, Headers({"X": long}), long.encode()),
+        errors.RedirectError("refused", "http://h/" + long, "http://i/" + long),
+    ):
+        assert repr(error) == f"{type(error).__name__}({str(error)!r})"
+        assert len(repr(error)) < 400
 
 
 def test_an_error_keeps_a_list_of_its_own_of_the_events_before_it() -> None:

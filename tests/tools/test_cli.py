@@ -120,6 +120,29 @@ def test_parse_says_on_stderr_what_the_end_drops(options: tuple[str, ...]) -> No
     assert run("parse", *options, stdin=b"data: a\n\n:\n").stderr == b""
 
 
+@pytest.mark.parametrize("arguments", [(), ("--stats",), ("--raw",), ("--comments",)])
+@pytest.mark.parametrize(
+    ("wire", "said"),
+    [
+        (b'{"a": 1}\n', b"no events in 9 bytes (looks like JSON)"),
+        (b"  <html>" + b" " * 500, b"no events in 508 bytes (looks like HTML)"),
+        (b"\x1f\x8b\x08\0", b"no events in 4 bytes (looks like gzip)"),
+        (b"not found", b"no events in 9 bytes (they begin with b'not found')"),
+    ],
+)
+def test_parse_of_what_has_no_events_says_what_it_looks_like(
+    arguments: tuple[str, ...], wire: bytes, said: bytes
+) -> None:
+    done = run("parse", *arguments, stdin=wire)
+    assert (done.returncode, done.stderr) == (1, b"ssewire: " + said + b"\n")
+
+
+@pytest.mark.parametrize("wire", [b"", b"\n", b": quiet\n\n", b"retry: 5\n", b"\xef\xbb\xbf:x\n"])
+def test_parse_of_a_quiet_stream_is_code_0(wire: bytes) -> None:
+    done = run("parse", stdin=wire)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_parse_of_a_missing_file_is_one_sentence_and_code_2(tmp_path: Path) -> None:
     missing = str(tmp_path / "nothing.sse")
     done = run("parse", missing)

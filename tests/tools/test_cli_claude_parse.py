@@ -97,6 +97,21 @@ def test_stream_that_fails_shows_what_had_come_and_exits_with_1(
     assert "ssewire: overloaded_error (in the stream): 'Overloaded'" in err
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a": 1}', "no events in 8 bytes (looks like JSON)"),
+        (b"<html>", "no events in 6 bytes (looks like HTML)"),
+        (b"\x1f\x8b\x08\0", "no events in 4 bytes (looks like gzip)"),
+        (b"not found", "no events in 9 bytes (they begin with b'not found')"),
+    ],
+)
+def test_what_has_no_events_is_told_by_what_it_looks_like(body: bytes, said: str) -> None:
+    code, out, err = run(body=body)
+    assert (code, out) == (1, "\n")
+    assert err.splitlines()[0] == f"ssewire: {said}"
+
+
 def test_truncated_stream_exits_with_1_and_a_missing_file_with_2(tmp_path: Path) -> None:
     code, out, err = run(body=b"")
     assert (code, out) == (1, "\n")

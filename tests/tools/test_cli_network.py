@@ -214,6 +214,40 @@ def test_tail_sends_headers_and_data_as_curl_does(run: Run, tmp_path: Path) -> N
     assert [request.headers[name] for name in shown] == ["1", "secret", "two words", "", "41"]
 
 
+def test_tail_sends_basic_authentication(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "open sesame"
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    with Server([[OK + b"data: x\n\n"]]) as server:
+        for user in ("Aladdin:open sesame", "Aladdin"):
+            result = run("tail", server.url, "--no-reconnect", "-u", user)
+            assert (result.code, result.text) == (0, ["message  x"])
+        values = [request.headers["authorization"] for request in server.requests]
+    assert values == ["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="] * 2
+    assert asked == ["password for Aladdin: "]
+
+
+@pytest.mark.parametrize("command", [("tail",), ("record", "-o", "never-written")])
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["-u", "a:hunter2", "-H", "authorization: hunter2"], "not both"),
+        (["-u", "a\n:hunter2"], "control characters"),
+    ],
+)
+def test_authentication_that_makes_no_sense_is_code_2(
+    run: Run, command: tuple[str, ...], args: list[str], said: str
+) -> None:
+    result = run(*command, "http://localhost/", *args)
+    assert (result.code, result.out) == (2, b"")
+    assert said in result.err
+    assert "hunter2" not in result.err
+
+
 def test_tail_reads_data_from_standard_input_and_keeps_the_type_given() -> None:
     with Server([[OK + b"data: x\n\n"]]) as server:
         done = subprocess.run(
@@ -251,6 +285,7 @@ def test_tail_verifies_the_certificate_unless_told_not_to(run: Run, insecure: bo
     [
         (["ftp://localhost/"], "only http and https"),
         (["localhost:80"], "only http and https"),
+        (["example.com/events"], "write https://example.com/events"),
         (["http://"], "no host"),
         (["http://user:secret@localhost/"], "credentials in a URL"),
         (["http://localhost/\n"], "control characters"),
@@ -337,6 +372,61 @@ def test_tail_of_another_media_type_names_it_and_is_code_1(run: Run) -> None:
     assert result.err == (
         "ssewire: the response is 'text/html', not text/event-stream:\n  <p>Log in</p>\n"
     )
+
+
+def test_tail_any_takes_another_media_type_or_none(run: Run) -> None:
+    for content_type in ("text/plain", None):
+        with Server([[head(content_type=content_type) + b"data: x\n\n"], [GONE]]) as server:
+            result = run("tail", server.url, "--any", "--no-reconnect")
+        assert (result.code, result.text, result.err) == (0, ["message  x"], "")
+
+
+@pytest.mark.parametrize(
+    ("body", "looks"),
+    [
+        (b'{"message": "busy"}', "looks like JSON"),
+        (b"\xef\xbb\xbf \r\n[1]", "looks like JSON"),
+        (b"<!doctype html><p>", "looks like HTML"),
+        (gzip.compress(b"data: x\n\n", mtime=0), "looks like gzip"),
+        (b"upstream connect error\x1b[2J", r"they begin with b'upstream connect error\\x1b[2J'"),
+    ],
+)
+def test_tail_of_a_stream_without_events_says_what_it_looks_like(
+    run: Run, body: bytes, looks: str
+) -> None:
+    said = f"ssewire: no events in {len(body)} bytes ({looks})".replace("\\\\", "\\")
+    with Server([[OK + body]]) as server:
+        result = run("tail", server.url, "--no-reconnect")
+    assert (result.code, result.out, result.err) == (1, b"", said + "\n")
+    with Server([[OK + body], [GONE]]) as server:
+        result = run("tail", server.url, "--retry-delay", "0.001")
+    assert (result.code, result.out) == (0, b"")
+    assert result.err.splitlines()[0] == said
+    assert "connecting again" in result.err.splitlines()[1]
+
+
+@pytest.mark.parametrize("body", [b"", b"\n\n", b": quiet\n\n", b"retry: 5\n\n", b"event: x\n\n"])
+def test_tail_of_a_quiet_stream_is_code_0(run: Run, body: bytes) -> None:
+    with Server([[OK + body]]) as server:
+        result = run("tail", server.url, "--no-reconnect")
+    assert (result.code, result.out, result.err) == (0, b"", "")
+
+
+def test_tail_of_a_refusal_after_a_redirect_says_where(run: Run) -> None:
+    script = [[head(302, "Location: /login", "Content-Length: 0")], [head(403) + b"no"]]
+    with Server(script) as server:
+        result = run("tail", server.url)
+    assert result.code == 1
+    assert result.err == (
+        f"ssewire: the server answered with status 403 (at '{server.url}/login', after a "
+        "redirect):\n  no\n"
+    )
+
+
+def test_tail_shows_a_kibibyte_of_a_refusal(run: Run) -> None:
+    with Server([[head(403) + b"x" * 5000]]) as server:
+        result = run("tail", server.url)
+    assert result.err.endswith(f"\n  {'x' * 1024}...\n")
 
 
 def test_tail_of_an_event_too_large_prints_those_before_and_is_code_1(run: Run) -> None:

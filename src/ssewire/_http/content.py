@@ -107,16 +107,28 @@ class Body:
 _PLAIN = Body(None)
 
 
+# The registered content codings (IANA, HTTP Content Coding Registry) but for identity. Bytes of
+# one that cannot be undone here are no text, and to parse them would find nothing in them.
+_CODINGS = frozenset(
+    (
+        *("aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip"),
+        *("pack200-gzip", "x-compress", "x-gzip", "zstd"),
+    )
+)
+
+
 def make_inflater(headers: Headers) -> Inflater | None:
     """Return what undoes the Content-Encoding of a body; None where there is nothing to undo.
 
+    A name that no registered coding has, such as none, utf-8 or identity, changes nothing: the
+    bytes are taken as they are, as browsers do (Fetch, "handle content codings").
+
     Raises:
-        ContentDecodingError: an encoding other than gzip and deflate.
+        ContentDecodingError: a registered coding other than gzip and deflate, or several.
     """
-    encoding = ", ".join(headers.get_all("Content-Encoding")).strip().lower()
-    if encoding in ("", "identity"):
-        return None
-    return Inflater(encoding)
+    fields = ",".join(headers.get_all("Content-Encoding")).lower()
+    codings = [name for name in map(str.strip, fields.split(",")) if name in _CODINGS]
+    return Inflater(", ".join(codings)) if codings else None
 
 
 class Inflater:
@@ -161,10 +173,17 @@ class Inflater:
                     rest = self._begin(rest)
                     full = False
                     continue
+                # zlib gives nothing of a call that meets damage, also not what came before it.
+                before = self._stream.copy()
                 try:
                     piece = self._stream.decompress(rest, INFLATE_STEP)
                 except zlib.error as exc:
-                    raise ContentDecodingError(self._encoding, "the body is damaged") from exc
+                    piece = _undamaged(before, rest)
+                    if piece:
+                        yield piece
+                    raise ContentDecodingError(
+                        self._encoding, f"the body is damaged ({exc})"
+                    ) from exc
                 full = len(piece) == INFLATE_STEP
                 rest = self._stream.unconsumed_tail
                 if self._stream.eof:
@@ -203,3 +222,14 @@ class Inflater:
             self._stream = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
         self._between = False
         return data
+
+
+def _undamaged(stream: Any, data: bytes) -> bytes:
+    """Return what `data` inflates to before its first damaged byte, which it has."""
+    out = bytearray()
+    try:
+        for byte in data:
+            out += stream.decompress(bytes((byte,)))
+    except zlib.error:
+        pass
+    return bytes(out)

@@ -86,7 +86,8 @@ class Ask:
     `route` says what the connection may be kept for after the response; None
     if it may not. The driver sets `written` once all of `data` has left it:
     from then on the server may have acted on it. It lets go of `data` when it
-    sends it: that may be megabytes, and an answer may take minutes.
+    sends it: that may be megabytes, and an answer may take minutes. It is never
+    in a variable of its own: tracebacks show those, and it holds the credentials.
     """
 
     __slots__ = ("data", "reader", "route", "written")
@@ -132,6 +133,7 @@ def exchange(
     max_redirects: int,
     keeps: bool,
     carried: bool,
+    within: bool = False,
 ) -> Steps:
     """Generate the steps from a request to the response that it ends at, after redirects.
 
@@ -141,6 +143,7 @@ def exchange(
         proxy_for: the proxy for a request, as the environment is at that time.
         keeps: connections are kept for further requests.
         carried: a transport of the caller's carries the requests.
+        within: redirects to another origin are refused.
 
     Raises (out of the generator):
         RedirectError: a redirect that cannot or must not be followed.
@@ -148,15 +151,24 @@ def exchange(
         HTTPFormatError: a proxy that does not keep to its part.
         TransportError: what was thrown in and nothing can be done about.
     """
-    redirects = Redirects(max_redirects)
+    redirects = Redirects(max_redirects, within=within)
     current = first
+    # The request before, and its proxy. No credential in a variable: tracebacks show those.
+    before = first
+    proxy: Proxy | None = None
     while True:
         if carried:
             deadlines.start_head(clock())
             answer: Answer = yield Carry(current)
             deadlines.start_body()
         else:
-            answer = yield from _ask(current, deadlines, clock, proxy_for, keeps)
+            route = _route(current, proxy_for)
+            if proxy is not None and proxy.same_as(route.proxy):
+                # A redirect to another origin lost it, but on the way is the same proxy.
+                name = "Proxy-Authorization"
+                current = current.with_headers({name: before.headers.get(name)})
+            before, proxy = current, route.proxy
+            answer = yield from _ask(current, route, deadlines, clock, keeps)
         following = redirects.follow(current, answer.status, answer.headers)
         if following is None:
             yield Answered(current, answer)
@@ -168,13 +180,12 @@ def exchange(
 
 def _ask(
     current: HTTPRequest,
+    route: Route,
     deadlines: Deadlines,
     clock: Callable[[], float],
-    proxy_for: Callable[[HTTPRequest], Proxy | None],
     keeps: bool,
 ) -> Steps:
     """Ask over a connection that was kept, if there is one that is good, else over a new one."""
-    route = _route(current, proxy_for)
     if keeps:
         reader = ResponseReader(current.method)
         if (yield Take(route, reader)):
@@ -206,8 +217,11 @@ def _question(current: HTTPRequest, route: Route, reader: ResponseReader, keeps:
     """Return the step that asks over a connection; nobody else holds its data."""
     # Within a tunnel the request is the server's alone.
     proxy = None if route.secure else route.proxy
-    data = request_head(current, proxy, keep_alive=keeps) + (current.body or b"")
-    return Ask(data, reader, route if keeps else None)
+    return Ask(
+        request_head(current, proxy, keep_alive=keeps) + (current.body or b""),
+        reader,
+        route if keeps else None,
+    )
 
 
 def _route(current: HTTPRequest, proxy_for: Callable[[HTTPRequest], Proxy | None]) -> Route:
@@ -225,20 +239,31 @@ def _connect(current: HTTPRequest, route: Route, reader: ResponseReader) -> Step
     parts = current.parts
     proxy = route.proxy
     if not route.secure:
-        yield Dial(*route.first_hop, reader)
+        yield from _dial(route, reader)
         return
     if proxy is None:
-        yield Dial(*route.first_hop, SilentReader("bytes before the TLS handshake"))
+        yield from _dial(route, SilentReader("bytes before the TLS handshake"))
     else:
         first_reader = ResponseReader("CONNECT", tunnel=True)
-        yield Dial(*route.first_hop, first_reader)
+        yield from _dial(route, first_reader)
         try:
             head: ResponseHead = yield Ask(connect_head(current, proxy), first_reader, None)
         except (ConnectionLost, HTTPFormatError) as exc:
-            raise ConnectFailed(proxy.address, str(exc)) from exc
+            raise ConnectFailed(proxy.address, proxy.explain(str(exc))) from exc
         _check_tunnel(proxy, head, first_reader)
     # Certificates know no dot at the end of a name (RFC 6066, 3).
     yield StartTLS(parts.host.rstrip("."), parts.address, reader)
+
+
+def _dial(route: Route, reader: ResponseReader) -> Steps:
+    """Connect to the proxy, if there is one, else to the server."""
+    try:
+        yield Dial(*route.first_hop, reader)
+    except ConnectFailed as exc:
+        if route.proxy is None or not route.proxy.variable:
+            raise
+        why = route.proxy.explain(exc.reason)
+        raise ConnectFailed(exc.address, why, exc.retryable) from exc.__cause__
 
 
 def _check_tunnel(proxy: Proxy, head: ResponseHead, reader: ResponseReader) -> None:
@@ -246,7 +271,7 @@ def _check_tunnel(proxy: Proxy, head: ResponseHead, reader: ResponseReader) -> N
     if not 200 <= head.status < 300:
         raise ConnectFailed(
             proxy.address,
-            f"the proxy answered CONNECT with status {head.status}",
+            proxy.explain(f"the proxy answered CONNECT with status {head.status}"),
             head.status in (408, 429) or head.status >= 500,
         )
     if reader.leftover:

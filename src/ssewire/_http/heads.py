@@ -1,8 +1,9 @@
 """The heads of requests and responses on the wire, and what they say of a body's end.
 
-What can be read in two ways (folded lines, lengths that differ, a length
-together with chunks) is refused, because two readers that disagree about
-where a body ends can be played against each other.
+What can be read in two ways (lengths that differ, a length together with
+chunks) is refused, because two readers that disagree about where a body ends
+can be played against each other. What is odd but can be read in one way only
+is read so, and such a connection carries no other request.
 May import: _headers, errors, proxy, request.
 """
 
@@ -34,6 +35,8 @@ class ResponseHead(NamedTuple):
     # 10 or 11, as http.client writes it.
     version: int
     headers: Headers
+    # Odd, though it can be read: another reader on the way may see another end of the body.
+    odd: bool = False
 
 
 # Status line, header fields and interim responses together; also a body's
@@ -49,6 +52,7 @@ _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)")
 
 # What may stand around a value; str.strip() alone takes much else.
 BLANKS = " \t"
+_FOLD = BLANKS.encode()
 
 
 def request_head(
@@ -105,13 +109,17 @@ def body_framing(method: str, status: int, headers: Headers) -> Framing:
     Raises:
         HTTPFormatError: it could be read in more than one way, or in none.
     """
-    codings = headers.get_all("Transfer-Encoding")
+    codings = _transfer_codings(headers)
     lengths = headers.get_all("Content-Length")
-    if codings:
-        if lengths:
-            raise HTTPFormatError("both Content-Length and Transfer-Encoding")
-        if [coding.strip(BLANKS).lower() for coding in codings] != ["chunked"]:
-            raise HTTPFormatError("a Transfer-Encoding other than chunked")
+    if lengths and "Transfer-Encoding" in headers:
+        raise HTTPFormatError("both Content-Length and Transfer-Encoding")
+    # Some servers name chunked twice, or identity, which has never changed a byte. After
+    # chunked nothing may stand: is the body then chunked or read to the end (RFC 9112, 6.3)?
+    chunked = "chunked" in codings
+    if any(coding not in ("chunked", "identity") for coding in codings) or (
+        chunked and codings[-1] != "chunked"
+    ):
+        raise HTTPFormatError("a Transfer-Encoding other than chunked")
     length: int | None = None
     if lengths:
         values = {value.strip(BLANKS) for field in lengths for value in field.split(",")}
@@ -122,9 +130,15 @@ def body_framing(method: str, status: int, headers: Headers) -> Framing:
         length = int(digits)
     if method == "HEAD" or status in (204, 304) or status < 200:
         return "none"
-    if codings:
+    if chunked:
         return "chunked"
     return "close" if length is None else length
+
+
+def _transfer_codings(headers: Headers) -> list[str]:
+    """Return the names in all Transfer-Encoding fields, in lower case; empty ones are none."""
+    fields = ",".join(headers.get_all("Transfer-Encoding")).lower()
+    return [name for name in (part.strip(BLANKS) for part in fields.split(",")) if name]
 
 
 # Names of header fields are few, and so are the values that say nothing of their own: not
@@ -148,20 +162,23 @@ def _usual_name(name: bytes) -> str:
 def parse_head(lines: list[bytes]) -> ResponseHead:
     """Return the head that consists of these lines, given without their ends.
 
+    A line that begins with a blank goes on with the field before it; one space stands for the
+    fold (RFC 9112, 5.2).
+
     Raises:
-        HTTPFormatError: it is not one of an HTTP/1 response, or has folded fields.
+        HTTPFormatError: it is not one of an HTTP/1 response.
     """
     match = _STATUS_LINE.fullmatch(lines[0]) if lines else None
     if match is None or match[2] < b"100":
         raise HTTPFormatError("the response does not begin with an HTTP/1 status line")
+    folded = any(line[0] in _FOLD for line in lines)
     fields: list[tuple[str, str]] = []
-    for line in lines[1:]:
+    for line in _unfolded(lines[1:]) if folded else lines[1:]:
         field = _FIELD.fullmatch(line)
         if field is None:
-            folded = line[:1] in (b" ", b"\t")
-            raise HTTPFormatError("a folded header field" if folded else "a malformed header field")
+            raise HTTPFormatError("a malformed header field")
         # Latin-1, as http.client reads it: it keeps every byte.
-        raw = field[2].rstrip(b" \t")
+        raw = field[2].rstrip(_FOLD)
         value = _USUAL_VALUES.get(raw) or raw.decode("latin-1")
         name = field[1]
         fields.append(
@@ -169,4 +186,27 @@ def parse_head(lines: list[bytes]) -> ResponseHead:
         )
     raw = match[3] or b""
     reason = _USUAL_VALUES.get(raw) or raw.decode("latin-1")
-    return ResponseHead(int(match[2]), reason, 11 if match[1] != b"0" else 10, Headers(fields))
+    headers = Headers(fields)
+    odd = folded or _transfer_codings(headers) not in ([], ["chunked"])
+    return ResponseHead(int(match[2]), reason, 11 if match[1] != b"0" else 10, headers, odd)
+
+
+def _unfolded(lines: list[bytes]) -> list[bytes]:
+    """Return the header fields with those lines joined that are one field.
+
+    Raises:
+        HTTPFormatError: one goes on with nothing, or holds nothing but blanks, which some
+            readers take for the end of the head.
+    """
+    # A list of pieces each: joining two at a time would be quadratic.
+    fields: list[list[bytes]] = []
+    for line in lines:
+        if line[0] not in _FOLD:
+            fields.append([line])
+            continue
+        more = line.strip(_FOLD)
+        if not fields or not more:
+            raise HTTPFormatError("a folded header field of nothing")
+        fields[-1][-1] = fields[-1][-1].rstrip(_FOLD)
+        fields[-1].append(more)
+    return [b" ".join(pieces) for pieces in fields]

@@ -99,7 +99,7 @@ class ResponseReader:
     @property
     def persistent(self) -> bool:
         """Whether the connection goes on after the response, by what its head says."""
-        if self.head is None or self.until_close:
+        if self.head is None or self.until_close or self.head.odd:
             return False
         if self.head.version < 11 and self._framing == "chunked":
             # Somebody on the way speaks HTTP/1.0 and may not have understood (RFC 9112, 6.1).
@@ -282,8 +282,11 @@ class ResponseReader:
                 if self._line:
                     line = bytes(self._line) + line
                     self._line = bytearray()
-                if line.endswith(b"\r"):
-                    line = line[:-1]
+                # Unlike in heads: where chunks end, readers that take LF and those that do
+                # not would see two bodies (RFC 9112, 7.1).
+                if not line.endswith(b"\r"):
+                    raise HTTPFormatError("a line among the chunks that does not end in CR LF")
+                line = line[:-1]
                 if state == "size":
                     match = _CHUNK_SIZE.fullmatch(line)
                     if match is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote, urljoin
 
 from .._checks import check_count
-from .._headers import SECRET_HEADERS
+from .._headers import is_secret
 from ..errors import RedirectError
 from .url import TARGET_SAFE, URL, parse_url
 
@@ -27,13 +27,15 @@ class Redirects:
 
     Args:
         limit: how many to follow.
+        within: refuse those that lead to another origin.
 
     Raises:
         TypeError, ValueError: the limit is not an int, or negative.
     """
 
-    def __init__(self, limit: int = MAX_REDIRECTS) -> None:
+    def __init__(self, limit: int = MAX_REDIRECTS, *, within: bool = False) -> None:
         self._limit = check_count("max_redirects", limit)
+        self._within = within
         self._seen: set[tuple[str, URL]] = set()
 
     def follow(self, request: HTTPRequest, status: int, headers: Headers) -> HTTPRequest | None:
@@ -44,8 +46,8 @@ class Redirects:
         caller is not sent to another origin.
 
         Raises:
-            RedirectError: no Location, too many, a loop, https to http, or a
-                URL that cannot be opened (the cause).
+            RedirectError: no Location, too many, a loop, https to http, to another origin
+                where that is refused, or a URL that cannot be opened (the cause).
         """
         if status not in (301, 302, 303, 307, 308):
             return None
@@ -58,39 +60,35 @@ class Redirects:
             raw = location.encode("latin-1")
         except UnicodeEncodeError:
             raw = location.encode("utf-8", "surrogateescape")
-        url = _join(request.url, quote(raw, safe=TARGET_SAFE + "#"))
         try:
+            url = urljoin(request.url, quote(raw, safe=TARGET_SAFE + "#"))
             target = parse_url(url)
         except ValueError as exc:
-            raise RedirectError("a redirect to a URL that cannot be opened", request.url) from exc
-        if request.parts.scheme == "https" and target.scheme == "http":
-            raise RedirectError("a redirect from https to http", request.url)
+            why = f"a redirect to a URL that cannot be opened: {exc}"
+            raise RedirectError(why, request.url, location) from exc
         method = request.method
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
             method = "GET"
-        if (method, target) in self._seen:
-            raise RedirectError("a redirect loop", request.url)
-        if len(self._seen) > self._limit:
-            raise RedirectError(f"more than {self._limit} redirects", request.url)
+        forbidden = self._forbids(request, method, target)
+        if forbidden is not None:
+            raise RedirectError(forbidden, request.url, location)
         following = request.with_url(url)
         if method != request.method:
             following = following.with_method(method)
         if target.origin != request.parts.origin:
-            following = following.with_headers(_DROPPED)
+            # What identifies the caller is not for another origin, nor is the name of this one.
+            lost = [name for name in following.headers if is_secret(name)]
+            following = following.with_headers(dict.fromkeys((*lost, "Host")))
         return following
 
-
-# What identifies the caller is not for another origin, nor is the name of this one.
-_DROPPED = dict.fromkeys((*SECRET_HEADERS, "host"))
-
-
-def _join(base: str, location: str) -> str:
-    """Return the URL that `location` means, seen from `base`.
-
-    Raises:
-        RedirectError: it means none.
-    """
-    try:
-        return urljoin(base, location)
-    except ValueError as exc:
-        raise RedirectError("a redirect to a URL that cannot be opened", base) from exc
+    def _forbids(self, request: HTTPRequest, method: str, target: URL) -> str | None:
+        """Return why a redirect must not be followed; None if it may be."""
+        if request.parts.scheme == "https" and target.scheme == "http":
+            return "a redirect from https to http"
+        if self._within and target.origin != request.parts.origin:
+            return "a redirect to another origin"
+        if (method, target) in self._seen:
+            return "a redirect loop"
+        if len(self._seen) > self._limit:
+            return f"more than {self._limit} redirects"
+        return None

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from .._checks import exact_str, excerpt
+from .._checks import exact_str, excerpt, shortened
 
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -71,11 +71,11 @@ def parse_url(url: object) -> URL:
         # Without the original, whose text may quote credentials.
         raise ValueError("not a valid URL") from None
     if parts.scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"only http and https URLs can be opened, not {excerpt(parts.scheme)}")
+        raise ValueError(f"only http and https URLs can be opened{_instead(url, parts.scheme)}")
     if "@" in parts.netloc:
         raise ValueError(
-            "credentials in a URL end up in logs and are refused; "
-            "send them in an Authorization header"
+            "credentials in a URL end up in logs and are refused; send them in an "
+            "Authorization header, whose value basic_auth(user, password) gives"
         )
     check_brackets(parts.netloc)
     return URL(
@@ -85,6 +85,20 @@ def parse_url(url: object) -> URL:
         quote(parts.path or "/", safe=TARGET_SAFE)
         + (f"?{quote(parts.query, safe=TARGET_SAFE)}" if parts.query else ""),
     )
+
+
+def _instead(url: str, scheme: str) -> str:
+    """Return what the text says of a URL with another scheme, or without one."""
+    given = url.strip(" ").lstrip("/")
+    after = given[len(scheme) + 1 :]
+    # "h.example:80" and "localhost:80" look as if the host were a scheme.
+    if scheme and not (scheme == "localhost" or "." in scheme or after[:1].isdigit()):
+        return f", not {excerpt(scheme)}"
+    if not given:
+        return "; the URL is empty"
+    # Less a query and whatever may be a password.
+    place = given.partition("#")[0].partition("?")[0]
+    return f"; write https://{'...' if '@' in place else shortened(place)}"
 
 
 def check_brackets(netloc: str) -> None:

@@ -10,7 +10,7 @@ belong to the loop they were opened in; from other threads use
 
 from __future__ import annotations
 
-from .._headers import Headers
+from .._headers import Headers, basic_auth
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from ..reconnect import ReconnectPolicy
@@ -32,6 +32,7 @@ __all__ = [
     "ReconnectPolicy",
     "Timeouts",
     "Transport",
+    "basic_auth",
     "open_stream",
     "request",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 
 from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
-from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
 from .._settings import check_carried, foreign
 from ..errors import SSEWireError
@@ -154,9 +153,9 @@ async def event_response(first: HTTPRequest, settings: Settings) -> HTTPResponse
     """Return a response that has been found to be an event stream."""
     response = await respond(first, settings)
     try:
-        if not accepted(response.status, response.headers):
+        if not settings.accepts(response):
             body: Any = response.chunks
-            raise refusal(response.status, response.headers, await error_body(body))
+            raise settings.refusal(first, response, await error_body(body))
     except BaseException:
         await response.close()
         raise

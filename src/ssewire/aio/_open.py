@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .._checks import exact_str
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
 from .._settings import checked_arguments
@@ -17,6 +18,7 @@ from ._opening import Opening
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
     from typing import Any
 
     from .._headers import HeaderSource
@@ -81,6 +83,7 @@ def open_stream(
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
     transport: Transport | None = None,
+    media_types: Iterable[str] | None = EVENT_STREAM,
     last_event_id: str = "",
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
@@ -92,6 +95,7 @@ def open_stream(
     To be awaited, or entered by `async with`, which closes the stream.
 
     Args:
+        media_types: what the response may be; None for anything, also for nothing said.
         unfinished: "dispatch" hands out an event that the body ends within, if it has
             data; the standard drops it. Never where the body was cut.
 
@@ -100,21 +104,13 @@ def open_stream(
 
     Raises (when awaited):
         StatusError: the status is not 200.
-        ContentTypeError: the media type is not text/event-stream.
+        ContentTypeError: the media type is none of `media_types`.
         TransportError: no response could be had.
     """
     first, settings = checked_arguments(
-        url,
-        method,
-        headers,
-        body,
-        timeouts,
-        timeout,
-        tls,
-        proxy,
-        max_redirects,
-        transport,
-        unfinished,
+        *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, transport),
+        unfinished=unfinished,
+        media_types=media_types,
     )
     last_event_id = exact_str("last_event_id", last_event_id)
     parser: Parser[Any] = Parser(

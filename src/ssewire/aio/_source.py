@@ -14,6 +14,7 @@ from typing import Callable
 from .._checks import check_callable, plain_callable
 from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
 from .._settings import checked_arguments, log_command
@@ -28,7 +29,7 @@ from ._tasks import Child, Closing, EitherCloseable, Interrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterable
     from typing import Any
 
     from typing_extensions import Self
@@ -98,6 +99,7 @@ class EventSource(EitherCloseable, Following):
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
         transport: Transport | None = None,
+        media_types: Iterable[str] | None = EVENT_STREAM,
         last_event_id: str = "",
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
@@ -109,17 +111,9 @@ class EventSource(EitherCloseable, Following):
         prepare: Callable[[HTTPRequest], HTTPRequest | Awaitable[HTTPRequest]] | None = None,
     ) -> None:
         first, self._settings = checked_arguments(
-            url,
-            method,
-            headers,
-            body,
-            timeouts,
-            timeout,
-            tls,
-            proxy,
-            max_redirects,
-            transport,
-            unfinished,
+            *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, transport),
+            unfinished=unfinished,
+            media_types=media_types,
         )
         super().__init__(
             first,

@@ -187,7 +187,7 @@ class ClientBase(Generic[TransportT, SSLContextT]):
             TypeError, ValueError: something that cannot be sent.
         """
         params.update(model=model, max_tokens=max_tokens, messages=messages)
-        return self._options.build(params)
+        return self._options.build(params, self._settings.proxy_in_use)
 
     def _start(self, request: HTTPRequest, now: float) -> Retries:
         """Return the attempts of a request; refuse it once the client is closed."""

@@ -23,9 +23,9 @@ from .errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
-    from .._http.url import URL
+    from .._http.proxy import Proxy
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -99,7 +99,8 @@ class ClientOptions:
             base_url or environ.get("ANTHROPIC_BASE_URL") or BASE_URL,
         )
         parts = parse_url(self.url)
-        self._local = _is_loopback(parts)
+        self._encrypted = parts.scheme == "https"
+        self._local = _is_loopback(parts.host)
         self.origin: str = f"{parts.scheme}://{parts.authority}"
         self._warned = False
         fields = _Fields()
@@ -140,11 +141,15 @@ class ClientOptions:
             options.timeouts = timeouts_of(timeouts)
         return options
 
-    def build(self, params: dict[str, Any]) -> HTTPRequest:
+    def build(
+        self,
+        params: dict[str, Any],
+        proxy_in_use: Callable[[HTTPRequest], Proxy | None] = lambda request: None,
+    ) -> HTTPRequest:
         """Return the request for `messages.stream(**params)`.
 
-        To be called by what the function that the user calls calls, for the
-        warning to name the user's line.
+        `proxy_in_use` says which proxy sees it, if any. To be called by what the
+        function that the user calls calls, for the warning to name the user's line.
 
         Raises:
             ConfigurationError: there is no credential.
@@ -177,13 +182,16 @@ class ClientOptions:
             body=_body(params, ours["extra_body"]),
             timeouts=self.timeouts if isinstance(timeout, NotGiven) else timeouts_of(timeout),
         )
-        if not self._local and not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"the key is sent to {self.origin} without encryption; use https",
-                UserWarning,
-                stacklevel=4,
-            )
+        if not self._encrypted and not self._warned:
+            proxy = proxy_in_use(request)
+            if not self._local or (proxy is not None and not _is_loopback(proxy.host)):
+                self._warned = True
+                way = "" if proxy is None else f", by {proxy.named}"
+                warnings.warn(
+                    f"the key is sent to {self.origin} without encryption{way}; use https",
+                    UserWarning,
+                    stacklevel=4,
+                )
         return request
 
     def __repr__(self) -> str:
@@ -238,10 +246,10 @@ def _messages_url(base: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/v1/messages"
 
 
-def _is_loopback(url: URL) -> bool:
-    """Say whether what is sent there is encrypted, or stays on this machine."""
-    host = url.host.rstrip(".")
-    if url.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
+def _is_loopback(host: str) -> bool:
+    """Say whether what is sent to a host stays on this machine."""
+    host = host.rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         # A name may begin with 127. too.

@@ -23,17 +23,24 @@ if TYPE_CHECKING:
 _MAX_LEADING_SPACE = 4096
 
 
+# Bytes that a document may have, whatever an event may: a message of 128,000 tokens is below
+# 1 MiB, and json.loads makes 25 times as much of nested lists, which a relay sends compressed.
+MAX_DOCUMENT = 8 * 2**20
+
+
 class Sniffer:
     """Find out what a body is by its first character; keep it if it is a document.
 
     Args:
-        limit: bytes that a document may have; None for any number.
+        max_event_size: bytes that a document may have, and never more than MAX_DOCUMENT; None for
+            any number.
     """
 
     __slots__ = ("_body", "_head", "_limit")
 
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
+    def __init__(self, max_event_size: int | None) -> None:
+        limit = max_event_size
+        self._limit: int | None = None if limit is None else min(limit, MAX_DOCUMENT)
         # Until the first character tells: the white space before it.
         self._head = b""
         # A document, as far as it came.
@@ -64,7 +71,7 @@ class Sniffer:
         self._body += piece
         if self._limit is not None and len(self._body) > self._limit:
             self._body.clear()
-            raise OversizedEvent(self._limit)
+            raise OversizedEvent(self._limit, True)
         return None
 
     def document(self) -> str | None:

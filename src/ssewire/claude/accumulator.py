@@ -37,7 +37,8 @@ class Accumulator(Assembly):
     message, what has come so far is kept.
 
     Args:
-        max_event_size: bytes that one unfinished event may hold; None lifts the limit.
+        max_event_size: bytes that one unfinished event may hold, and that a body may that is
+            no stream but a document, which is 8 MiB at most; None lifts both limits.
         partial_strings: show strings of a tool input while they are still coming.
         request_id: what errors give as theirs.
     """

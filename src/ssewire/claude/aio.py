@@ -61,7 +61,7 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
         self, tls: ssl.SSLContext | None, proxy: str | None, transport: Transport | None
     ) -> Settings:
         self._pool = Pool()
-        return Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool)
+        return Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool, within=True)
 
     # Made anew each time: kept, the two would hold each other, and a client that nobody
     # closed would be found only by the collector, its sockets first.

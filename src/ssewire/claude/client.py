@@ -61,7 +61,7 @@ class Claude(ClientBase["Transport", "ssl.SSLContext"], Closeable):
     ) -> Settings:
         self._pool = Pool()
         carry = plain_callable("transport", transport)
-        return Settings(tls, proxy, MAX_REDIRECTS, carry, self._pool)
+        return Settings(tls, proxy, MAX_REDIRECTS, carry, self._pool, within=True)
 
     # Made anew each time: kept, the two would hold each other, and a client that nobody
     # closed would be found only by the collector, its sockets first.

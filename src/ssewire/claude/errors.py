@@ -172,16 +172,22 @@ class MalformedEvent(ClaudeError):
 
 
 class OversizedEvent(MalformedEvent, EventTooLarge):
-    """An event is larger than `max_event_size`."""
+    """An event is larger than `max_event_size`, or a body that is no stream than 8 MiB.
 
-    def __init__(self, limit: int) -> None:
+    `document` says which; `limit` is in bytes.
+    """
+
+    def __init__(self, limit: int, document: bool = False) -> None:
         # The arguments that pickle passes on; the parents set other ones.
-        Exception.__init__(self, limit)
+        Exception.__init__(self, limit, document)
         self.limit = limit
+        self.document = document
         self.events: list[Any] = []
         self.data = ""
 
     def __str__(self) -> str:
+        if self.document:
+            return f"the body is no stream of events, and larger than {self.limit} bytes"
         return EventTooLarge.__str__(self)
 
 

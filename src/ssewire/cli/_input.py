@@ -1,16 +1,18 @@
 """Read a file or standard input as it comes, with a progress bar where one helps.
 
-May import: _limits, _output, _terminal.
+May import: _checks, _limits, _output, _terminal.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import stat
 import sys
 import time
 
+from .._checks import excerpt
 from .._limits import MAX_EVENT_SIZE
 from ._output import standard_input
 from ._terminal import control
@@ -81,6 +83,56 @@ def read_chunks(path: str) -> Iterator[bytes]:
         except OSError as exc:
             exc.filename = exc.filename or path
             raise
+
+
+# Bytes kept of a beginning: enough for white space before a document, and to show what it is.
+_BEGINNING = 256
+
+# How a stream of events begins, after white space: a comment, or a field that the standard knows.
+_STREAM = re.compile(rb":|(?:data|event|id|retry)(?:[:\r\n]|$)")
+
+# What other things begin with, and their names for people.
+_OTHERS = (
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+    (b"<", "HTML"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+
+
+class Seen:
+    """What has been read: to say what it was, if there were no events in it."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._beginning = b""
+        # An event, or a comment that was asked for, has come of it.
+        self.found: bool = False
+
+    def add(self, chunk: bytes) -> None:
+        """Note that these bytes were read."""
+        self._size += len(chunk)
+        if len(self._beginning) < _BEGINNING:
+            self._beginning += bytes(chunk[:_BEGINNING])
+
+    def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass `chunks` on, and note them."""
+        for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
+    def nothing(self) -> str | None:
+        """Return what to say of bytes that held no events; None if there is nothing to say.
+
+        A stream that begins as one, and then has no events, is a quiet one.
+        """
+        start = self._beginning.lstrip(b"\xef\xbb\xbf \t\r\n")
+        if self.found or self._size == 0 or not start or _STREAM.match(start):
+            return None
+        names = [name for magic, name in _OTHERS if start.startswith(magic)]
+        guess = f"looks like {names[0]}" if names else f"they begin with {excerpt(start)}"
+        return f"no events in {self._size} bytes ({guess})"
 
 
 def flushing(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """What commands write in the same way: events, failures, and files that must be whole.
 
-May import: errors, event, _terminal.
+May import: _checks, errors, event, _terminal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import stat
 import sys
 import threading
 
-from ..errors import ContentTypeError, RetriesExhausted, SSEWireError, StatusError
+from .._checks import excerpt
+from ..errors import ContentTypeError, SSEWireError, StatusError
 from ..event import Comment
 from ._terminal import plain_json
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from ..event import ServerSentEvent
 
     T = TypeVar("T")
+
+
+# Bytes of a refused response that are shown: the error bodies of APIs are shorter, and a page of
+# HTML would fill the terminal.
+_BODY_SHOWN = 1024
 
 
 class CommandError(Exception):
@@ -63,16 +69,17 @@ def json_line(item: ServerSentEvent | Comment, **more: object) -> bytes:
 def sentence(exc: SSEWireError) -> str:
     """Return what a failure is, in a sentence; below it what a server gave as the reason."""
     text = str(exc)
-    if isinstance(exc, RetriesExhausted) and exc.__cause__ is not None:
-        text += f", the last one: {exc.__cause__}"
-    if isinstance(exc, StatusError):
-        # Less the short excerpt that it ends in: all of what there is follows.
-        text = f"the server answered with status {exc.status}"
+    body = b""
+    if isinstance(exc, (StatusError, ContentTypeError)):
+        body = exc.body
+        # Less the short excerpt that it ends in: more of it follows.
+        text = text.removesuffix(f": {excerpt(body)}")
     # Only what begins a line is ours.
     text = text.replace("\n", "\n  ")
-    if isinstance(exc, (StatusError, ContentTypeError)) and exc.body.strip():
-        body = exc.body.decode("utf-8", "replace").replace("\r\n", "\n").strip()
-        text += ":\n  " + body.replace("\n", "\n  ")
+    if body.strip():
+        said = body[:_BODY_SHOWN].decode("utf-8", "replace").replace("\r\n", "\n").strip()
+        more = "..." if len(body) > _BODY_SHOWN else ""
+        text += ":\n  " + said.replace("\n", "\n  ") + more
     return text
 
 

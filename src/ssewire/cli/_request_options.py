@@ -1,16 +1,18 @@
 """The options of a request, named as curl's, for the commands that make one.
 
-May import: client, _output.
+May import: client, _output, _terminal.
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import ssl
 
-from ..client import Timeouts
+from ..client import Timeouts, basic_auth
 from ._output import CommandError, file_errors, standard_input
+from ._terminal import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +53,13 @@ def add_request_options(parser: argparse.ArgumentParser, *, stall: bool) -> None
     )
     group.add_argument("-X", "--request", metavar="METHOD", help="default: GET; with data: POST")
     group.add_argument(
+        "-u",
+        "--user",
+        metavar="USER[:PASSWORD]",
+        help="send these as basic authentication; without a password it is asked for on the "
+        "terminal, which keeps it out of the list of processes",
+    )
+    group.add_argument(
         "-k", "--insecure", action="store_true", help="do not verify the server's certificate"
     )
     group = parser.add_argument_group("timeouts, in seconds (default: none, but for connecting)")
@@ -76,6 +85,10 @@ def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
         ValueError: a timeout that makes no sense. The rest is checked by `client`.
     """
     headers = [field for text in args.header for field in _headers(text)]
+    if args.user is not None:
+        if any(name.lower() == "authorization" for name, _ in headers):
+            raise CommandError("give -u or a header Authorization, not both")
+        headers.append(("Authorization", _basic(args.user)))
     body = None
     if args.data is not None:
         body = b"&".join(_data(text, binary) for text, binary in args.data)
@@ -95,6 +108,16 @@ def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
         ),
         "tls": _unverified() if args.insecure else None,
     }
+
+
+def _basic(text: str) -> str:
+    user, colon, password = text.partition(":")
+    if not colon:
+        try:
+            password = getpass.getpass(f"password for {printable(user)}: ")
+        except EOFError:
+            raise CommandError("no terminal to ask for the password on") from None
+    return basic_auth(user, password)
 
 
 def _headers(text: str) -> list[tuple[str, str]]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..claude.errors import ClaudeError
+from ..claude.errors import ClaudeError, MalformedEvent, StreamTruncated
 from ..claude.stream import MessageStream
 from ._claude_output import event_line, summary
-from ._input import add_file, flushing, read_chunks
-from ._output import standard_input
+from ._input import Seen, add_file, flushing, read_chunks
+from ._output import standard_input, warn
 from ._terminal import plain_json
 
 TYPE_CHECKING = False
@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire claude-parse`."""
     if args.file == "-":
         standard_input()  # a closed one is no stream that failed
-    with MessageStream(flushing(read_chunks(args.file))) as stream:
+    seen = Seen()
+    with MessageStream(flushing(seen.through(read_chunks(args.file)))) as stream:
         try:
             if args.events:
                 for event in stream:
@@ -59,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
                 print(plain_json(exc.partial_message.to_json()))
             if isinstance(exc.__cause__, OSError):
                 raise exc.__cause__ from None  # it is the file that cannot be read
+            nothing = seen.nothing() if isinstance(exc, (MalformedEvent, StreamTruncated)) else None
+            if nothing is not None and exc.partial_message is None:
+                warn(nothing)
             raise
         finally:
             if not args.json and not args.events:

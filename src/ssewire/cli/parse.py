@@ -1,6 +1,7 @@
 """The command `ssewire parse`: one JSON object a line for each event, as soon as it is complete.
 
-May import: encoder, event, parser, stream, _input, _output, _terminal.
+May import: encoder, event, parser, stream, _input, _main, _output,
+_terminal.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from ..encoder import encode
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ..stream import iter_events
-from ._input import add_file, add_max_event_size, flushing, read_chunks
-from ._output import json_line, warn_of_dropped
+from ._input import Seen, add_file, add_max_event_size, flushing, read_chunks
+from ._main import EXIT_BAD_STREAM
+from ._output import json_line, warn, warn_of_dropped
 from ._terminal import one_line
 
 TYPE_CHECKING = False
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 # What argparse is told of the command.
 PARSER: dict[str, Any] = {
     "description": "Write each event as one JSON object on a line of its own, as soon as it is "
-    "complete. Exit code: 0 done, 1 an event was too large, 2 the file cannot be read.",
+    "complete. Exit code: 0 done, 1 an event was too large, or there are no events in what was "
+    "read, 2 the file cannot be read.",
 }
 
 
@@ -46,19 +49,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire parse`."""
     parser = Parser(comments=args.comments, max_event_size=args.max_event_size)
+    seen = Seen()
     if args.stats:
-        return _write_stats(args.file, parser)
+        dropped = _write_stats(args.file, parser, seen)
+    else:
+        dropped = _write_items(args, parser, seen)
+    nothing = seen.nothing()
+    if nothing is not None:
+        warn(nothing)
+        return EXIT_BAD_STREAM
+    warn_of_dropped(dropped)
+    return 0
+
+
+def _write_items(args: argparse.Namespace, parser: Parser[Any], seen: Seen) -> int:
+    """Write the items; return how many bytes the end dropped."""
     write = _Raw().line if args.raw else json_line
     out = sys.stdout.buffer
-    with iter_events(flushing(read_chunks(args.file)), parser) as events:
+    with iter_events(flushing(seen.through(read_chunks(args.file))), parser) as events:
         try:
             for item in events:
+                seen.found = True
                 out.write(write(item))
         finally:
             # What was complete before a failure still reaches the reader.
             out.flush()
-        warn_of_dropped(events.dropped)
-    return 0
+    return events.dropped
 
 
 class _Raw:
@@ -74,16 +90,17 @@ class _Raw:
         return wire
 
 
-def _write_stats(path: str, parser: Parser[Any]) -> int:
+def _write_stats(path: str, parser: Parser[Any], seen: Seen) -> int:
     types: Counter[str] = Counter()
     size = 0
     parsing = 0.0
-    for chunk in read_chunks(path):
+    for chunk in seen.through(read_chunks(path)):
         size += len(chunk)
         start = time.perf_counter()
         items = parser.feed(chunk)
         parsing += time.perf_counter() - start
         types.update("(comment)" if isinstance(i, Comment) else i.event for i in items)
+    seen.found = bool(types)
     print(f"{'events':>12}  {sum(types.values())}")
     for name, count in types.most_common():
         print(f"{count:>12}  {one_line(name)}")
@@ -91,5 +108,4 @@ def _write_stats(path: str, parser: Parser[Any]) -> int:
     print(f"{'bytes':>12}  {size}")
     print(f"{'seconds':>12}  {parsing:.6f} parsing")
     print(f"{'MB/s':>12}  {rate:.1f}")
-    warn_of_dropped(parser.pending)
-    return 0
+    return parser.pending

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             response = request(**arguments)
         with response:
             if not args.any:
-                _check(response)
+                _check(response, args.url)
             with Interrupts() as interrupts:
                 _record(response, arguments["method"], recording, interrupts)
     finally:
@@ -82,11 +82,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(response: HTTPResponse) -> None:
+def _check(response: HTTPResponse, asked: str) -> None:
     """Refuse a response that is no event stream, as `open_stream` does.
 
     Raises:
-        StatusError, ContentTypeError: with the first KiB of the body.
+        StatusError, ContentTypeError: with how the body begins.
     """
     if accepted(response.status, response.headers):
         return
@@ -103,7 +103,7 @@ def _check(response: HTTPResponse) -> None:
         pass  # The status is the news; what there is of the body will do.
     finally:
         patience.cancel()
-    raise refusal(response.status, response.headers, body)
+    raise refusal(response.status, response.headers, body, asked=asked, url=response.url)
 
 
 def _record(

@@ -3,8 +3,8 @@
 An event counts as handed out once it has been printed and flushed; its ID is
 saved after that and before anything else happens. Killed in between, the next
 run gets that one event again; none is ever lost.
-May import: client, errors, event, _input, _output, _request_options,
-_terminal.
+May import: _http.refusal, client, errors, event, _input, _main, _output,
+_request_options, _terminal.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import sys
 import tempfile
 import time
 
+from .._http.refusal import EVENT_STREAM
 from ..client import EventSource, EventStream, ReconnectPolicy, open_stream
 from ..errors import StatusError
 from ..event import Comment
-from ._input import add_max_event_size
+from ._input import Seen, add_max_event_size
+from ._main import EXIT_BAD_STREAM
 from ._output import (
     CommandError,
     Interrupts,
@@ -51,7 +53,8 @@ POST (as with -d) and PATCH are never sent again: there are no reconnects. With
 
 exit codes:
   0    no more events: status 204, or the end of a stream that is not reconnected
-  1    refused, or a bad stream: status, content type, an event too large
+  1    refused, or a bad stream: status, content type, an event too large; with
+       --no-reconnect also one without any events that begins like none
   2    wrong usage, or a file that cannot be read or written
   3    the transport failed for good
   130  interrupted (SIGINT)
@@ -87,6 +90,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the read that completed it",
     )
     parser.add_argument("--comments", action="store_true", help="write comments too")
+    parser.add_argument(
+        "--any", action="store_true", help="take any media type for an event stream, or none"
+    )
     add_max_event_size(parser)
     parser.add_argument(
         "--last-event-id",
@@ -137,9 +143,14 @@ def run(args: argparse.Namespace) -> int:
         while True:
             item = interrupts.wait(items)
             if item is None:
+                nothing = reads.seen.nothing()
+                if nothing is not None:
+                    warn(nothing)
+                    return EXIT_BAD_STREAM
                 if isinstance(source, EventStream):
                     warn_of_dropped(source.dropped)
                 return 0
+            reads.seen.found = True
             out.write(_form(item, args.json, reads if args.timing else None))
             out.flush()
             if saved is not None:
@@ -151,13 +162,18 @@ def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source
 
     def on_open(stream: EventStream) -> None:
         opened.append(stream)
-        if args.timing:
-            reads.count(stream)
+        reads.count(stream)
 
     def on_error(error: SSEWireError, delay: float | None) -> None:
-        # None where an attempt has failed before that.
-        if opened:
-            warn_of_dropped(opened.pop().dropped)
+        # There is none where an attempt has failed before that.
+        dropped = opened.pop().dropped if opened else 0
+        nothing = reads.seen.nothing()
+        if nothing is not None:
+            warn(nothing)
+        else:
+            warn_of_dropped(dropped)
+        # Of the next connection nothing has been seen.
+        reads.seen = Seen()
         # The last one is raised, and told then.
         if delay is not None:
             after = f" after event ID {source.last_event_id!r}" if source.last_event_id else ""
@@ -169,6 +185,7 @@ def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source
             "last_event_id": last_event_id,
             "max_event_size": args.max_event_size,
             "comments": args.comments,
+            "media_types": None if args.any else EVENT_STREAM,
         }
         if args.no_reconnect:
             stream = open_stream(**options)
@@ -180,9 +197,11 @@ def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source
 
 
 class _Reads:
-    """Number the reads of all connections, and note when the last one was."""
+    """Number the reads of all connections, and note when the last one was and what it held."""
 
     def __init__(self) -> None:
+        # Of the connection that is open.
+        self.seen = Seen()
         self.number = 0
         # As of time.time(), for people.
         self.at = 0.0
@@ -191,10 +210,12 @@ class _Reads:
 
     def count(self, stream: EventStream) -> None:
         """Count the reads of this stream too."""
+        self.seen = Seen()
         stream._pass_chunks_through(lambda chunks: _CountedChunks(self, chunks))
 
-    def note(self) -> None:
+    def note(self, chunk: bytes) -> None:
         """Note that there was a read just now."""
+        self.seen.add(chunk)
         self.number += 1
         self.at = time.time()
         self._now = time.monotonic()
@@ -216,7 +237,7 @@ class _CountedChunks:
 
     def __next__(self) -> Any:
         chunk = next(self._chunks)
-        self._reads.note()
+        self._reads.note(chunk)
         return chunk
 
 

@@ -8,7 +8,7 @@ here it is waited for, and bytes are moved.
 
 from __future__ import annotations
 
-from .._headers import Headers
+from .._headers import Headers, basic_auth
 from .._http.request import HTTPRequest
 from .._http.timeouts import Timeouts
 from ..reconnect import ReconnectPolicy
@@ -28,6 +28,7 @@ __all__ = [
     "ReconnectPolicy",
     "Timeouts",
     "Transport",
+    "basic_auth",
     "open_stream",
     "request",
 ]

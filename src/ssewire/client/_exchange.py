@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from .._http.exchange import Answered, Ask, Carry, Dial, StartTLS, Take
-from .._http.refusal import accepted, refusal
 from .._http.timeouts import Deadlines
 from .._settings import check_carried, foreign, log
 from ..errors import SSEWireError
@@ -143,8 +142,8 @@ def open_events(
     response = respond(first, settings, handle)
     try:
         body: Any = response.chunks
-        if not accepted(response.status, response.headers):
-            raise refusal(response.status, response.headers, error_body(body))
+        if not settings.accepts(response):
+            raise settings.refusal(first, response, error_body(body))
         return EventStream(response, parser, body.deadlines, handle, settings.dispatch)
     except BaseException:
         response.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .._checks import exact_str, plain_callable
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
 from .._settings import checked_arguments
@@ -17,6 +18,7 @@ from ._exchange import open_events, respond
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
     from .._headers import HeaderSource
     from .._http.request import Body
@@ -62,6 +64,8 @@ def request(
     first, settings = checked_arguments(
         url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, carrier
     )
+    # They may hold credentials, and tracebacks show the variables of a call that fails.
+    del headers, proxy
     return respond(first, settings, Handle())
 
 
@@ -77,6 +81,7 @@ def open_stream(
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
     transport: Transport | None = None,
+    media_types: Iterable[str] | None = EVENT_STREAM,
     last_event_id: str = "",
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
@@ -86,28 +91,21 @@ def open_stream(
     """Send a request and return its events; takes the arguments of `request` and of `Parser`.
 
     Args:
+        media_types: what the response may be; None for anything, also for nothing said.
         unfinished: "dispatch" hands out an event that the body ends within, if it has
             data; the standard drops it. Never where the body was cut.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O.
         StatusError: the status is not 200.
-        ContentTypeError: the media type is not text/event-stream.
+        ContentTypeError: the media type is none of `media_types`.
         TransportError: no response could be had.
     """
     carrier = plain_callable("transport", transport)
     first, settings = checked_arguments(
-        url,
-        method,
-        headers,
-        body,
-        timeouts,
-        timeout,
-        tls,
-        proxy,
-        max_redirects,
-        carrier,
-        unfinished,
+        *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, carrier),
+        unfinished=unfinished,
+        media_types=media_types,
     )
     last_event_id = exact_str("last_event_id", last_event_id)
     parser = Parser(
@@ -118,4 +116,6 @@ def open_stream(
     )
     if last_event_id:
         first = first.with_last_event_id(last_event_id)
+    # As in request().
+    del headers, proxy
     return open_events(first, settings, Handle(), parser)

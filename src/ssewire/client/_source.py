@@ -15,6 +15,7 @@ from .._checks import plain_callable
 from .._closing import Closeable
 from .._following import Following, check_hook_error
 from .._http.redirects import MAX_REDIRECTS
+from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
 from .._settings import checked_arguments, log_command
@@ -27,6 +28,7 @@ from ._exchange import open_events
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
     from typing import Any
 
     from typing_extensions import Self
@@ -85,6 +87,7 @@ class EventSource(Closeable, Following):
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
         transport: Transport | None = None,
+        media_types: Iterable[str] | None = EVENT_STREAM,
         last_event_id: str = "",
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
@@ -97,17 +100,9 @@ class EventSource(Closeable, Following):
     ) -> None:
         carrier = plain_callable("transport", transport)
         first, self._settings = checked_arguments(
-            url,
-            method,
-            headers,
-            body,
-            timeouts,
-            timeout,
-            tls,
-            proxy,
-            max_redirects,
-            carrier,
-            unfinished,
+            *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, carrier),
+            unfinished=unfinished,
+            media_types=media_types,
         )
         super().__init__(
             first,
