@@ -30,8 +30,8 @@ from tests.clients.test_client_interrupts import (
     in_its_own_thread,
     within,
 )
-from tests.kit.scripted import ClosingServer as Server
 from tests.kit.scripted import CHUNKED, chunk, head
+from tests.kit.scripted import ClosingServer as Server
 
 pytestmark = pytest.mark.sockets
 
@@ -123,11 +123,11 @@ def test_a_handler_may_close_or_raise_before_any_line_and_no_thread_hangs_after_
 
             act = None if what == "raise" else close
             seen: list[str] = []
-            with InterruptAt(number, act) as interrupt, suppress(Interrupted, ClaudeError):
-                with suppress(StateError), client.messages.stream(**ASKED) as stream:
+            expected = suppress(Interrupted, ClaudeError, StateError)
+            with InterruptAt(number, act) as interrupt, expected:
+                with client.messages.stream(**ASKED) as stream:
                     opened.append(stream)
-                    for text in stream.text_stream:
-                        seen.append(text)
+                    seen.extend(stream.text_stream)
             assert seen == PIECES[: len(seen)]
 
             def end() -> bool:
