@@ -124,10 +124,13 @@ def test_a_handler_may_close_or_raise_before_any_line_and_no_thread_hangs_after_
             act = None if what == "raise" else close
             seen: list[str] = []
             expected = suppress(Interrupted, ClaudeError, StateError)
-            with InterruptAt(number, act) as interrupt, expected:
-                with client.messages.stream(**ASKED) as stream:
-                    opened.append(stream)
-                    seen.extend(stream.text_stream)
+            with (
+                InterruptAt(number, act) as interrupt,
+                expected,
+                client.messages.stream(**ASKED) as stream,
+            ):
+                opened.append(stream)
+                seen.extend(stream.text_stream)
             assert seen == PIECES[: len(seen)]
 
             def end() -> bool:
