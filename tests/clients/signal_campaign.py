@@ -319,7 +319,6 @@ def campaign(name: str, handler: str, seconds: float, seed: int = 0) -> dict[str
     """
     chance = random.Random(f"{seed} {name} {handler}")
     counts: dict[str, int] = {}
-    logging.getLogger("ssewire").setLevel(logging.CRITICAL)
     script: Any = WORK[name].script or answers()
     with Server([script]) as server:
         work = WORK[name](server)
@@ -361,6 +360,7 @@ def run(work: Work, alarm: Alarm) -> str:
 
 
 if __name__ == "__main__":
+    logging.getLogger("ssewire").setLevel(logging.CRITICAL)
     warnings.simplefilter("error")
     # A socket that an exception met as it was made is closed when it is collected.
     warnings.filterwarnings("ignore", "unclosed", ResourceWarning)

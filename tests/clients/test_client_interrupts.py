@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import ssl
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -18,7 +20,9 @@ import pytest
 
 import ssewire
 from ssewire.client import EventSource, ReconnectPolicy, Timeouts, open_stream
+from ssewire.client._connection import _shut_down
 from ssewire.errors import ConnectionLost, StateError
+from tests.clients.signal_campaign import campaign
 from tests.kit.scripted import (
     CHUNKED,
     LAST_CHUNK,
@@ -382,6 +386,18 @@ def test_what_a_handler_raises_after_it_closed_comes_out(
         assert server.wait_closed()
 
 
+def test_a_socket_whose_class_has_no_shutdown_is_shut_down_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Such as eventlet's, which stand in the place of `socket.socket`.
+    ours, other = socket.socketpair()
+    with ours, other:
+        with monkeypatch.context() as patch:
+            patch.setattr("ssewire.client._connection.socket.socket", object)
+            _shut_down(ours)
+        assert other.recv(1) == b""
+
+
 @needs_timers
 def test_a_post_interrupted_while_it_waits_for_the_head_is_not_sent_again(
     alarm: Callable[..., None],
@@ -456,3 +472,15 @@ def test_an_alarm_that_raises_a_timeout_comes_out_of_a_wait_and_takes_nothing(
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@needs_timers
+@pytest.mark.parametrize("work", ["source", "stream", "message", "ask"])
+def test_signals_at_random_whose_handlers_close_and_raise_lose_nothing_and_hang_nothing(
+    work: str,
+) -> None:
+    # A socket that an exception met as it changed hands is closed when it is collected.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        counts = campaign(work, "anything", 0.7)
+    assert counts["signals"] > 0

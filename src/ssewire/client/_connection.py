@@ -246,8 +246,7 @@ class Handle(Custody):
         else:
             for current in self._sockets:
                 try:
-                    # Of the plain socket, also for TLS, which has its own state to keep.
-                    socket.socket.shutdown(current, socket.SHUT_RDWR)
+                    _shut_down(current)
                 except OSError:
                     pass  # Not connected (yet, or any more): the call ends by itself.
         self._close_response()
@@ -283,6 +282,16 @@ class Handle(Custody):
             except IndexError:
                 break
             close()
+
+
+def _shut_down(current: socket.socket) -> None:
+    # Of the plain socket, also for TLS, which has its own state to keep. eventlet's class of
+    # sockets has no such method, its objects do.
+    shutdown = getattr(socket.socket, "shutdown", None)
+    if shutdown is None:
+        current.shutdown(socket.SHUT_RDWR)
+    else:
+        shutdown(current, socket.SHUT_RDWR)
 
 
 def _wait(
