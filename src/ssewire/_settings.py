@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from ._checks import check_count, wrong_type
 from ._http.exchange import exchange
+from ._http.keepalive import keepalive_options
 from ._http.proxy import choose_proxy
 from ._http.request import HTTPRequest
 from .errors import TransportError
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .reconnect import Command
 
 log = logging.getLogger("ssewire")
+
+_KEEPALIVE = keepalive_options(socket)
 
 # Bytes asked of a socket at a time: what a busy stream has ready on loopback, and
 # below the size from which malloc maps fresh pages for every read.
@@ -97,6 +100,11 @@ class Settings:
         """Return what the caller gave, or the one that verifies as the system does."""
         return _default_context() if self._tls is None else self._tls
 
+    @property
+    def tls_is_ready(self) -> bool:
+        """Whether `tls_context` returns at once: it has no certificates to read."""
+        return self._tls is not None or _default_context.cache_info().currsize > 0
+
 
 def prepare(
     url: str,
@@ -140,6 +148,18 @@ def _default_context() -> ssl.SSLContext:
     return context
 
 
+def keep_alive(new: socket.socket) -> None:
+    """Have TCP find out when the peer of a new socket is gone."""
+    for option in _KEEPALIVE:
+        try:
+            new.setsockopt(*option)
+        except OSError as exc:
+            # A system may have a name for what it does not do; then its own times count.
+            # What has no number is not the system's but a signal handler's.
+            if exc.errno is None:
+                raise
+
+
 def plain_callable(name: str, hook: Any) -> Any:
     """Return a hook that can be called and is done when it returns, or None.
 
@@ -174,7 +194,7 @@ def reason(exc: BaseException) -> str:
     return str(exc) or type(exc).__name__
 
 
-def foreign(exc: Exception) -> TransportError:
+def foreign(exc: BaseException) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
     return TransportError(f"the transport raised {type(exc).__name__}")
 

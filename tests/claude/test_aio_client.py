@@ -62,7 +62,7 @@ def test_the_last_chunk_may_come_after_the_stream_was_left() -> None:
     async def main(server: Server) -> None:
         async with make_client(server) as client:
             await client.messages.create(**ASKED)
-            while not any(shelf._kept for shelf in client._pool._shelves.values()):
+            while not any(corner.shelf for corner in client._pool._corners.values()):
                 await asyncio.sleep(0.005)
             await client.messages.create(**ASKED)
 

@@ -38,6 +38,9 @@ class Shelf(Generic[_T]):
         # With the time at which each grows old; those given last stand last.
         self._kept: dict[Hashable, list[tuple[float, _T]]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
     def take(self, key: Hashable, now: float) -> tuple[_T | None, list[_T]]:
         """Return the connection given last for `key` if it is not too old, and what to close."""
         kept = self._kept.get(key)

@@ -14,7 +14,7 @@ import threading
 import time
 from threading import get_ident
 
-from .._settings import READ_SIZE, reason
+from .._settings import READ_SIZE, keep_alive, reason
 from ..errors import ConnectFailed, ConnectionLost, StreamTimeout
 from ._custody import Custody
 
@@ -144,6 +144,7 @@ class Handle(Custody):
         current.connect(where)
         # An event sent back in answer must not wait for an acknowledgement.
         current.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(current)
 
     def shake_hands(self, current: ssl.SSLSocket, timeout: float | None) -> None:
         """Do the TLS handshake."""
