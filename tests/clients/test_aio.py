@@ -13,6 +13,7 @@ import logging
 import random
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ from typing import Any
 import pytest
 
 from ssewire import StateError, aio, client
-from ssewire._settings import READ_SIZE
+from ssewire._settings import READ_SIZE, _default_context
 from ssewire.aio import (
     EventSource,
     HTTPRequest,
@@ -37,6 +38,7 @@ from ssewire.aio import (
 from ssewire.aio._connection import _BACKLOG
 from ssewire.aio._dial import _NEXT_ADDRESS
 from ssewire.errors import (
+    ConnectFailed,
     ConnectionLost,
     EventTooLarge,
     RetriesExhausted,
@@ -114,6 +116,29 @@ def test_connect_covers_the_name_lookup(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     run(main())
+
+
+def test_reading_the_certificates_of_the_system_does_not_hold_up_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    create = ssl.create_default_context
+
+    def creating() -> ssl.SSLContext:
+        made.append(threading.get_ident())
+        return create()
+
+    async def main(url: str) -> None:
+        for _ in range(2):
+            with pytest.raises(ConnectFailed, match="certificate"):
+                await request(url, proxy=None)
+
+    monkeypatch.setattr(ssl, "create_default_context", creating)
+    _default_context.cache_clear()
+    with Server([["hold"]], tls="127.0.0.1") as server:
+        run(main(server.url))
+    (thread,) = made
+    assert thread != threading.get_ident()
 
 
 # --- responses

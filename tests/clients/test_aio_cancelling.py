@@ -7,9 +7,7 @@ asyncio's loop and on uvloop where that is installed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Callable
 
@@ -26,105 +24,25 @@ from ssewire.aio import (
 )
 from ssewire.aio._connection import Connection
 from ssewire.errors import RetriesExhausted, StreamTimeout, TransportError
-from tests.clients.both import Asyncio, collect
+from tests.clients.both import LOOPS, collect
 from tests.clients.cancelling_campaign import campaign
 from tests.clients.scenarios import event
+from tests.kit.limits import LIMIT, PAUSE, WAYS, by_wait_for, patiently
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head, trusting_context
 
 pytestmark = pytest.mark.sockets
 
-# Seconds between what a server sends, and of a wait for it: so a step is cut some times.
-PAUSE = 0.03
-LIMIT = 0.008
+WAYS_AND_TLS = [*((way, None) for way in WAYS), (by_wait_for, "127.0.0.1")]
 
-ASYNCIO = Asyncio()
+ASYNCIO = LOOPS[0]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=LOOPS, ids=lambda loop: loop.name)
 def run(request: pytest.FixtureRequest) -> Run:
     """Runs a coroutine in a loop of its own, of either kind."""
-    if request.param == "asyncio":
-        return ASYNCIO.run
-    uvloop = pytest.importorskip("uvloop")
-
-    def in_uvloop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        policy = asyncio.get_event_loop_policy()
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        try:
-            return ASYNCIO.run(coroutine)
-        finally:
-            asyncio.set_event_loop_policy(policy)
-
-    return in_uvloop
-
-
-# --- ways to wait for a while: each returns whether the step was through in time
-
-
-async def by_wait_for(step: Callable[[], Coroutine[Any, Any, Any]], seconds: float) -> list[Any]:
-    try:
-        return [await asyncio.wait_for(step(), seconds)]
-    except StreamTimeout:
-        # A TimeoutError too, but the stream's own.
-        raise
-    except asyncio.TimeoutError:
-        return []
-
-
-async def by_timeout(step: Callable[[], Coroutine[Any, Any, Any]], seconds: float) -> list[Any]:
-    if sys.version_info < (3, 11):
-        pytest.skip("asyncio.timeout came with Python 3.11")
-    found: list[Any] = []
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            found.append(await step())
-    return found
-
-
-async def by_task_group(step: Callable[[], Coroutine[Any, Any, Any]], seconds: float) -> list[Any]:
-    if sys.version_info < (3, 11):
-        pytest.skip("asyncio.TaskGroup came with Python 3.11")
-    found: list[Any] = []
-
-    async def reader() -> None:
-        found.append(await step())
-        raise ZeroDivisionError
-
-    async def clock() -> None:
-        await asyncio.sleep(seconds)
-        raise ZeroDivisionError
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(reader())
-            group.create_task(clock())
-    except BaseException as failures:
-        if failures.split(ZeroDivisionError)[1] is not None:
-            raise
-    return found
-
-
-async def by_anyio(step: Callable[[], Coroutine[Any, Any, Any]], seconds: float) -> list[Any]:
-    anyio = pytest.importorskip("anyio")
-    found: list[Any] = []
-    with anyio.move_on_after(seconds):
-        found.append(await step())
-    return found
-
-
-WAYS = [by_wait_for, by_timeout, by_task_group, by_anyio]
-WAYS_AND_TLS = [*((way, None) for way in WAYS), (by_wait_for, "127.0.0.1")]
-
-
-async def patiently(
-    way: Any, step: Callable[[], Coroutine[Any, Any, Any]], times: int = 1
-) -> list[Any]:
-    """Return what so many steps give, each tried until it is through; count the cut ones."""
-    found: list[Any] = []
-    while len(found) < times:
-        found += await way(step, LIMIT)
-    return found
+    runner: Run = request.param.run
+    return runner
 
 
 @pytest.mark.parametrize(("way", "tls"), WAYS_AND_TLS)

@@ -468,6 +468,8 @@ class Connection(asyncio.BufferedProtocol):
         """Give the wire away, or close it."""
         wire, pool = self._wire, self._pool
         if pool is not None:
+            # uvloop refers to the old protocol as long as to a wire that waits for requests.
+            self._pool = None
             pool.finished(self)
         if wire is None or self._making:
             return

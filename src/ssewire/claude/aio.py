@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .._headers import Headers
     from .._http.request import HTTPRequest
     from ..aio import Transport
     from ._request_body import MessageParam
@@ -224,8 +223,10 @@ class _Call(CallBase):
             try:
                 return await self._attempt()
             except ClaudeError as exc:
-                if not await self._pause(exc):
+                delay = self._delay(exc, None, _now(), time.time())
+                if delay is None:
                     raise
+            await self._pause(delay)
 
     async def again(self, error: ClaudeError) -> StreamResponse | None:
         if not self._next.under_way:
@@ -235,8 +236,14 @@ class _Call(CallBase):
 
     async def _again(self, error: ClaudeError) -> StreamResponse | None:
         await self._response.close()
-        if self._closing or not await self._pause(error, self._response.headers):
+        delay = self._delay(error, self._response.headers, _now(), time.time())
+        # Its traceback refers to the stream, which could not be dropped while this goes on; so
+        # does that of the connection's own error.
+        self._response = self.chunks = self.watch = None
+        del error
+        if self._closing or delay is None:
             return None
+        await self._pause(delay)
         try:
             return await self.open()
         except Interrupted:
@@ -285,17 +292,13 @@ class _Call(CallBase):
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, _now)
 
-    async def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
-        """Wait as is right, or until `close`; False if there is to be no other attempt."""
-        delay = self._delay(error, headers, _now(), time.time())
-        if delay is None:
-            return False
+    async def _pause(self, delay: float) -> None:
+        """Wait so many seconds, or until `close`."""
         if self._client._sleep is not None:
             self._client._sleep(delay)
         else:
             with suppress(Interrupted):
                 await self._child.run(asyncio.sleep(delay))
-        return True
 
 
 def _now() -> float:
