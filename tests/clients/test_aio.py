@@ -35,7 +35,7 @@ from ssewire.aio import (
     open_stream,
     request,
 )
-from ssewire.aio._connection import _BACKLOG
+from ssewire.aio._connection import _BACKLOG, Connection
 from ssewire.aio._dial import _NEXT_ADDRESS
 from ssewire.errors import (
     ConnectFailed,
@@ -48,7 +48,16 @@ from ssewire.errors import (
 from ssewire.reconnect import RETRY_STATUSES
 from tests.clients.both import Asyncio, addresses, collect, descriptors, needs_proc, silent_address
 from tests.clients.scenarios import SCENARIOS, SILENCE, event, soak_script
-from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, Server, chunk, head, trusting_context
+from tests.kit.scripted import (
+    CHUNKED,
+    LAST_CHUNK,
+    PATIENCE,
+    Request,
+    Server,
+    chunk,
+    head,
+    trusting_context,
+)
 
 pytestmark = pytest.mark.sockets
 
@@ -207,6 +216,41 @@ def test_what_is_dropped_unclosed_closes_its_socket_with_a_warning(function: Any
 
     with Server([[head(), "hold"]]) as server:
         run(main(server))
+
+
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_an_answer_that_came_before_a_reset_is_read_although_sending_failed_first(
+    tls: str | None,
+) -> None:
+    async def main(server: Server) -> int:
+        options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+        opening = request(server.url, method="POST", body=b"x", **options)
+        task = asyncio.ensure_future(opening.__aenter__())
+        here = asyncio.get_running_loop()
+
+        def asking() -> list[Any]:
+            found = [one for one in gc.get_objects() if isinstance(one, Connection)]
+            return [one for one in found if one.loop is here and one._asked is not None]
+
+        while not asking():
+            await asyncio.sleep(0.01)
+        (connection,) = asking()
+        answer.set()
+        # The loop sees nothing of the answer before it sends more.
+        assert server.wait_closed()
+        connection._wire.write(b"more of it")
+        async with await task as response:
+            return response.status
+
+    answer = threading.Event()
+
+    def script(request: Request) -> Iterator[Any]:
+        answer.wait(PATIENCE)
+        yield head(413, "Content-Length: 2") + b"no"
+        yield "reset"
+
+    with Server([script], tls=tls) as server:
+        assert run(main(server)) == 413
 
 
 # --- back-pressure

@@ -1,6 +1,6 @@
 """One connection: it receives into one buffer per event loop and parses there and then.
 
-May import: _http, _settings, errors, _dial, _tasks.
+May import: _http, _settings, errors, _dial, _last_words, _tasks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..errors import (
     StreamTimeout,
 )
 from ._dial import connected_socket
+from ._last_words import hear, hear_tls
 from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
 
 TYPE_CHECKING = False
@@ -183,6 +184,9 @@ class Connection(asyncio.BufferedProtocol):
         self.connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # TLS does so itself.
+        if exc is not None and self._wire and not self._wire.get_extra_info("ssl_object"):
+            hear(self._wire, self)
         if self.ended:
             return
         if exc is None:
@@ -353,6 +357,7 @@ class Connection(asyncio.BufferedProtocol):
             if made is None:
                 raise ConnectionResetError("closed within the TLS handshake")
             self._wire = made
+            hear_tls(plain)
             if self.ended:
                 made.abort()
 
