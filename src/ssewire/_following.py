@@ -187,18 +187,6 @@ class Following:
             self._parser = Parser(last_event_id=self._given_id, **self._parser_options)
         return self._request.with_last_event_id(self._given_id)
 
-    def _prepared(self, request: object) -> HTTPRequest:
-        """Return what `prepare` returned, checked as the first request was.
-
-        Raises:
-            TypeError, ValueError: it cannot be sent.
-        """
-        if not isinstance(request, HTTPRequest):
-            raise wrong_type("what prepare returns", "an HTTPRequest", request)
-        # Anew, should it have been changed in place.
-        headers = Headers(request.headers)
-        return request.changed(request.url, request.method, headers, request.body)
-
     def _opened(self, stream: Followed, now: float) -> None:
         """Note that an attempt has brought a stream of events."""
         self._stream = stream
@@ -249,6 +237,19 @@ class Following:
 
     def __repr__(self) -> str:
         return f"<EventSource {self.state}>"
+
+
+def prepared_request(request: object) -> HTTPRequest:
+    """Return what `prepare` returned, checked as the first request was.
+
+    Raises:
+        TypeError, ValueError: it cannot be sent.
+    """
+    if not isinstance(request, HTTPRequest):
+        raise wrong_type("what prepare returns", "an HTTPRequest", request)
+    # Anew, should it have been changed in place.
+    headers = Headers(request.headers)
+    return request.changed(request.url, request.method, headers, request.body)
 
 
 def check_hook_error(error: BaseException, *ends: type[Exception]) -> None:

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from ._checks import check_count, wrong_type
 from ._http.exchange import exchange
+from ._http.keepalive import keepalive_options
 from ._http.proxy import choose_proxy
 from ._http.refusal import EVENT_STREAM, accepted, check_media_types, refusal
 from ._http.request import HTTPRequest
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("ssewire")
+
+_KEEPALIVE = keepalive_options(socket)
 
 # Bytes asked of a socket at a time: what a busy stream has ready on loopback, and
 # below the size from which malloc maps fresh pages for every read.
@@ -144,6 +147,11 @@ class Settings:
         """Return what the caller gave, or the one that verifies as the system does."""
         return _default_context() if self._tls is None else self._tls
 
+    @property
+    def tls_is_ready(self) -> bool:
+        """Whether `tls_context` returns at once: it has no certificates to read."""
+        return self._tls is not None or _default_context.cache_info().currsize > 0
+
 
 def checked_arguments(
     url: str,
@@ -193,6 +201,18 @@ def _default_context() -> ssl.SSLContext:
     return context
 
 
+def keep_alive(new: socket.socket) -> None:
+    """Have TCP find out when the peer of a new socket is gone."""
+    for option in _KEEPALIVE:
+        try:
+            new.setsockopt(*option)
+        except OSError as exc:
+            # A system may have a name for what it does not do; then its own times count.
+            # What has no number is not the system's but a signal handler's.
+            if exc.errno is None:
+                raise
+
+
 def reason(exc: BaseException) -> str:
     """Return an operating system's or OpenSSL's own words for a failure."""
     if isinstance(exc, ssl.SSLCertVerificationError):
@@ -218,7 +238,7 @@ _FOREIGN = 300
 _QUERY = re.compile(r"\?[^\s'\")>]*")
 
 
-def foreign(exc: Exception) -> TransportError:
+def foreign(exc: BaseException) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
     said = _QUERY.sub("?...", str(exc)[: 10 * _FOREIGN])
     # It may quote the peer: nothing that a terminal acts on.

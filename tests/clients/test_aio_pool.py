@@ -60,7 +60,7 @@ def test_a_forked_child_leaves_its_parents_connections_alone() -> None:
         async with Client(url) as client:
             await client.ask()
             loop = asyncio.get_running_loop()
-            (place,) = client.pool._shelves[loop]._kept
+            (place,) = client.pool._corner(loop).shelf._kept
             key, kept = place.key, place.idle
             child = os.fork()
             if child == 0:
@@ -84,7 +84,7 @@ def test_a_socket_closed_by_the_loop_is_gone() -> None:
     async def main(url: str) -> int:
         async with Client(url) as client:
             await client.ask()
-            shelf = client.pool._shelves[asyncio.get_running_loop()]
+            shelf = client.pool._corner(asyncio.get_running_loop()).shelf
             (place,) = shelf._kept
             wire = place.idle.wire
         found: socket.socket = wire.get_extra_info("socket")
@@ -115,6 +115,6 @@ def test_connections_of_loops_that_are_closed_are_forgotten() -> None:
         client = Client(server.url)
         for _ in range(5):
             assert run(client.ask()) == b"ok"
-        assert len(client.pool._shelves) == 1
+        assert len(client.pool._corners) == 1
         client.pool.close()
         gc.collect()

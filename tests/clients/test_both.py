@@ -40,6 +40,7 @@ from tests.clients.both import (
     needs_proc,
     read,
     silent_address,
+    sockets_to,
     step,
 )
 from tests.clients.scenarios import (
@@ -1858,3 +1859,33 @@ def test_two_thousand_reconnects_with_faults_lose_no_event_and_repeat_none(
     assert len(seen) >= last
     assert connections > 2000
     assert threading.active_count() == before
+
+
+# --- peers that are gone
+
+
+@needs_proc
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system has other names")
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_tcp_finds_out_on_every_connection_whether_its_peer_is_gone(
+    both: Both, tls: str | None
+) -> None:
+    async def main(server: Server) -> None:
+        options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+        async with both.open_stream(server.url, **options) as stream:
+            assert (await step(stream)).data == "1"
+            (ours,) = sockets_to(server.port)
+            with ours:
+                found = [
+                    ours.getsockopt(level, name)
+                    for level, name in (
+                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+                    )
+                ]
+            assert found == [1, 60, 15, 4]
+
+    with Server([[head(), event(1), "hold"]], tls=tls) as server:
+        both.run(main(server))

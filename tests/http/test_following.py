@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ssewire._following import Following, check_hook_error
+from ssewire._following import Following, check_hook_error, prepared_request
 from ssewire._headers import Headers
 from ssewire._http.request import HTTPRequest
 from ssewire.errors import (
@@ -427,14 +427,13 @@ def test_what_should_retry_raises_comes_out_and_ends_it(error: Any) -> None:
 
 
 def test_what_prepare_returns_is_checked_as_the_first_request_was() -> None:
-    source = following()
     request = HTTPRequest("http://h/", headers={"A": "b"}, body=b"x", method="POST")
-    checked = source._prepared(request)
+    checked = prepared_request(request)
     assert (checked.url, checked.method, checked.body) == ("http://h/", "POST", b"x")
     assert checked.headers.multi_items() == request.headers.multi_items()
     for other in (None, "http://h/", {}, object()):
         with pytest.raises(TypeError, match="what prepare returns must be an HTTPRequest"):
-            source._prepared(other)
+            prepared_request(other)
     for name, value in (
         ("url", "ftp://h/"),
         ("url", "http://user:pass@h/"),
@@ -447,7 +446,7 @@ def test_what_prepare_returns_is_checked_as_the_first_request_was() -> None:
         request = HTTPRequest("http://h/")
         setattr(request, name, value)
         with pytest.raises((TypeError, ValueError)):
-            source._prepared(request)
+            prepared_request(request)
 
 
 def test_retry_after_is_read_off_the_refusal_by_the_walls_clock() -> None:

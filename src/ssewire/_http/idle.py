@@ -51,6 +51,9 @@ class Shelf(Generic[_T]):
         # Those given last at the end.
         self._kept: list[_Place[_T]] = []
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def take(self, key: Hashable, now: float) -> tuple[_T | None, list[_T]]:
         """Return the connection given last for `key` if there is one, and what to close.
 

@@ -86,8 +86,9 @@ class _Driver:
             return await connection.connect(step.host, step.port, step.address)
         if isinstance(step, StartTLS):
             assert self._connection is not None
-            context = self._settings.tls_context()
-            return await self._connection.start_tls(context, step.host, step.address, step.reader)
+            return await self._connection.start_tls(
+                self._settings, step.host, step.address, step.reader
+            )
         if isinstance(step, Take):
             return await self._take(step)
         if isinstance(step, Carry):
@@ -127,7 +128,7 @@ class _Driver:
             response = await Child().run(carried(), left, HTTPResponse.close)
         except Expired:
             raise self.deadlines.timed_out(self._loop.time()) from None
-        self._foreign = ForeignBody(response, self.deadlines)
+        self._foreign = ForeignBody(response, self.deadlines, self._loop)
         return response
 
     def _response(self, answered: Answered) -> HTTPResponse:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 from typing import Callable
 
 from .._checks import check_callable, plain_callable
-from .._following import Following, check_hook_error
+from .._following import Following, check_hook_error, prepared_request
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
@@ -24,7 +25,7 @@ from ..reconnect import Connect
 from ._exchange import event_response
 from ._response import HTTPResponse
 from ._stream import parsed
-from ._tasks import Child, Closing, EitherCloseable, Interrupted
+from ._tasks import Child, Closing, EitherCloseable, Errand, Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .._headers import HeaderSource
     from .._http.request import Body, HTTPRequest
     from .._http.timeouts import NotGiven, Timeouts
+    from .._settings import Settings
     from .._unfinished import Unfinished
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
@@ -49,6 +51,30 @@ class _Unprepared(Exception):
     def __init__(self, error: BaseException) -> None:
         super().__init__(error)
         self.error = error
+
+
+async def _answer(
+    request: HTTPRequest, prepare: Callable[[HTTPRequest], Any] | None, settings: Settings
+) -> HTTPResponse:
+    """Return the response to what `prepare` makes of a request.
+
+    Raises:
+        _Unprepared: it raised what ends the source.
+    """
+    if prepare is not None:
+        try:
+            prepared = prepare(request)
+            if hasattr(prepared, "__await__"):
+                prepared = await prepared
+            request = prepared_request(prepared)
+            settings.check(request)
+        except (TransportError, asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as exc:
+            raise _Unprepared(exc) from exc
+        # Where it has called close() or restart(), this ends here, before anything is sent.
+        await asyncio.sleep(0)
+    return await event_response(request, settings)
 
 
 class EventSource(EitherCloseable, Following):
@@ -70,8 +96,9 @@ class EventSource(EitherCloseable, Following):
 
     What a hook raises closes the source and comes out of the iteration, also what
     `reconnect.should_retry` raises.
-    Cancelling a task that waits for an event closes the connection; iterating
-    on connects again where it was.
+    Cancelling a step takes nothing, so that `asyncio.wait_for` may be around any:
+    the connection stays, an attempt at one goes on, and the next step waits for
+    the same. What is dropped unclosed closes itself, with a ResourceWarning.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O;
@@ -84,7 +111,7 @@ class EventSource(EitherCloseable, Following):
         StateError: another task is waiting for it.
     """
 
-    __slots__ = ("__weakref__", "_connecting", "_settings")
+    __slots__ = ("__weakref__", "_opening", "_pause", "_settings")
 
     def __init__(
         self,
@@ -127,8 +154,11 @@ class EventSource(EitherCloseable, Following):
             prepare=check_callable("prepare", prepare),
             random=random.random,
         )
-        # The wait before an attempt, or the attempt itself.
-        self._connecting = Child()
+        # The wait before an attempt: cancelled, it goes on by its time.
+        self._pause = Child()
+        # The attempt. It goes on while nobody waits: if it were closed with each wait, one that
+        # takes longer than the waits would never succeed, and what may not be repeated be lost.
+        self._opening: Errand[HTTPResponse] = Errand(HTTPResponse.close)
 
     def __aiter__(self) -> Self:
         return self
@@ -147,11 +177,6 @@ class EventSource(EitherCloseable, Following):
                 raise
             except SSEWireError as exc:
                 await self._end(exc)
-            except asyncio.CancelledError:
-                # The connection is closed; what it has brought stays, and the next step goes on.
-                if stream._cut:
-                    self._interrupted()
-                raise
             else:
                 if item.__class__ is not Comment:
                     self._progress = True
@@ -166,9 +191,9 @@ class EventSource(EitherCloseable, Following):
         """
         self._final_id = self.last_event_id
         self._closing = True
-        self._connecting.cancel()
+        self._pause.cancel()
         stream = self._stream
-        return Closing() if stream is None else stream.close()
+        return self._opening.end() if stream is None else stream.close()
 
     def restart(self) -> None:
         """Drop the connection, or the wait for the next, and connect at once.
@@ -180,29 +205,26 @@ class EventSource(EitherCloseable, Following):
         """
         self._check_open()
         self._restarting = True
-        self._connecting.cancel()
+        self._pause.cancel()
+        self._opening.end()
         if self._stream is not None:
             self._stream._stop()
 
     async def _connect(self) -> None:
         """Wait until it is due, then connect; return after one outcome."""
-        connecting = self._connecting
-        connecting.check_free()
+        opening = self._opening
+        opening.check_free()
+        if not opening.under_way:
+            await self._wait_until_due()
+            if self._closing:
+                return
+            current = self._attempt()
+            if current is None:
+                self.close()
+                return
+            opening.begin(_answer(current, self._prepare, self._settings))
         try:
-            # What is left of it: a wait that was cancelled need not begin anew.
-            delay = self._due - asyncio.get_running_loop().time()
-            if not self._restarting and delay > 0:
-                await connecting.run(asyncio.sleep(delay))
-        except Interrupted:
-            pass
-        if self._closing:
-            return
-        current = self._attempt()
-        if current is None:
-            self.close()
-            return
-        try:
-            response = await connecting.run(self._answer(current), discard=HTTPResponse.close)
+            response = await opening.result()
         except Interrupted:
             return
         except _Unprepared as exc:
@@ -214,37 +236,19 @@ class EventSource(EitherCloseable, Following):
         except SSEWireError as exc:
             await self._end(exc)
             return
-        except asyncio.CancelledError:
-            if not self._machine.may_repeat:
-                self.close()
-            raise
         # Not before it is certain that what the parser finds will be handed out.
         stream = parsed(response, self._parser, self._settings.dispatch)
         self._opened(stream, asyncio.get_running_loop().time())
         if self._on_open is not None:
             await self._run_hook(self._on_open, stream)
 
-    async def _answer(self, request: HTTPRequest) -> HTTPResponse:
-        """Return the response to what `prepare` makes of a request.
-
-        Raises:
-            _Unprepared: it raised what ends the source.
-        """
-        if self._prepare is not None:
-            try:
-                prepared = self._prepare(request)
-                if hasattr(prepared, "__await__"):
-                    prepared = await prepared
-                request = self._prepared(prepared)
-                self._settings.check(request)
-            except (TransportError, asyncio.CancelledError, GeneratorExit):
-                raise
-            except BaseException as exc:
-                raise _Unprepared(exc) from exc
-            if self._closing or self._restarting:
-                # By `prepare` itself, or as it returned: this request is not to be sent.
-                raise Interrupted
-        return await event_response(request, self._settings)
+    async def _wait_until_due(self) -> None:
+        self._pause.check_free()
+        # What is left of it: a wait that was cancelled need not begin anew.
+        delay = self._due - asyncio.get_running_loop().time()
+        if not self._restarting and delay > 0:
+            with suppress(Interrupted):
+                await self._pause.run(asyncio.sleep(delay))
 
     async def _end(self, error: SSEWireError | None) -> None:
         """Act on the end of a connection, or of the attempt at one.
@@ -270,14 +274,6 @@ class EventSource(EitherCloseable, Following):
             raise command.error
         await released
 
-    def _interrupted(self) -> None:
-        """Note that a connection was cancelled."""
-        if self._machine.may_repeat:
-            self._restarting = True
-        else:
-            # The server may have acted on the request: it is not sent once more.
-            self.close()
-
     async def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
         try:
             hook(*args)
@@ -294,3 +290,9 @@ class EventSource(EitherCloseable, Following):
         closing: Closing = stream.close()
         self._ended(stream)
         return closing
+
+    def __del__(self) -> None:
+        # Not set where __init__ failed. A stream that is open says so itself.
+        opening = getattr(self, "_opening", None)
+        if opening is not None:
+            opening.abandon(self)

@@ -36,9 +36,11 @@ class EventStream(EitherCloseable):
     """The events of one response: an asynchronous iterator and context manager.
 
     It ends where the body ends as HTTP says it should, and after `close()`.
-    `open_stream` makes it. One task at a time may wait for it; cancelling that
-    task closes the connection. `dropped` is how many bytes of an unfinished event
-    there were when the body ended, and that was not by `close()`.
+    `open_stream` makes it. One task at a time may wait for it. Cancelling a wait
+    takes nothing, so that `asyncio.wait_for` may be around any step: iterate on,
+    or close. What is dropped unclosed closes itself, with a ResourceWarning.
+    `dropped` is how many bytes of an unfinished event there were when the body
+    ended, and that was not by `close()`.
 
     Raises (while iterating):
         ConnectionLost: the body broke off.
@@ -51,7 +53,6 @@ class EventStream(EitherCloseable):
     __slots__ = (
         "__weakref__",
         "_batches",
-        "_cut",
         "_dispatch",
         "_ended",
         "_given_id",
@@ -92,8 +93,6 @@ class EventStream(EitherCloseable):
         self._ended = False
         # An event was handed out since `stall` was started.
         self._progress = True
-        # A cancellation has ended it.
-        self._cut = False
 
     @property
     def last_event_id(self) -> str:
@@ -164,17 +163,13 @@ class EventStream(EitherCloseable):
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
-            waiting = source.wait(self._progress)
+            waiting: Any = source.wait(self._progress)
             self._progress = False
             try:
                 await waiting
-            except StateError:
-                raise
             except BaseException:
-                # Cancelled. What it ended with by itself just before still comes.
-                if not source.ended:
-                    self._cut = True
-                    source.close()
+                # Cancelled, which has taken nothing: the next wait goes on where this one was.
+                source.stop_waiting(waiting)
                 raise
         batches, source.received = source.received, []
         return batches
@@ -220,7 +215,7 @@ class EventStream(EitherCloseable):
     def __del__(self) -> None:
         # Not set where __init__ failed.
         source = getattr(self, "_source", None)
-        if isinstance(source, Connection):
+        if source is not None:
             source.abandon(self)
 
 
@@ -274,9 +269,8 @@ class Parsed:
             self.ended = True
             self.error = exc
             return
-        except asyncio.CancelledError:
-            # A stream of events ends here; its body would not.
-            await self._body.close()
+        except (asyncio.CancelledError, GeneratorExit):
+            # Of the wait for the chunk, which has taken nothing.
             raise
         except BaseException:
             self.ended = True
@@ -286,9 +280,16 @@ class Parsed:
         if items:
             self.received.append(items)
 
+    def stop_waiting(self, waiting: object) -> None:
+        """Note that the wait was cancelled, as the body has already."""
+
     def close(self) -> Closing:
         self.ended = True
         return self._body.close()
+
+    def abandon(self, owner: object) -> None:
+        """Close the body, as the destructor of `owner`, with a warning."""
+        self._body.abandon(owner)
 
 
 def parsed(response: HTTPResponse, parser: Parser[Any], dispatch: bool) -> EventStream:

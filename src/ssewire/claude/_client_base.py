@@ -246,6 +246,9 @@ class CallBase:
     def close(self) -> Any:
         raise NotImplementedError
 
+    def abandon(self, owner: object) -> None:
+        """End what would go on without its stream: nothing does."""
+
     def _request(self, now: float) -> HTTPRequest:
         """Return the request to send now."""
         assert self._retries is not None

@@ -15,7 +15,7 @@ import ssl
 import time
 from threading import Lock, get_ident
 
-from .._settings import READ_SIZE, reason
+from .._settings import READ_SIZE, keep_alive, reason
 from ..errors import ConnectFailed, ConnectionLost, StreamTimeout
 from ._custody import Custody
 
@@ -158,6 +158,7 @@ class Handle(Custody):
         current.connect(where)
         # An event sent back in answer must not wait for an acknowledgement.
         current.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(current)
 
     def start_tls(self, current: socket.socket, context: ssl.SSLContext, host: str) -> None:
         """Put TLS on the socket, without a handshake yet."""

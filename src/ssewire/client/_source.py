@@ -12,7 +12,7 @@ from typing import Callable
 
 from .._checks import plain_callable
 from .._closing import Closeable
-from .._following import Following, check_hook_error
+from .._following import Following, check_hook_error, prepared_request
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
@@ -233,7 +233,7 @@ class EventSource(Closeable, Following):
         """
         assert self._prepare is not None
         try:
-            prepared = self._prepared(self._prepare(request))
+            prepared = prepared_request(self._prepare(request))
             self._settings.check(prepared)
             return prepared
         except TransportError:
