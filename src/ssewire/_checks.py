@@ -16,6 +16,10 @@ _SHOWN = 64
 # The largest float, as sys.float_info.max: an int beyond it is no number of seconds.
 _LARGEST = 1.7976931348623157e308
 
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def excerpt(data: str | bytes) -> str:
     """Return the repr of the first 64 characters or bytes of peer data, for an error text."""
@@ -133,6 +137,33 @@ def check_count(name: str, value: object, least: int = 0, expected: str = "an in
         wanted = f"be at least {least}" if least else "not be negative"
         raise ValueError(f"{name} must {wanted}, not {shown_number(value)}")
     return value
+
+
+def check_callable(name: str, hook: Any) -> Any:
+    """Return a hook that can be called, or None.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if hook is not None and not callable(hook):
+        raise wrong_type(name, "a callable", hook)
+    return hook
+
+
+def plain_callable(name: str, hook: Any) -> Any:
+    """Return a hook that can be called and is done when it returns, or None.
+
+    Raises:
+        TypeError: it is something else, such as a coroutine function.
+    """
+    if check_callable(name, hook) is not None:
+        import inspect  # not at import: only who has hooks needs it
+
+        if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
+            getattr(hook, "__call__", None)  # noqa: B004 - its type is looked at, not called
+        ):
+            raise TypeError(f"{name} must be a plain callable, not a coroutine function")
+    return hook
 
 
 def check_parser_options(

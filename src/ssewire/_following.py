@@ -3,13 +3,15 @@
 Both `EventSource` classes are a `Following` that waits and moves bytes. When
 to connect again is for `reconnect` to say; what goes into the next request,
 which parser reads its answer and what an end amounts to is said here. Time is
-passed in. May import: _checks, _http, errors, parser, reconnect.
+passed in. May import: _checks, _headers, _http, errors, parser, reconnect.
 """
 
 from __future__ import annotations
 
 from ._checks import exact_str, excerpt, shown_url, wrong_type
+from ._headers import Headers
 from ._http.refusal import parse_retry_after
+from ._http.request import HTTPRequest
 from .errors import StateError, StatusError
 from .parser import Parser
 from .reconnect import Connect, Reconnection, ReconnectPolicy
@@ -18,15 +20,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
-    from ._http.request import HTTPRequest
     from .errors import SSEWireError
     from .reconnect import Command
 
     class Followed(Protocol):
         """The events of one connection."""
 
+        dropped: int
+
         @property
         def last_event_id(self) -> str: ...
+
+        @property
+        def _heard(self) -> bool: ...
 
 
 class Following:
@@ -37,7 +43,7 @@ class Following:
         last_event_id: where to go on; "" for what the request says.
         max_event_size, comments, default_event: of `Parser`.
         reconnect: when and how often to try again.
-        on_open, on_error: hooks, checked.
+        on_open, on_error, prepare: hooks, checked.
         random: gives a float from [0, 1).
 
     Raises:
@@ -47,14 +53,17 @@ class Following:
     __slots__ = (
         "_attempted",
         "_closing",
+        "_dropped",
         "_due",
         "_final_id",
         "_given_id",
         "_machine",
         "_on_error",
         "_on_open",
+        "_opened_at",
         "_parser",
         "_parser_options",
+        "_prepare",
         "_progress",
         "_request",
         "_restarting",
@@ -72,6 +81,7 @@ class Following:
         reconnect: ReconnectPolicy | None,
         on_open: Callable[[Any], object] | None,
         on_error: Callable[[SSEWireError, float | None], object] | None,
+        prepare: Callable[[HTTPRequest], Any] | None,
         random: Callable[[], float],
     ) -> None:
         self._request = first
@@ -93,6 +103,7 @@ class Following:
             raise wrong_type("reconnect", "a ReconnectPolicy", reconnect)
         self._on_open = on_open
         self._on_error = on_error
+        self._prepare = prepare
         self._machine = Reconnection(reconnect, random=random, method=first.method)
         # When to connect next: a wait that was interrupted goes on where it was.
         self._due = float("-inf")
@@ -106,6 +117,10 @@ class Following:
         # The last event ID as it was at close(): no event with another is handed out after that.
         self._final_id: str | None = None
         self._stream: Any = None
+        # When the connection was opened; None without one, or where it brought no bytes.
+        self._opened_at: float | None = None
+        # Of the last stream that has ended.
+        self._dropped = 0
         self._closing = False
         self._restarting = False
 
@@ -125,6 +140,13 @@ class Following:
         return self._machine.retry if retry is None else retry
 
     @property
+    def dropped(self) -> int:
+        """Bytes of the unfinished event that the last connection ended within."""
+        stream = self._stream
+        dropped: int = self._dropped if stream is None else stream.dropped
+        return dropped
+
+    @property
     def state(self) -> str:
         """Where it stands: "connecting" (also while it waits to), "open" or "closed"."""
         return "closed" if self._closing else self._machine.state
@@ -139,10 +161,13 @@ class Following:
             raise StateError("restart() after close()")
 
     def _attempt(self) -> HTTPRequest | None:
-        """Begin an attempt; return its request, or None where the one that may be made has been.
+        """Begin an attempt; return its request, or None where none may be made any more.
 
-        An exception interrupted it then, and the server may have acted on it.
+        That is where the only one has been made, and an exception interrupted it: the server may
+        have acted on it. Or what the policy's `should_retry` raised has ended it all.
         """
+        if self._machine.state == "closed":
+            return None
         if self._restarting:
             self._restarting = False
             self._attempted = False
@@ -153,6 +178,7 @@ class Following:
         if self._attempted and not self._machine.may_repeat:
             return None
         self._attempted = True
+        self._opened_at = None
         if self._parser.last_event_id == self._given_id:
             self._parser.reset()
         else:
@@ -161,14 +187,18 @@ class Following:
             self._parser = Parser(last_event_id=self._given_id, **self._parser_options)
         return self._request.with_last_event_id(self._given_id)
 
-    def _opened(self, stream: Followed) -> None:
+    def _opened(self, stream: Followed, now: float) -> None:
         """Note that an attempt has brought a stream of events."""
         self._stream = stream
+        self._opened_at = now
         self._machine.on_open()
 
     def _ended(self, stream: Followed) -> None:
         """Note that there is no stream any more, and how far it has come."""
         self._given_id = stream.last_event_id
+        self._dropped = stream.dropped
+        if not stream._heard:
+            self._opened_at = None
         self._stream = None
 
     def _outcome(self, error: SSEWireError | None, now: float, wall: float) -> Command:
@@ -176,20 +206,31 @@ class Following:
 
         Args:
             error: None where the response ended as HTTP says it should.
-            now: on the clock of `_due`, which is set.
+            now: on the clock of `_due` and `_opened`; the former is set.
             wall: seconds since 1970, for a date in Retry-After.
+
+        Raises:
+            Exception: what the policy's `should_retry` raised; there is no next attempt.
         """
+        machine = self._machine
         if self._progress:
             self._progress = False
-            self._machine.on_event()
-        self._machine.retry = self.retry
-        if error is None:
-            command = self._machine.on_end()
-        else:
-            retry_after = None
-            if isinstance(error, StatusError):
-                retry_after = parse_retry_after(error.headers, wall)
-            command = self._machine.on_failure(error, retry_after)
+            machine.on_event()
+        elif self._opened_at is not None:
+            machine.on_up(now - self._opened_at)
+        self._opened_at = None
+        machine.retry = self.retry
+        try:
+            if error is None:
+                command = machine.on_end()
+            else:
+                retry_after = None
+                if isinstance(error, StatusError):
+                    retry_after = parse_retry_after(error.headers, wall)
+                command = machine.on_failure(error, retry_after)
+        except BaseException as exc:
+            check_hook_error(exc, StopIteration, StopAsyncIteration)
+            raise
         if isinstance(command, Connect):
             self._due = now + command.delay
         return command
@@ -199,6 +240,19 @@ class Following:
             return "<EventSource of nowhere>"  # Its __init__ failed; debuggers ask for it.
         where, known = shown_url(self._request.url), excerpt(self.last_event_id)
         return f"<EventSource {self.state}, {where}, last_event_id={known}>"
+
+
+def prepared_request(request: object) -> HTTPRequest:
+    """Return what `prepare` returned, checked as the first request was.
+
+    Raises:
+        TypeError, ValueError: it cannot be sent.
+    """
+    if not isinstance(request, HTTPRequest):
+        raise wrong_type("what prepare returns", "an HTTPRequest", request)
+    # Anew, should it have been changed in place.
+    headers = Headers(request.headers)
+    return request.changed(request.url, request.method, headers, request.body)
 
 
 def check_hook_error(error: BaseException, *ends: type[Exception]) -> None:

@@ -22,4 +22,4 @@ MAX_RETRY = 2**31 - 1
 
 # Bumped with any change of parser behaviour. The compiled parser repeats the
 # number as a literal; a build that lags behind is refused at import.
-PARSER_CONTRACT = 2
+PARSER_CONTRACT = 3

@@ -37,7 +37,7 @@ cdef extern from "_scan.h":
     object ssewire_decode(const byte *, Py_ssize_t)
 
 # Equal to PARSER_CONTRACT in _limits when this was compiled; _choice compares them.
-CONTRACT = 2
+CONTRACT = 3
 
 cdef long long MAX_RETRY = 2**31 - 1
 
@@ -332,6 +332,41 @@ default_event='message')\n--\n
         with cython.critical_section(self):
             self._closed = True
             self._drop_event()
+
+    def flush(self):
+        """End the input as lenient readers do: return the unfinished event, if it has data.
+
+        The last line counts as ended and a blank line as read. The standard
+        drops that event, since nothing says that it is whole: use `close` to do so. An
+        event without data is dropped here too, and its ID with it. The parser is
+        closed afterwards; again, or after `close`, this returns nothing. Cost:
+        linear in `pending`.
+
+        Raises:
+            StateError: the parser was left halfway.
+            EventTooLarge: an event was too large, as in each feed after it.
+            MemoryError, or what a signal's handler raised: the event is lost, and
+                later calls raise StateError until `reset`.
+        """
+        cdef list items
+        cdef list last
+        with cython.critical_section(self):
+            if self._closed and not self._torn:
+                return []
+            given_id = self._last_event_id
+            items = self._feed(<const byte *>b"\n", 1 if self._line.size else 0)
+            if self._data.size > self._data.skip:
+                last = self._feed(<const byte *>b"\n\n", 2)
+                if items:
+                    self._given_id = given_id
+                    self._torn = True
+                    items.extend(last)
+                    self._torn = False
+                else:
+                    items = last
+            self._closed = True
+            self._drop_event()
+            return items
 
     def feed(self, data, /):
         """Return the events that `data`, the stream's next bytes, completes.

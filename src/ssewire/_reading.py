@@ -46,12 +46,18 @@ class _State:
         """Raise what a step raises that must not ask the source."""
         raise end if self._ended else StateError(_TORN)
 
+    def _over(self, whole: bool) -> None:
+        """React to the end of the source, by itself (`whole`) or in a failure of its own."""
+
     def _is_over(self, exc: BaseException, end: type[BaseException]) -> bool:
         """Note what an exception that came out of the source means; say whether to close that."""
         if isinstance(exc, end):
+            # In this order: what an exception in between leaves is no end.
+            self._over(not self._doubtful)
             self._ended = not self._doubtful
             return True
         if not is_the_callers(exc):
+            self._over(False)
             return True
         self._doubtful = self._doubtful or ended_a_generator(exc)
         self._torn = False

@@ -1,12 +1,11 @@
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
-May import: _checks, _http, errors, reconnect.
+May import: _checks, _http, _unfinished, errors, reconnect.
 """
 
 from __future__ import annotations
 
 import errno
-import inspect
 import logging
 import os
 import re
@@ -17,9 +16,12 @@ from functools import lru_cache
 
 from ._checks import check_count, wrong_type
 from ._http.exchange import exchange
+from ._http.keepalive import keepalive_options
 from ._http.proxy import choose_proxy
 from ._http.refusal import EVENT_STREAM, accepted, check_media_types, refusal
 from ._http.request import HTTPRequest
+from ._http.timeouts import given_timeouts, timeouts_of
+from ._unfinished import dispatches
 from .errors import TransportError
 from .reconnect import Connect
 
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from ._http.proxy import Proxy
     from ._http.refusal import MediaTypes
     from ._http.request import Body
-    from ._http.timeouts import Deadlines, Timeouts
+    from ._http.timeouts import Deadlines, NotGiven, Timeouts
+    from ._unfinished import Unfinished
     from .reconnect import Command
 
     class Answer(Protocol):
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ssewire")
 
+_KEEPALIVE = keepalive_options(socket)
+
 # Bytes asked of a socket at a time: what a busy stream has ready on loopback, and
 # below the size from which malloc maps fresh pages for every read.
 READ_SIZE = 64 * 1024
@@ -55,6 +60,7 @@ class Settings:
 
     Args:
         pool: keeps connections for further requests; None closes each after its response.
+        unfinished: what becomes of an event that a response ends within.
         media_types: of the responses that are taken for event streams; None for any.
         within: redirects to another origin are refused.
 
@@ -69,6 +75,7 @@ class Settings:
         max_redirects: int,
         transport: Any,
         pool: Any = None,
+        unfinished: Unfinished = "drop",
         media_types: MediaTypes = EVENT_STREAM,
         within: bool = False,
     ) -> None:
@@ -84,6 +91,7 @@ class Settings:
         self.max_redirects: int = max_redirects
         self.transport: Any = transport
         self.pool: Any = pool
+        self.dispatch: bool = dispatches(unfinished)
         self._within = within
         self._media_types = check_media_types(media_types)
 
@@ -139,17 +147,24 @@ class Settings:
         """Return what the caller gave, or the one that verifies as the system does."""
         return _default_context() if self._tls is None else self._tls
 
+    @property
+    def tls_is_ready(self) -> bool:
+        """Whether `tls_context` returns at once: it has no certificates to read."""
+        return self._tls is not None or _default_context.cache_info().currsize > 0
 
-def prepare(
+
+def checked_arguments(
     url: str,
     method: str,
     headers: HeaderSource | None,
     body: Body | None,
-    timeouts: Timeouts | None,
+    timeouts: Timeouts | float | NotGiven | None,
+    timeout: Timeouts | float | NotGiven | None,
     tls: ssl.SSLContext | None,
     proxy: str | None,
     max_redirects: int,
     transport: Any,
+    unfinished: Unfinished = "drop",
     media_types: MediaTypes = EVENT_STREAM,
 ) -> tuple[HTTPRequest, Settings]:
     """Return what the arguments of `request` and its kin come to, checked before any I/O.
@@ -157,8 +172,11 @@ def prepare(
     Raises:
         TypeError, ValueError: an argument that makes no sense.
     """
-    settings = Settings(tls, proxy, max_redirects, transport, media_types=media_types)
-    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=timeouts)
+    given = timeouts_of(given_timeouts(timeouts, timeout))
+    settings = Settings(
+        tls, proxy, max_redirects, transport, unfinished=unfinished, media_types=media_types
+    )
+    first = HTTPRequest(url, method=method, headers=headers, body=body, timeouts=given)
     settings.check(first)
     return first, settings
 
@@ -183,20 +201,16 @@ def _default_context() -> ssl.SSLContext:
     return context
 
 
-def plain_callable(name: str, hook: Any) -> Any:
-    """Return a hook that can be called and is done when it returns, or None.
-
-    Raises:
-        TypeError: it is something else, such as a coroutine function.
-    """
-    if hook is not None:
-        if not callable(hook):
-            raise wrong_type(name, "a callable", hook)
-        if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
-            getattr(hook, "__call__", None)  # noqa: B004 - its type is looked at, not called
-        ):
-            raise TypeError(f"{name} must be a plain callable, not a coroutine function")
-    return hook
+def keep_alive(new: socket.socket) -> None:
+    """Have TCP find out when the peer of a new socket is gone."""
+    for option in _KEEPALIVE:
+        try:
+            new.setsockopt(*option)
+        except OSError as exc:
+            # A system may have a name for what it does not do; then its own times count.
+            # What has no number is not the system's but a signal handler's.
+            if exc.errno is None:
+                raise
 
 
 def reason(exc: BaseException) -> str:
@@ -224,7 +238,7 @@ _FOREIGN = 300
 _QUERY = re.compile(r"\?[^\s'\")>]*")
 
 
-def foreign(exc: Exception) -> TransportError:
+def foreign(exc: BaseException) -> TransportError:
     """Return the error for what a transport of the caller's raised; `exc` is to be its cause."""
     said = _QUERY.sub("?...", str(exc)[: 10 * _FOREIGN])
     # It may quote the peer: nothing that a terminal acts on.

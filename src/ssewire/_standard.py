@@ -160,6 +160,39 @@ class LineParser(Generic[ItemT]):
         self._closed = self._attention = True
         self._drop_event()
 
+    def flush(self) -> list[ItemT]:
+        """End the input as lenient readers do: return the unfinished event, if it has data.
+
+        The last line counts as ended and a blank line as read. The standard
+        drops that event, since nothing says that it is whole: use `close` to do so. An
+        event without data is dropped here too, and its ID with it. The parser is
+        closed afterwards; again, or after `close`, this returns nothing. Cost:
+        linear in `pending`.
+
+        Raises:
+            StateError: the parser was left halfway.
+            EventTooLarge: an event was too large, as in each feed after it.
+            MemoryError, or what a signal's handler raised: the event is lost, and
+                later calls raise StateError until `reset`.
+        """
+        if self._closed and not self._torn:
+            return []
+        last_event_id = self._last_event_id
+        try:
+            items = self.feed(b"\n" if self._line else b"")
+            if self._data:
+                # The first LF may belong to a CR before it; of blank lines one more is none.
+                items += self.feed(b"\n\n")
+            self.close()
+            return items
+        except (EventTooLarge, StateError):
+            raise
+        except BaseException:
+            # As in feed.
+            self._torn = self._attention = True
+            self._last_event_id = last_event_id
+            raise
+
     def feed(self, data: Buffer, /) -> list[ItemT]:
         """Return the events that `data`, the stream's next bytes, completes: `Parser.feed`."""
         data = to_bytes(data)

@@ -2,8 +2,8 @@
 
 The iterators are objects, not generators: an exception inside a loop body,
 a Ctrl-C or a timeout does not end them. They own their source and close it
-at its end, on error and on close. May import: _checks, _limits, _reading, errors,
-event, parser.
+at its end, on error and on close.
+May import: _checks, _limits, _reading, _standard, _unfinished, errors, event, parser.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sys import exc_info
 from ._checks import exact_str
 from ._limits import MAX_EVENT_SIZE
 from ._reading import AsyncReading, Reading
+from ._unfinished import dispatches, end_input
 from .errors import EventDataError, EventTooLarge
 from .event import Comment
 from .parser import Parser
@@ -24,14 +25,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, Self
 
+    from ._unfinished import Unfinished
     from .event import Item, ServerSentEvent
 
     ItemT = TypeVar("ItemT", bound=Item)
 else:
-    # Importing typing is most of what importing the package would cost, and only type checkers
-    # need it: at run time `Generic[ItemT]` below is an item of this dict, plain `object`.
-    Generic = {None: object}
-    ItemT = None
+    from ._standard import Generic, ItemT
 
     def overload(function):
         return function
@@ -85,15 +84,19 @@ def parse(
 
 @overload
 def iter_events(
-    chunks: Iterable[Buffer], parser: None = None
+    chunks: Iterable[Buffer], parser: None = None, *, unfinished: Unfinished = "drop"
 ) -> EventIterator[ServerSentEvent]: ...
 
 
 @overload
-def iter_events(chunks: Iterable[Buffer], parser: Parser[ItemT]) -> EventIterator[ItemT]: ...
+def iter_events(
+    chunks: Iterable[Buffer], parser: Parser[ItemT], *, unfinished: Unfinished = "drop"
+) -> EventIterator[ItemT]: ...
 
 
-def iter_events(chunks: Iterable[Buffer], parser: Any = None) -> EventIterator[Any]:
+def iter_events(
+    chunks: Iterable[Buffer], parser: Any = None, *, unfinished: Unfinished = "drop"
+) -> EventIterator[Any]:
     """Return an iterator over the events of `chunks`.
 
     Each event is handed out before the next chunk is asked for. The iterator
@@ -102,6 +105,11 @@ def iter_events(chunks: Iterable[Buffer], parser: Any = None) -> EventIterator[A
     end: its `last_event_id` and `retry` stay for the next connection, no half
     event does.
 
+    An event that the source ends within is dropped, as the standard says; `dropped`
+    is how many bytes of it there were, which the logger "ssewire" is told too (DEBUG).
+    With `unfinished="dispatch"` it is handed out if it has data, unless the source has
+    failed: see `Parser.flush`.
+
     What the source raises closes it. An exception of the caller's that comes
     out of it does not: after a KeyboardInterrupt, or what a signal handler
     raised, the next step asks the source again. Where something may have been
@@ -109,28 +117,33 @@ def iter_events(chunks: Iterable[Buffer], parser: Any = None) -> EventIterator[A
     Cost: that of the parser; a step that hands out an event already there is
     constant.
 
+    Raises:
+        TypeError, ValueError: an option that makes no sense.
+
     Raises (while iterating):
         EventTooLarge: after the events that were complete before.
         StateError: after an exception that something may have been lost by,
             and after the source has failed; until `close()`.
         Exception: whatever the source raises, unchanged.
     """
-    return EventIterator(chunks, Parser() if parser is None else parser)
+    return EventIterator(chunks, Parser() if parser is None else parser, unfinished)
 
 
 @overload
 def aiter_events(
-    chunks: AsyncIterable[Buffer], parser: None = None
+    chunks: AsyncIterable[Buffer], parser: None = None, *, unfinished: Unfinished = "drop"
 ) -> AsyncEventIterator[ServerSentEvent]: ...
 
 
 @overload
 def aiter_events(
-    chunks: AsyncIterable[Buffer], parser: Parser[ItemT]
+    chunks: AsyncIterable[Buffer], parser: Parser[ItemT], *, unfinished: Unfinished = "drop"
 ) -> AsyncEventIterator[ItemT]: ...
 
 
-def aiter_events(chunks: AsyncIterable[Buffer], parser: Any = None) -> AsyncEventIterator[Any]:
+def aiter_events(
+    chunks: AsyncIterable[Buffer], parser: Any = None, *, unfinished: Unfinished = "drop"
+) -> AsyncEventIterator[Any]:
     """Return an asynchronous iterator over the events of `chunks`; `iter_events` with `async`.
 
     It has `aclose()` and is an asynchronous context manager. Cancelling a step, as
@@ -138,20 +151,42 @@ def aiter_events(chunks: AsyncIterable[Buffer], parser: Any = None) -> AsyncEven
     nothing; the next step asks it again. An asynchronous generator is finished
     by that, and the next step raises StateError.
     """
-    return AsyncEventIterator(chunks, Parser() if parser is None else parser)
+    return AsyncEventIterator(chunks, Parser() if parser is None else parser, unfinished)
 
 
-class EventIterator(Reading, Generic[ItemT]):
-    """The iterator that `iter_events` returns."""
+class _Parsing(Generic[ItemT]):
+    """What both iterators over events keep.
 
-    def __init__(self, chunks: Iterable[Buffer], parser: Parser[ItemT]) -> None:
-        super().__init__(chunks)
+    `dropped` is how many bytes of an unfinished event there were when the source ended.
+    """
+
+    def __init__(self, parser: Parser[ItemT], unfinished: Unfinished) -> None:
         self._parser = parser
+        self._dispatch = dispatches(unfinished)
+        self.dropped: int = 0
         # What is complete, and how much of it has been handed out.
         self._ready: Sequence[ItemT] = ()
         self._given = 0
         # Raised once what was complete before it has been handed out.
         self._error: EventTooLarge | None = None
+
+    def _over(self, whole: bool) -> None:
+        items, self.dropped = end_input(self._parser, self._dispatch and whole)
+        if items:
+            # In this order, as in a step.
+            self._ready = ()
+            self._given = 0
+            self._ready = items
+
+
+class EventIterator(_Parsing[ItemT], Reading):
+    """The iterator that `iter_events` returns."""
+
+    def __init__(
+        self, chunks: Iterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
+    ) -> None:
+        _Parsing.__init__(self, parser, unfinished)
+        Reading.__init__(self, chunks)
 
     def __iter__(self) -> Self:
         return self
@@ -181,7 +216,10 @@ class EventIterator(Reading, Generic[ItemT]):
                 chunk = next(self._iterator)
             except BaseException as exc:
                 self._stopped(exc)
-                raise
+                if self._given >= len(self._ready):
+                    raise
+                # The end has completed an event.
+                continue
             self._doubtful = False
             try:
                 events = self._parser.feed(chunk)
@@ -208,16 +246,14 @@ class EventIterator(Reading, Generic[ItemT]):
         super().close()
 
 
-class AsyncEventIterator(AsyncReading, Generic[ItemT]):
+class AsyncEventIterator(_Parsing[ItemT], AsyncReading):
     """The asynchronous iterator that `aiter_events` returns."""
 
-    def __init__(self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT]) -> None:
-        super().__init__(chunks)
-        self._parser = parser
-        # As in EventIterator.
-        self._ready: Sequence[ItemT] = ()
-        self._given = 0
-        self._error: EventTooLarge | None = None
+    def __init__(
+        self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
+    ) -> None:
+        _Parsing.__init__(self, parser, unfinished)
+        AsyncReading.__init__(self, chunks)
 
     def __aiter__(self) -> Self:
         return self
@@ -246,7 +282,9 @@ class AsyncEventIterator(AsyncReading, Generic[ItemT]):
                 chunk = await self._iterator.__anext__()
             except BaseException as exc:
                 await self._stopped(exc)
-                raise
+                if self._given >= len(self._ready):
+                    raise
+                continue
             self._doubtful = False
             try:
                 events = self._parser.feed(chunk)

@@ -6,19 +6,24 @@ What both clients do is in test_both.
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import sys
+import threading
+import warnings
 from functools import partial
 from typing import Any
 
 import pytest
 
+from ssewire.aio._connection import Connection
 from ssewire.claude import (
     StreamClosed,
     aio,
     client,
 )
 from tests.claude import wire
-from tests.claude.both import claude
+from tests.claude.both import claude, without_pauses
 from tests.claude.scenarios import (
     ASKED,
     BUSY,
@@ -27,7 +32,8 @@ from tests.claude.scenarios import (
     TEXT,
 )
 from tests.claude.test_both import text_of
-from tests.clients.both import Asyncio
+from tests.clients.both import LOOPS, Asyncio, sockets_to
+from tests.kit.limits import LIMIT, PAUSE, WAYS, by_wait_for, patiently
 from tests.kit.scripted import LAST_CHUNK, chunk
 from tests.kit.scripted import ClosingServer as Server
 
@@ -62,7 +68,7 @@ def test_the_last_chunk_may_come_after_the_stream_was_left() -> None:
     async def main(server: Server) -> None:
         async with make_client(server) as client:
             await client.messages.create(**ASKED)
-            while not any(shelf._kept for shelf in client._pool._shelves.values()):
+            while not any(corner.shelf for corner in client._pool._corners.values()):
                 await asyncio.sleep(0.005)
             await client.messages.create(**ASKED)
 
@@ -175,3 +181,221 @@ def test_a_coroutine_that_is_never_awaited_sends_nothing() -> None:
     with Server([BUSY]) as server:
         run(main(server))
         assert server.connections == 0
+
+
+# --- waits that are cancelled, and what is dropped
+
+
+@pytest.fixture(params=LOOPS, ids=lambda loop: loop.name)
+def loop(request: pytest.FixtureRequest) -> Any:
+    """A loop of either kind."""
+    return request.param
+
+
+ENDING = wire.stop(0) + wire.message_delta() + wire.wire("message_stop")
+SLOWLY = [
+    piece
+    for part in (BEGUN, *(wire.text(0, f"{n} ") for n in range(3)), ENDING)
+    for piece in (chunk(part[:20]), PAUSE, chunk(part[20:]))
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_cancelled_step_takes_nothing_of_a_message(loop: Any, way: Any, breaks: bool) -> None:
+    async def main(server: Server) -> None:
+        async with make_client(server) as client, client.messages.stream(**ASKED) as stream:
+            without_pauses(client)
+            texts = stream.text_stream
+            assert await patiently(way, texts.__anext__, 3) == ["0 ", "1 ", "2 "]
+            (message,) = await patiently(way, stream.get_final_message)
+            assert text_of(message) == "0 1 2 "
+
+    # Broken off before the message begins: another attempt is made, which takes its time too.
+    again: list[list[Any]] = [
+        [SSE, PAUSE, chunk(b": hello\n\n"), "reset"],
+        [PAUSE, SSE, *SLOWLY, LAST_CHUNK],
+    ]
+    with Server(again if breaks else again[1:]) as server:
+        loop.run(main(server))
+        assert len(server.requests) == 1 + breaks
+        assert server.wait_closed()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cancelling_the_opening_of_a_message_closes_it(loop: Any, way: Any) -> None:
+    async def main(server: Server) -> None:
+        async with make_client(server) as client:
+            while not server.requests:
+                assert await way(lambda: client.messages.create(**ASKED), PAUSE) == []
+
+            async def entered() -> None:
+                async with client.messages.stream(**ASKED):
+                    raise AssertionError
+
+            while len(server.requests) < 2:
+                assert await way(entered, PAUSE) == []
+            await asyncio.sleep(0.01)
+            assert server.wait_closed()
+
+    with Server([["hold"]]) as server:
+        loop.run(main(server))
+
+
+def again_and_held(server: Server) -> Any:
+    """Return a client, and a stream of it that makes another attempt that gets no answer."""
+
+    async def opened() -> Any:
+        client = make_client(server)
+        without_pauses(client)
+        stream = await client.messages.create(**ASKED, stream=True)
+        while len(server.requests) < 2:
+            assert await by_wait_for(stream.__anext__, LIMIT) == []
+        return client, stream
+
+    return opened()
+
+
+BROKEN: list[Any] = [[SSE, chunk(b": nothing yet\n\n"), "reset"], ["hold"]]
+
+
+def test_awaiting_the_closing_of_a_stream_that_asks_again_waits_for_its_socket(loop: Any) -> None:
+    async def main(server: Server) -> None:
+        client, stream = await again_and_held(server)
+        await stream.close()
+        left = sockets_to(server.port)
+        assert left == []
+        await client.close()
+
+    with Server(BROKEN) as server:
+        loop.run(main(server))
+
+
+def test_a_stream_that_is_dropped_as_it_asks_again_ends_that_with_a_warning(loop: Any) -> None:
+    async def main(server: Server) -> None:
+        kept = [*await again_and_held(server)]
+
+        def drop() -> None:
+            kept.pop()
+            gc.collect()  # Where nothing counts references, this alone drops it.
+
+        with pytest.warns(ResourceWarning, match="unclosed <.*AsyncRawMessageStream"):
+            drop()
+        await asyncio.sleep(0.01)
+        assert server.wait_closed()
+        await kept[0].close()
+
+    with Server(BROKEN) as server:
+        loop.run(main(server))
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_client_that_is_dropped_closes_its_connections_with_a_warning(
+    loop: Any, streams: bool
+) -> None:
+    async def main(server: Server) -> None:
+        kept = [make_client(server)]
+        await kept[0].messages.create(**ASKED)
+        if streams:
+            # A copy shares the connections, and what it streams goes on without it.
+            kept.append(await kept[0].copy().messages.create(**ASKED, stream=True))
+
+        def drop() -> None:
+            del kept[0]
+            gc.collect()
+
+        if streams:
+            drop()
+            async for _ in kept[0]:
+                pass
+        with pytest.warns(ResourceWarning, match="unclosed <AsyncClaude"):
+            drop()
+        await asyncio.sleep(0.01)
+        assert server.wait_closed()
+
+    with Server([[*GOOD, "request"] * 2 + GOOD]) as server:
+        loop.run(main(server))
+
+
+def test_a_client_that_has_nothing_open_is_dropped_without_a_word() -> None:
+    async def main(server: Server) -> None:
+        make_client(server)
+        async with make_client(server) as client:
+            await client.messages.create(**ASKED)
+            stream = await client.messages.create(**ASKED, stream=True)
+        # What is through after its client was closed is kept for nobody.
+        async for _ in stream:
+            pass
+        del client, stream
+        gc.collect()
+        await asyncio.sleep(0.01)
+        assert server.wait_closed()
+
+    with Server([[*GOOD, "request", *GOOD, "hold"]]) as server:
+        run(main(server))
+
+
+# --- loops of several threads
+
+
+def test_one_client_may_serve_the_loops_of_several_threads_at_once() -> None:
+    errors: list[BaseException] = []
+
+    def thread(client: Any) -> None:
+        async def ask() -> None:
+            for _ in range(5):
+                assert text_of(await client.messages.create(**ASKED)) == TEXT
+
+        async def main() -> None:
+            await asyncio.gather(*(ask() for _ in range(3)))
+
+        try:
+            for _ in range(3):
+                run(main())
+        except BaseException as exc:
+            errors.append(exc)
+
+    interval = sys.getswitchinterval()
+    # Threads change places within the fewest steps, where one may find another's half done.
+    sys.setswitchinterval(1e-6)
+    try:
+        with warnings.catch_warnings(), Server([[*GOOD, "request"] * 20 + GOOD]) as server:
+            # asyncio's, of idle connections whose loops were closed.
+            warnings.simplefilter("ignore", ResourceWarning)
+            client = make_client(server)
+            threads = [threading.Thread(target=thread, args=(client,)) for _ in range(4)]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+            run(client.close())
+            del client
+            gc.collect()
+    finally:
+        sys.setswitchinterval(interval)
+    assert errors == []
+
+
+def test_who_waits_for_a_connection_wakes_also_where_it_cannot_be_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Full(Exception):
+        """What could go wrong with keeping it."""
+
+    def give(*args: Any) -> None:
+        raise Full
+
+    async def main(server: Server) -> None:
+        async with make_client(server) as client:
+            stream = await client.messages.create(**ASKED, stream=True)
+            connection = stream._chunks._connection
+            waiter = connection.wait()
+            with monkeypatch.context() as patched:
+                patched.setattr(Connection, "_let_go", give)
+                with pytest.raises(Full):
+                    connection._end(None)
+            await asyncio.wait_for(waiter, 5)
+            connection._wire.abort()
+
+    with Server([[SSE, chunk(BEGUN), "hold"]]) as server:
+        run(main(server))

@@ -261,6 +261,9 @@ class Scripted:
         self.asked.append(f"again after {type(error).__name__}")
         return self.next_head() if self._bodies else None
 
+    def abandon(self, owner: object) -> None:
+        """Nothing goes on without its stream."""
+
     def begun(self) -> None:
         if "begun" not in self.asked:
             self.asked.append("begun")
@@ -291,6 +294,9 @@ class ScriptedAsync:
         head = self._inner.again(error)
         self.chunks = self._waiting()
         return head
+
+    def abandon(self, owner: object) -> None:
+        """Nothing goes on without its stream."""
 
     def begun(self) -> None:
         self._inner.begun()

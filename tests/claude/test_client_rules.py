@@ -11,7 +11,7 @@ import pytest
 
 from ssewire._headers import Headers
 from ssewire._http.request import HTTPRequest
-from ssewire._http.timeouts import Timeouts
+from ssewire._http.timeouts import NOT_GIVEN, Timeouts
 from ssewire.claude import (
     APITimeoutError,
     AuthenticationError,
@@ -31,7 +31,6 @@ from ssewire.claude._options import (
     ANTHROPIC_VERSION,
     BASE_URL,
     DEFAULT_TIMEOUTS,
-    NOT_GIVEN,
     ClientOptions,
 )
 from ssewire.claude._retry import MAX_RETRY_DELAY, Retries, response_error

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ssewire._http.timeouts import NOT_GIVEN
 from ssewire.claude import Claude, ConfigurationError
-from ssewire.claude._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions
+from ssewire.claude._options import ANTHROPIC_VERSION, ClientOptions
 from tests.kit.liars import LyingInt, liars
 
 

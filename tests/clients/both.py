@@ -9,9 +9,13 @@ there. The private names of both clients that such tests touch are in this file 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import importlib
+import importlib.util
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterator
@@ -279,6 +283,26 @@ class Asyncio:
         return asyncio_respond(request, settings)
 
 
+class Uvloop(Asyncio):
+    """`ssewire.aio` in the loop that many servers run."""
+
+    name = "uvloop"
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        if "uvloop" not in sys.modules and importlib.util.find_spec("uvloop") is None:
+            coroutine.close()
+            pytest.skip("uvloop is not installed")
+        policy = asyncio.get_event_loop_policy()
+        asyncio.set_event_loop_policy(importlib.import_module("uvloop").EventLoopPolicy())
+        try:
+            return super().run(coroutine)
+        finally:
+            asyncio.set_event_loop_policy(policy)
+
+
+# What awaits may be run in either loop.
+LOOPS: list[Asyncio] = [Asyncio(), Uvloop()]
+
 Both = Union[Blocking, Asyncio]
 BOTH: list[Both] = [Blocking(), Asyncio()]
 
@@ -364,6 +388,24 @@ def silent_address() -> tuple[socket.socket, list[socket.socket], int]:
         waiting[-1].setblocking(False)
         waiting[-1].connect_ex(("127.0.0.1", port))
     return listener, waiting, port
+
+
+def sockets_to(port: int) -> list[socket.socket]:
+    """Return duplicates of this process's sockets that are connected to a port."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            # The listing's own descriptor is gone by now.
+            one = socket.socket(fileno=os.dup(int(name)))
+            try:
+                connected = one.getpeername()[1] == port
+            except (OSError, IndexError):
+                connected = False
+            if connected:
+                found.append(one)
+            else:
+                one.close()
+    return found
 
 
 def descriptors() -> int:

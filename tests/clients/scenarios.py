@@ -46,6 +46,8 @@ class Outcome:
         self.opened = 0
         # last_event_id after each item, and at the end.
         self.ids: list[str] = []
+        # Bytes of an unfinished event, as the stream or source says at the end.
+        self.dropped = 0
 
     def add(self, item: Any, last_event_id: str) -> None:
         if isinstance(item, Comment):
@@ -68,6 +70,7 @@ class Scenario:
         facts: attributes of that error.
         cause: the class of its cause.
         connections: how many the server sees; a range where that is a matter of time.
+        dropped: bytes of an unfinished event at the end; None is not checked.
         ids: the Last-Event-ID of each request; None is not checked.
         tls: the host name of the server's certificate; None for plain HTTP.
         trusted: whether the client trusts that certificate.
@@ -95,6 +98,7 @@ class Scenario:
         policy: dict[str, Any] | None = None,
         timeouts: dict[str, float] | None = None,
         reported: Sequence[str] | None = None,
+        dropped: int | None = None,
         **options: Any,
     ) -> None:
         self.name = name
@@ -116,6 +120,7 @@ class Scenario:
         self.policy = {"initial_delay": 0.01, "max_delay": 0.05, **(policy or {})}
         self.timeouts = timeouts
         self.reported = reported
+        self.dropped = dropped
         self.options = options
 
     def server(self) -> Server:
@@ -144,6 +149,8 @@ class Scenario:
             assert server.connections == self.connections
         if self.ids is not None:
             assert server.last_event_ids == list(self.ids)
+        if self.dropped is not None:
+            assert outcome.dropped == self.dropped
         if self.reported is not None:
             assert [name for name, _ in outcome.reported] == list(self.reported)
         assert server.wait_closed(), "the client has left a connection open"
@@ -186,6 +193,9 @@ def raw_deflate(data: bytes) -> bytes:
 JSON = "application/json"
 ANSWER = b'{"text": "' + b"x" * 20_000 + b'"}'
 ABC = b"data: a\n\ndata: b\r\n\r\ndata: c\r\r"
+UNFINISHED = b"data: a\n\ndata: b\nid: 2"
+# Of its second event: the data so far, and the line that has not ended.
+UNFINISHED_SIZE = len(b"b\n") + len(b"id: 2")
 BOMB = gzip.compress(b"data: " + bytes(30_000_000), 1)
 
 STREAMS = [
@@ -217,7 +227,56 @@ STREAMS = [
         items="ab",
     ),
     Scenario(
-        "an unfinished event at the end is dropped", [[SSE, b"data: a\n\ndata: b\n"]], items="a"
+        "an unfinished event at the end is dropped and said to be",
+        [[SSE, UNFINISHED]],
+        items="a",
+        dropped=UNFINISHED_SIZE,
+    ),
+    *[
+        Scenario(
+            f"an unfinished event at the end of {framing} is handed out where that is asked for",
+            [[*steps]],
+            items=["a", ("message", "b", "2")],
+            dropped=0,
+            unfinished="dispatch",
+        )
+        for framing, steps in [
+            ("the connection", (SSE, UNFINISHED)),
+            ("chunks", (head(200, CHUNKED), chunk(UNFINISHED) + LAST_CHUNK)),
+            ("a length", (head(200, f"Content-Length: {len(UNFINISHED)}"), UNFINISHED, "hold")),
+            ("gzip", (head(200, "Content-Encoding: gzip"), gzipped(UNFINISHED))),
+            ("a body with the head", (head(200, CHUNKED) + chunk(UNFINISHED) + LAST_CHUNK,)),
+        ]
+    ],
+    *[
+        Scenario(
+            f"an event that is cut by {how} is never handed out",
+            [[*steps]],
+            items="a",
+            error=error,
+            dropped=UNFINISHED_SIZE,
+            unfinished="dispatch",
+        )
+        for how, steps, error in [
+            ("a length", (head(200, "Content-Length: 99"), UNFINISHED), ConnectionLost),
+            ("a chunk missing", (head(200, CHUNKED), chunk(UNFINISHED)), ConnectionLost),
+            ("a bad chunk", (head(200, CHUNKED), chunk(UNFINISHED) + b"xy\r\n"), HTTPFormatError),
+        ]
+    ],
+    Scenario(
+        "a body that is no event is dropped whatever becomes of unfinished ones",
+        [[SSE, b'{"message": "no"}']],
+        dropped=len(b'{"message": "no"}'),
+        unfinished="dispatch",
+    ),
+    Scenario(
+        "comments that are handed out do not put off a stall",
+        [[SSE, *([b":\n", SOON / 5] * 60), "hold"]],
+        items=None,
+        error=StreamTimeout,
+        facts={"kind": "stall"},
+        timeouts={"stall": SOON},
+        comments=True,
     ),
     Scenario("an empty stream", [[head(200, "Content-Length: 0")]]),
     Scenario(
@@ -777,6 +836,87 @@ SOURCES = [
         ids=[None, "1", "2"],
     ),
     Scenario(
+        "a source hands out what a connection ends within where that is asked for, and goes on",
+        [[SSE, event(1) + b"id: 2\ndata: 2"], [SSE, event(3)], [head(204)]],
+        "source",
+        items=[item(1), item(2), item(3)],
+        connections=3,
+        ids=[None, "2", "3"],
+        dropped=0,
+        unfinished="dispatch",
+    ),
+    Scenario(
+        "a source does not hand out what was cut, and asks for it again",
+        [[head(200, CHUNKED), chunk(event(1) + b"id: 2\ndata: ha")], [SSE, event(2)], [head(204)]],
+        "source",
+        items=[item(1), item(2)],
+        connections=3,
+        ids=[None, "1", "2"],
+        unfinished="dispatch",
+    ),
+    Scenario(
+        "a source says what its last connection ended within",
+        [[SSE, event(1) + b"data: half"], [head(204)]],
+        "source",
+        items=[item(1)],
+        connections=2,
+        dropped=len(b"data: half"),
+    ),
+    Scenario(
+        "connections that were up for long are no failed attempts though they brought no event",
+        [*[[SSE, b":\n", SOON]] * 4, [SSE, b":\n", SOON, "reset"], [head(204)]],
+        "source",
+        connections=6,
+        policy={"healthy_after": SOON / 3, "max_attempts": 2},
+        reported=["ConnectionLost"] * 5,
+    ),
+    Scenario(
+        "connections that were up for long without a byte are failed attempts",
+        [[SSE, SOON]],
+        "source",
+        error=RetriesExhausted,
+        connections=2,
+        policy={"healthy_after": SOON / 3, "max_attempts": 2},
+    ),
+    Scenario(
+        "what the caller judges worth it is tried again",
+        [
+            [head(401)],
+            [head(404)],
+            [head(200, content_type="text/html"), b"<p>We are back soon"],
+            [head(302)],
+            [SSE, event(1)],
+            [head(204)],
+        ],
+        "source",
+        items=[item(1)],
+        connections=6,
+        policy={"should_retry": lambda error: True},
+        reported=[
+            *("StatusError", "StatusError", "ContentTypeError", "RedirectError", "ConnectionLost"),
+        ],
+    ),
+    Scenario(
+        "what the caller judges hopeless is not",
+        [[SSE, event(1)], [head(503)]],
+        "source",
+        items=[item(1)],
+        error=StatusError,
+        facts={"status": 503},
+        connections=2,
+        policy={"should_retry": lambda error: False},
+    ),
+    Scenario(
+        "what the caller does not judge is left to the rules",
+        [["reset"], [SSE, event(1)], [head(404)]],
+        "source",
+        items=[item(1)],
+        error=StatusError,
+        facts={"status": 404},
+        connections=3,
+        policy={"should_retry": lambda error: None},
+    ),
+    Scenario(
         "an initial ID is sent until another comes",
         [[SSE], ["reset"], [SSE, event(8)], [head(204)]],
         "source",
@@ -966,8 +1106,14 @@ SILENCE: list[tuple[str, list[Any], dict[str, Any]]] = [
 ]
 
 
-def soak_script(seed: int, last: int) -> Callable[[Request], Iterator[Any]]:
-    """Return a server that numbers its events, obeys Last-Event-ID, and breaks at random."""
+def soak_script(
+    seed: int, last: int, refusals: Sequence[int] = (503,)
+) -> Callable[[Request], Iterator[Any]]:
+    """Return a server that numbers its events, obeys Last-Event-ID, and breaks at random.
+
+    Args:
+        refusals: the statuses that it refuses requests with.
+    """
     chance = random.Random(seed)
 
     def script(request: Request) -> Iterator[Any]:
@@ -981,7 +1127,7 @@ def soak_script(seed: int, last: int) -> Callable[[Request], Iterator[Any]]:
         if fault == 1:
             yield "reset"
         if fault == 2:
-            yield head(503, "Content-Length: 0")
+            yield head(chance.choice(refusals), "Content-Length: 0")
             return
         if fault == 3:
             yield b"HTTP/1.1 200 OK\r\nContent-Ty"

@@ -13,13 +13,14 @@ import ssl
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ssewire import SSEWireError, StateError
-from ssewire.client import ReconnectPolicy, Timeouts
+from ssewire.client import HTTPRequest, ReconnectPolicy, Timeouts
 from ssewire.errors import (
     ConnectFailed,
     ConnectionLost,
@@ -38,6 +39,7 @@ from tests.clients.both import (
     needs_proc,
     read,
     silent_address,
+    sockets_to,
     step,
 )
 from tests.clients.scenarios import (
@@ -45,6 +47,7 @@ from tests.clients.scenarios import (
     SCENARIOS,
     SILENCE,
     SOON,
+    UNFINISHED,
     Outcome,
     Scenario,
     event,
@@ -98,10 +101,13 @@ async def follow(both: Both, scenario: Scenario, url: str) -> Outcome:
     try:
         stream = await opened(both, scenario.kind, url, **options)
         async with stream:
-            async for item in stream:
-                outcome.add(item, stream.last_event_id)
-                if len(outcome.items) == scenario.take:
-                    break
+            try:
+                async for item in stream:
+                    outcome.add(item, stream.last_event_id)
+                    if len(outcome.items) == scenario.take:
+                        break
+            finally:
+                outcome.dropped = stream.dropped
     except SSEWireError as exc:
         outcome.error = exc
     return outcome
@@ -158,7 +164,11 @@ def shown(value: object) -> str:
         ({"headers": 5}, TypeError),
         ({"method": "GET /"}, ValueError),
         ({"body": "text", "method": "POST"}, TypeError),
-        ({"timeouts": 5}, TypeError),
+        ({"timeouts": "5"}, TypeError),
+        ({"timeout": True}, TypeError),
+        ({"timeout": 0}, ValueError),
+        ({"timeout": 5, "timeouts": Timeouts()}, TypeError),
+        ({"timeout": None, "timeouts": None}, TypeError),
         ({"tls": True}, TypeError),
         ({"proxy": "socks5://h"}, ValueError),
         ({"proxy": 5}, TypeError),
@@ -202,6 +212,7 @@ class AsyncCall:
         ({"last_event_id": "a\ud800"}, ValueError),
         ({"last_event_id": 5}, TypeError),
         ({"max_event_size": -1}, ValueError),
+        ({"prepare": 5}, TypeError),
     ],
     ids=shown,
 )
@@ -591,6 +602,27 @@ def test_an_answer_that_comes_before_the_body_is_through_is_read(
 
     with Server([script], tls=tls) as server:
         both.run(main(server.url))
+
+
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_a_stream_that_begins_before_the_body_is_through_does_not_end_the_sending(
+    both: Both, tls: str | None
+) -> None:
+    # More than the buffers of both sides hold.
+    body = b"x" * 20_000_000
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    script = ["deaf", head() + b"data: early\n\n", "request", b"data: late\n\n"]
+
+    async def main(url: str) -> None:
+        async with both.open_stream(
+            url, method="POST", body=body, timeouts=Timeouts(idle=5.0), proxy=None, **options
+        ) as stream:
+            assert (await step(stream)).data == "early"
+            assert await collect(stream) == ["late"]
+
+    with Server([script], tls=tls) as server:
+        both.run(main(server.url))
+        assert [len(request.body) for request in server.requests] == [len(body)]
 
 
 @pytest.mark.parametrize("tls", [None, "127.0.0.1"])
@@ -1096,7 +1128,7 @@ def test_state_and_hooks_follow_the_connections(both: Both) -> None:
         both.run(main(server.url))
     assert seen == [
         ("open", 200, "open"),
-        ("ConnectionLost", 0.01, "connecting"),
+        ("ConnectionLost", 0.25, "connecting"),
         ("StatusError", None, "closed"),
     ]
 
@@ -1481,6 +1513,357 @@ def test_streams_and_sources_show_where_they_are_and_no_query(both: Both) -> Non
         both.run(main(server.url))
 
 
+# --- what a source prepares
+
+
+def test_prepare_makes_the_request_of_each_connection(both: Both) -> None:
+    prepared: list[tuple[str, str | None]] = []
+
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        prepared.append((request.url, request.headers.get("Last-Event-ID")))
+        return request.with_headers({"Authorization": f"Bearer {len(prepared)}"}).with_url(
+            f"{request.url}?after={request.headers.get('Last-Event-ID', '')}"
+        )
+
+    async def main(url: str) -> list[str]:
+        source = both.source(
+            f"{url}/events", prepare=prepare, reconnect=ReconnectPolicy(0.01, max_delay=0.02)
+        )
+        async with source:
+            return await collect(source)
+
+    with Server([[head(), event(1)], ["reset"], [head(401)], [head(204)]]) as server:
+        with pytest.raises(StatusError):
+            both.run(main(server.url))
+        assert [request.target for request in server.requests] == [
+            *("/events?after=", "/events?after=1", "/events?after=1")
+        ]
+        authorizations = [request.headers["authorization"] for request in server.requests]
+        assert authorizations == ["Bearer 1", "Bearer 2", "Bearer 3"]
+        # Each time the source's own request, not what was made of it before.
+        url = f"{server.url}/events"
+        assert prepared == [(url, None), (url, "1"), (url, "1")]
+
+
+def test_prepare_may_go_on_by_get_where_a_post_was_cut(both: Both) -> None:
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        if "Last-Event-ID" not in request.headers:
+            return request
+        return request.with_method("GET")
+
+    async def main(url: str) -> list[str]:
+        source = both.source(
+            url,
+            method="POST",
+            body=b"{}",
+            headers={"Content-Type": "application/json"},
+            prepare=prepare,
+            reconnect=ReconnectPolicy(0.01, retry_unsafe_methods=True),
+        )
+        async with source:
+            return await collect(source)
+
+    with Server([[head(200, CHUNKED), chunk(event(1))], [head(), event(2)], [head(204)]]) as server:
+        assert both.run(main(server.url)) == ["1", "2"]
+        seen = [
+            (request.method, request.body, request.headers.get("content-type"))
+            for request in server.requests
+        ]
+        assert seen == [("POST", b"{}", "application/json"), *[("GET", b"", None)] * 2]
+        assert server.last_event_ids == [None, "1", "2"]
+
+
+def raising(error: BaseException) -> Any:
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        raise error
+
+    return prepare
+
+
+def changing_in_place(request: HTTPRequest) -> HTTPRequest:
+    request.headers = {"A": "b\r\nC: d"}  # type: ignore[assignment]
+    return request
+
+
+@pytest.mark.parametrize(
+    ("prepare", "expected"),
+    [
+        (raising(ZeroDivisionError()), ZeroDivisionError),
+        (raising(StateError("no token")), StateError),
+        (raising(KeyboardInterrupt()), KeyboardInterrupt),
+        # What would end the iteration without a word.
+        (raising(StopIteration()), RuntimeError),
+        (raising(StopAsyncIteration()), (RuntimeError, StopAsyncIteration)),
+        (lambda request: None, TypeError),
+        (lambda request: request.url, TypeError),
+        (lambda request: request.with_headers({"A": "b\nC: d"}), ValueError),
+        (lambda request: request.with_url("ftp://h/"), ValueError),
+        (lambda request: request.with_url("http://user:pass@h/"), ValueError),
+        (changing_in_place, ValueError),
+    ],
+    ids=shown,
+)
+def test_what_prepare_raises_ends_the_source(both: Both, prepare: Any, expected: Any) -> None:
+    told: list[Any] = []
+
+    async def main(url: str) -> None:
+        source = both.source(url, prepare=prepare, on_error=lambda *args: told.append(args))
+        with pytest.raises(expected):
+            await step(source)
+        assert source.state == "closed"
+        assert await collect(source) == []
+
+    with Server([[head(), event(1)]]) as server:
+        both.run(main(server.url))
+        assert server.connections == 0
+    assert not told
+
+
+def test_a_transport_error_of_prepare_is_a_failed_attempt(both: Both) -> None:
+    told: list[tuple[str, float | None]] = []
+    failures = [ConnectFailed("tokens.example:443", "refused"), TransportError("no token")]
+
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        if failures:
+            raise failures.pop(0)
+        return request
+
+    def on_error(error: SSEWireError, delay: float | None) -> None:
+        told.append((str(error), delay))
+
+    async def main(url: str, prepare: Any) -> list[str]:
+        policy = ReconnectPolicy(0.01, jitter=0, max_attempts=3)
+        source = both.source(url, prepare=prepare, on_error=on_error, reconnect=policy)
+        async with source:
+            return await collect(source)
+
+    with Server([[head(), event(1)], [head(204)]]) as server:
+        assert both.run(main(server.url, prepare)) == ["1"]
+        assert server.connections == 2
+        assert told[:2] == [
+            ("could not connect to tokens.example:443: refused", 0.01),
+            ("no token", 0.02),
+        ]
+        with pytest.raises(RetriesExhausted) as caught:
+            both.run(main(server.url, raising(TransportError("still none"))))
+        assert str(caught.value.__cause__) == "still none"
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("what", ["close", "restart"])
+def test_what_ends_or_restarts_a_source_in_prepare_counts_before_the_request_is_sent(
+    both: Both, what: str
+) -> None:
+    calls: list[None] = []
+
+    async def main(url: str) -> None:
+        def prepare(request: HTTPRequest) -> HTTPRequest:
+            calls.append(None)
+            if len(calls) == 1:
+                getattr(source, what)()
+            return request
+
+        source = both.source(url, prepare=prepare)
+        if what == "close":
+            assert await collect(source) == []
+        else:
+            assert (await step(source)).data == "1"
+            await source.close()
+
+    with Server([[head(), event(1), "hold"]]) as server:
+        both.run(main(server.url))
+        assert server.wait_closed()
+        assert (server.connections, len(calls)) == ((0, 1) if what == "close" else (1, 2))
+
+
+# --- the clock of reconnections
+
+
+def delays_of(both: Both, script: Any, count: int, **policy: Any) -> list[tuple[str, float | None]]:
+    """Return what `on_error` is told of so many ends, the last of which closes the source."""
+    told: list[tuple[str, float | None]] = []
+
+    async def main(url: str) -> None:
+        def on_error(error: SSEWireError, delay: float | None) -> None:
+            told.append((type(error).__name__, delay))
+            if len(told) == count:
+                source.close()
+
+        source = both.source(url, on_error=on_error, reconnect=ReconnectPolicy(**policy))
+        async with source:
+            await collect(source)
+
+    with Server(script) as server:
+        both.run(main(server.url))
+    return told
+
+
+def test_a_server_that_wants_no_pause_is_asked_some_times_a_second_at_most(both: Both) -> None:
+    wanting = [head(), b"retry: 0\n" + event(1)]
+    policy = {"initial_delay": 0.01, "max_delay": 0.02, "jitter": 0}
+    told = delays_of(both, [wanting, ["reset"], []], 4, **policy)
+    # After progress a quarter of a second; after failures the initial delay, and growing.
+    assert told == [("ConnectionLost", delay) for delay in (0.25, 0.01, 0.02, 0.02)]
+
+
+def test_the_servers_time_is_waited_for_whatever_our_cap_is(both: Both) -> None:
+    wanting = [head(), b"retry: 300000\n" + event(1)]
+    assert delays_of(both, [wanting], 1, jitter=0) == [("ConnectionLost", 300.0)]
+    wanting = [head(), b"retry: 9999999999\n" + event(1)]
+    assert delays_of(both, [wanting], 1) == [("ConnectionLost", 3600.0)]
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("yes", TypeError), (None, ZeroDivisionError)])
+def test_what_should_retry_raises_ends_the_source(both: Both, answer: Any, expected: Any) -> None:
+    def should_retry(error: SSEWireError) -> Any:
+        if answer is None:
+            raise ZeroDivisionError
+        return answer
+
+    async def main(url: str) -> None:
+        source = both.source(url, reconnect=ReconnectPolicy(should_retry=should_retry))
+        with pytest.raises(expected):
+            await step(source)
+        assert source.state == "closed"
+        assert await collect(source) == []
+
+    with Server([[head(503)]]) as server:
+        both.run(main(server.url))
+        assert server.connections == 1
+
+
+# --- the end of a stream
+
+
+def test_an_event_of_the_end_is_in_the_last_batch_and_its_id_counts(both: Both) -> None:
+    async def main(url: str) -> tuple[list[Any], str]:
+        async with both.open_stream(url, unfinished="dispatch") as stream:
+            batches = [[item.data for item in batch] async for batch in stream.batches()]
+            return [batch for batch in batches if batch], stream.last_event_id
+
+    with Server([[head(), UNFINISHED]]) as server:
+        assert both.run(main(server.url)) == ([["a"], ["b"]], "2")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_closing_within_an_event_hands_nothing_out_and_drops_nothing(both: Both, kind: str) -> None:
+    async def main(url: str) -> None:
+        stream = await opened(both, kind, url, unfinished="dispatch")
+        assert (await step(stream)).data == "1"
+        task = both.beside(collect(stream))
+        await both.sleep(0.02)
+        stream.close()
+        assert await both.result(task) == []
+        assert (stream.dropped, stream.last_event_id) == (0, "1")
+
+    with Server([[head(), event(1) + b"id: 2\ndata: half", "hold"]]) as server:
+        both.run(main(server.url))
+
+
+def test_what_the_end_of_a_stream_drops_is_in_the_log(
+    both: Both, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "ssewire")
+
+    async def main(url: str) -> list[str]:
+        async with both.open_stream(url) as stream:
+            return await collect(stream)
+
+    with Server([[head(), UNFINISHED]]) as server:
+        assert both.run(main(server.url)) == ["a"]
+    text = "7 bytes of an unfinished event were dropped at the end of the stream"
+    assert ("DEBUG", text) in [(record.levelname, record.message) for record in caplog.records]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("unfinished", "error"), [("flush", ValueError), (None, TypeError), (True, TypeError)]
+)
+def test_another_way_with_unfinished_events_is_refused_at_the_call(
+    both: Both, kind: str, unfinished: Any, error: type[Exception]
+) -> None:
+    function = both.module.open_stream if kind == "stream" else both.module.EventSource
+    with pytest.raises(error, match="unfinished must be"):
+        function("http://127.0.0.1:9/", unfinished=unfinished)
+
+
+# --- timeouts
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, Timeouts(connect=10.0)),
+        ({"timeouts": 5}, Timeouts(connect=5, head=5, idle=5)),
+        ({"timeout": 30.5}, Timeouts(connect=10, head=30.5, idle=30.5)),
+        ({"timeout": Timeouts(stall=1)}, Timeouts(stall=1)),
+        ({"timeouts": None}, Timeouts(connect=None)),
+        ({"timeout": None}, Timeouts(connect=None)),
+    ],
+    ids=repr,
+)
+def test_a_number_of_seconds_is_for_the_head_and_each_wait_for_bytes(
+    both: Both, given: dict[str, Any], expected: Timeouts
+) -> None:
+    seen: list[Timeouts] = []
+
+    def carry(request: HTTPRequest) -> Any:
+        seen.append(request.timeouts)
+        return both.response(200, {"Content-Type": "text/event-stream"}, [event(1)])
+
+    async def main() -> None:
+        transport = both.transport(carry)
+        async with both.request("http://h/", transport=transport, **given):
+            pass
+        async with both.open_stream("http://h/", transport=transport, **given):
+            pass
+        async with both.source("http://h/", transport=transport, **given) as source:
+            await step(source)
+
+    both.run(main())
+    assert seen == [expected] * 3
+
+
+def test_a_stall_does_not_run_on_while_the_consumer_holds_a_comment(both: Both) -> None:
+    held = threading.Event()
+    deflating = zlib.compressobj(wbits=31)
+    zipped = [
+        deflating.compress(data) + deflating.flush(zlib.Z_SYNC_FLUSH)
+        for data in (b":\n", b"data: a\n\n")
+    ]
+
+    def plain(request: Request) -> Iterator[Any]:
+        yield head() + b":\n"
+        held.wait(PATIENCE)
+        yield b"data: a\n\n"
+
+    def gzipped(request: Request) -> Iterator[Any]:
+        yield head(200, "Content-Encoding: gzip") + zipped[0]
+        held.wait(PATIENCE)
+        yield zipped[1]
+
+    def carry(request: HTTPRequest) -> Any:
+        body = [b":\n", b"data: a\n\n"]
+        return both.response(200, {"Content-Type": "text/event-stream"}, body)
+
+    async def main(url: str) -> None:
+        options: dict[str, Any] = {"timeouts": Timeouts(stall=1.0), "comments": True}
+        streams = [await both.open_stream(url, **options) for _ in range(2)]
+        streams.append(
+            await both.open_stream("http://h/", transport=both.transport(carry), **options)
+        )
+        for stream in streams:
+            assert (await step(stream)).text == ""
+        await both.sleep(1.05)
+        held.set()
+        for stream in streams:
+            assert (await step(stream)).data == "a"
+            await stream.close()
+
+    with Server([plain, gzipped]) as server:
+        both.run(main(server.url))
+
+
 # --- soak
 
 
@@ -1490,17 +1873,62 @@ def test_two_thousand_reconnects_with_faults_lose_no_event_and_repeat_none(
     # Thousands of warnings, each kept with its traceback, would be most of the time.
     caplog.set_level(logging.CRITICAL, "ssewire")
     last = 2100
+    prepared: list[str | None] = []
+
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        prepared.append(request.headers.get("Last-Event-ID"))
+        if len(prepared) % 50 == 0:
+            raise TransportError("no token")
+        return request.with_headers({"Authorization": f"Bearer {len(prepared)}"})
+
+    def should_retry(error: SSEWireError) -> bool | None:
+        return True if isinstance(error, StatusError) else None
 
     async def main(url: str) -> list[int]:
-        policy = ReconnectPolicy(initial_delay=0.0)
-        async with both.source(url, reconnect=policy) as source:
+        policy = ReconnectPolicy(initial_delay=0.0, should_retry=should_retry)
+        async with both.source(url, reconnect=policy, prepare=prepare) as source:
             return [int(received.data) async for received in source]
 
     before = threading.active_count()
-    with Server([soak_script(1, last)]) as server:
+    with Server([soak_script(1, last, (503, 401, 404))]) as server:
         seen = both.run(main(server.url))
         connections = server.connections
+        # Each request is the one that was prepared for it, and the last event's.
+        for request in server.requests:
+            number = int(request.headers["authorization"].partition(" ")[2])
+            assert request.last_event_id == prepared[number - 1]
+    assert connections == len(prepared) - len(prepared) // 50
     assert seen == list(range(1, len(seen) + 1))
     assert len(seen) >= last
     assert connections > 2000
     assert threading.active_count() == before
+
+
+# --- peers that are gone
+
+
+@needs_proc
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system has other names")
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_tcp_finds_out_on_every_connection_whether_its_peer_is_gone(
+    both: Both, tls: str | None
+) -> None:
+    async def main(server: Server) -> None:
+        options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+        async with both.open_stream(server.url, **options) as stream:
+            assert (await step(stream)).data == "1"
+            (ours,) = sockets_to(server.port)
+            with ours:
+                found = [
+                    ours.getsockopt(level, name)
+                    for level, name in (
+                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+                    )
+                ]
+            assert found == [1, 60, 15, 4]
+
+    with Server([[head(), event(1), "hold"]], tls=tls) as server:
+        both.run(main(server))

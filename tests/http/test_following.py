@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ssewire._following import Following, check_hook_error
+from ssewire._following import Following, check_hook_error, prepared_request
 from ssewire._headers import Headers
 from ssewire._http.request import HTTPRequest
 from ssewire.errors import (
@@ -32,6 +32,8 @@ class Stream:
     def __init__(self, source: Following, data: bytes) -> None:
         self._source = source
         self._items = source._parser.feed(data)
+        self._heard = bool(data)
+        self.dropped = source._parser.pending
         self.last_event_id = source._given_id
 
     def step(self) -> Any:
@@ -72,6 +74,7 @@ def following(
         reconnect=reconnect,
         on_open=None,
         on_error=None,
+        prepare=None,
         random=lambda: 0.0,
     )
 
@@ -83,10 +86,10 @@ def attempt(source: Following) -> str | None:
     return request.headers.get("Last-Event-ID")
 
 
-def opened(source: Following, data: bytes = b"") -> Stream:
+def opened(source: Following, data: bytes = b"", at: float = 90.0) -> Stream:
     """Return the stream that an attempt has brought."""
     stream = Stream(source, data)
-    source._opened(stream)
+    source._opened(stream, at)
     return stream
 
 
@@ -356,6 +359,94 @@ def test_a_comment_is_no_progress() -> None:
     stream = opened(source, b": hello\n")
     stream.step()
     assert ended(source, stream).failed
+
+
+@pytest.mark.parametrize("data", [b":\n", b"id: 5\n", b"{}"])
+def test_a_connection_that_was_up_for_long_with_bytes_is_progress(data: bytes) -> None:
+    source = following(initial_delay=1.0, max_attempts=2)
+    for _ in range(5):
+        attempt(source)
+        command = ended(source, opened(source, data, at=40.0))
+        assert (command.failed, command.delay) == (False, 1.0)
+    for error in (None, LOST):
+        source = following(initial_delay=1.0)
+        attempt(source)
+        assert ended(source, opened(source, data, at=40.1), error).failed
+
+
+def test_one_without_a_byte_is_none_however_long_it_was_up() -> None:
+    source = following()
+    attempt(source)
+    assert ended(source, opened(source, b"", at=-1e6)).failed
+
+
+def test_how_long_it_was_up_is_told_once_and_of_no_other_attempt() -> None:
+    source = following()
+    attempt(source)
+    assert not ended(source, opened(source, b":\n", at=0.0)).failed
+    attempt(source)
+    command: Any = source._outcome(LOST, 1000.0, 0.0)
+    assert command.failed
+    # Interrupted: the machine hears of no outcome of that connection.
+    attempt(source)
+    source._ended(opened(source, b":\n", at=0.0))
+    attempt(source)
+    command = source._outcome(LOST, 1000.0, 0.0)
+    assert command.failed
+
+
+def test_dropped_is_that_of_the_stream_or_of_the_last_one() -> None:
+    source = following()
+    assert source.dropped == 0
+    attempt(source)
+    stream = opened(source, b"data: a\n\ndata: half")
+    assert source.dropped == len(b"data: half")
+    stream.drain()
+    ended(source, stream)
+    assert source.dropped == len(b"data: half")
+    attempt(source)
+    opened(source, b"")
+    assert source.dropped == 0
+
+
+@pytest.mark.parametrize("error", [None, LOST])
+def test_what_should_retry_raises_comes_out_and_ends_it(error: Any) -> None:
+    def should_retry(error: SSEWireError) -> bool:
+        raise kind
+
+    for kind in (ZeroDivisionError(), KeyboardInterrupt(), StopIteration(), StopAsyncIteration()):
+        source = following(should_retry=should_retry)
+        attempt(source)
+        stops = isinstance(kind, (StopIteration, StopAsyncIteration))
+        with pytest.raises(RuntimeError if stops else type(kind)):
+            ended(source, opened(source), error)
+        assert source.state == "closed"
+        assert source._attempt() is None
+        with pytest.raises(StateError):
+            source._check_open()
+
+
+def test_what_prepare_returns_is_checked_as_the_first_request_was() -> None:
+    request = HTTPRequest("http://h/", headers={"A": "b"}, body=b"x", method="POST")
+    checked = prepared_request(request)
+    assert (checked.url, checked.method, checked.body) == ("http://h/", "POST", b"x")
+    assert checked.headers.multi_items() == request.headers.multi_items()
+    for other in (None, "http://h/", {}, object()):
+        with pytest.raises(TypeError, match="what prepare returns must be an HTTPRequest"):
+            prepared_request(other)
+    for name, value in (
+        ("url", "ftp://h/"),
+        ("url", "http://user:pass@h/"),
+        ("method", "GET x"),
+        ("headers", {"A": "b\r\nC: d"}),
+        ("headers", {"Content-Length": "5"}),
+        ("body", "text"),
+        ("timeouts", 5),
+    ):
+        request = HTTPRequest("http://h/")
+        setattr(request, name, value)
+        with pytest.raises((TypeError, ValueError)):
+            prepared_request(request)
 
 
 def test_retry_after_is_read_off_the_refusal_by_the_walls_clock() -> None:

@@ -26,7 +26,14 @@ from ssewire.errors import (
     StreamTimeout,
     TransportError,
 )
-from ssewire.reconnect import RETRY_STATUSES, Connect, Reconnection, ReconnectPolicy, Stop
+from ssewire.reconnect import (
+    MIN_RETRY,
+    RETRY_STATUSES,
+    Connect,
+    Reconnection,
+    ReconnectPolicy,
+    Stop,
+)
 
 LOST = ConnectionLost("reset")
 
@@ -37,6 +44,10 @@ def machine(method: str = "GET", chance: float = 0.0, **policy: Any) -> Reconnec
 
 def status(code: int) -> StatusError:
     return StatusError(code, Headers())
+
+
+async def coroutine_function(error: object) -> bool:
+    raise AssertionError("never awaited")
 
 
 def delay_of(command: object) -> float:
@@ -84,10 +95,180 @@ def test_the_servers_retry_replaces_the_initial_delay_and_is_in_milliseconds() -
     assert [delay_of(source.on_failure(LOST)) for _ in range(3)] == [0.5, 1.0, 2.0]
 
 
-def test_a_retry_beyond_the_largest_delay_is_capped() -> None:
+@pytest.mark.parametrize("chance", [0.0, 0.999])
+def test_the_servers_time_is_never_cut_short_by_our_cap_but_at_an_hour(chance: float) -> None:
+    source = machine(chance=chance, max_delay=60.0)
+    source.retry = 300_000
+    delays = []
+    for _ in range(4):
+        source.on_event()
+        delays.append(delay_of(source.on_end()))
+        delays.append(delay_of(source.on_failure(LOST)))
+    assert set(delays) == {300 * (1 + 0.5 * chance)}
+    for milliseconds in (3_600_000, 7_200_000, 2**31 - 1):
+        source.retry = milliseconds
+        assert delay_of(source.on_failure(LOST)) == 3600
+
+
+def test_growth_beyond_the_servers_time_is_ours_and_capped() -> None:
     source = machine(max_delay=60.0)
-    source.retry = 2**31 - 1
-    assert delay_of(source.on_failure(LOST)) == 60
+    source.retry = 20_000
+    assert [delay_of(source.on_failure(LOST)) for _ in range(4)] == [20, 40, 60, 60]
+    source.retry = 90_000
+    assert delay_of(source.on_failure(LOST)) == 90
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 7, 249])
+def test_a_server_is_asked_at_most_some_times_a_second_whatever_it_says(milliseconds: int) -> None:
+    source = machine(initial_delay=3.0)
+    source.retry = milliseconds
+    for _ in range(5):
+        source.on_event()
+        assert delay_of(source.on_end()) == MIN_RETRY == 0.25
+    # Not even where the caller's own delays are shorter.
+    source = machine(initial_delay=0.0, max_delay=0.0)
+    source.retry = milliseconds
+    source.on_event()
+    assert delay_of(source.on_failure(LOST)) == 0.25
+
+
+def test_a_retry_of_0_counts_as_the_initial_delay_after_a_failed_attempt() -> None:
+    source = machine(initial_delay=3.0, max_delay=20.0)
+    source.retry = 0
+    assert [delay_of(source.on_failure(LOST)) for _ in range(4)] == [3, 6, 12, 20]
+    source.on_event()
+    assert delay_of(source.on_end()) == 0.25
+    assert delay_of(source.on_end()) == 3
+    # Any other grows from what it is.
+    source.restart()
+    source.retry = 1
+    assert [delay_of(source.on_failure(LOST)) for _ in range(4)] == [0.25, 0.5, 1, 2]
+
+
+@pytest.mark.parametrize("retry", [None, 0])
+def test_who_wants_no_delay_and_goes_on_failing_is_slowed_down_all_the_same(
+    retry: int | None,
+) -> None:
+    source = machine(initial_delay=0.0, max_delay=60.0)
+    source.retry = retry
+    delays = [delay_of(source.on_failure(LOST)) for _ in range(32)]
+    assert delays == [0] * 20 + [0.25 * 2**n for n in range(8)] + [60] * 4
+    source.on_event()
+    assert delay_of(source.on_failure(LOST)) == (0 if retry is None else 0.25)
+    # A cap of 0 is the caller's word too.
+    source = machine(initial_delay=0.0, max_delay=0.0)
+    assert {delay_of(source.on_failure(LOST)) for _ in range(32)} == {0}
+
+
+@pytest.mark.parametrize("outcome", [None, LOST, StreamTimeout("idle", 90.0)], ids=repr)
+def test_a_connection_that_was_up_for_long_is_progress_also_without_an_event(
+    outcome: SSEWireError | None,
+) -> None:
+    source = machine(max_attempts=2)
+    for _ in range(6):
+        source.on_open()
+        source.on_up(60.0)
+        command = source.on_end() if outcome is None else source.on_failure(outcome)
+        assert delay_of(command) == 3
+        assert isinstance(command, Connect)
+        assert not command.failed
+    source.on_open()
+    source.on_up(59.9)
+    assert delay_of(source.on_end()) == 3
+    assert source.failures == 1
+    source.on_open()
+    source.on_up(1e9)
+    source.on_end()
+    assert source.failures == 0
+
+
+def test_how_long_is_healthy_is_the_callers_to_say() -> None:
+    source = machine(healthy_after=5)
+    source.on_up(5.0)
+    source.on_end()
+    assert source.failures == 0
+    source.on_up(4.9)
+    source.on_end()
+    assert source.failures == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "judgement", "goes_on"),
+    [
+        (StatusError(401, Headers()), True, True),
+        (StatusError(404, Headers()), True, True),
+        (ContentTypeError("text/html"), True, True),
+        (EventTooLarge(10), True, True),
+        (ConnectFailed("h:1", "certificate expired", False), True, True),
+        (LOST, False, False),
+        (StatusError(503, Headers()), False, False),
+        (StreamTimeout("head", 1.0), False, False),
+        # The table.
+        (LOST, None, True),
+        (StatusError(401, Headers()), None, False),
+    ],
+    ids=repr,
+)
+def test_should_retry_judges_a_failure_before_the_table_does(
+    error: SSEWireError, judgement: bool | None, goes_on: bool
+) -> None:
+    asked: list[SSEWireError] = []
+
+    def should_retry(error: SSEWireError) -> bool | None:
+        asked.append(error)
+        return judgement
+
+    source = machine(should_retry=should_retry, max_attempts=3)
+    command = source.on_failure(error)
+    assert asked == [error]
+    if goes_on:
+        # What is tried again backs off, and runs out, like any other failure.
+        assert delay_of(command) == 3
+        assert delay_of(source.on_failure(error)) == 6
+        assert isinstance(error_of(source.on_failure(error)), RetriesExhausted)
+    else:
+        assert error_of(command) is error
+    assert source.state == "closed"
+
+
+def test_should_retry_is_asked_of_failures_alone() -> None:
+    asked: list[SSEWireError] = []
+
+    def should_retry(error: SSEWireError) -> bool:
+        asked.append(error)
+        return False
+
+    source = machine(should_retry=should_retry)
+    source.on_event()
+    assert isinstance(source.on_end(), Connect)
+    assert not asked
+    # An end without an event is one, and so is what breaks after events.
+    error = error_of(source.on_end())
+    assert isinstance(error, ConnectionLost)
+    assert asked == [error]
+    assert error_of(machine(should_retry=should_retry).on_failure(status(204))) is None
+    assert error_of(machine("POST", should_retry=should_retry).on_end()) is None
+    assert len(asked) == 1
+    source = machine(should_retry=should_retry)
+    source.on_event()
+    assert error_of(source.on_failure(LOST)) is LOST
+
+
+def test_should_retry_does_not_make_a_method_safe() -> None:
+    source = machine("POST", should_retry=lambda error: True)
+    assert error_of(source.on_failure(LOST)) is LOST
+
+
+@pytest.mark.parametrize("answer", [1, "yes", 0])
+def test_what_should_retry_raises_closes_the_source(answer: object) -> None:
+    source = machine(should_retry=lambda error: answer)
+    with pytest.raises(TypeError, match="should_retry returns must be True, False or None"):
+        source.on_failure(LOST)
+    assert source.state == "closed"
+    source = machine(should_retry=lambda error: bool(1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        source.on_end()
+    assert error_of(source.start()) is None
 
 
 def test_an_event_handed_out_ends_the_backing_off() -> None:
@@ -342,6 +523,10 @@ def test_whatever_happens_delays_stay_within_their_bounds(outcomes: list[str]) -
         ({"max_attempts": True}, TypeError),
         ({"retry_statuses": ["503"]}, TypeError),
         ({"retry_statuses": 503}, TypeError),
+        ({"healthy_after": -1}, ValueError),
+        ({"healthy_after": None}, TypeError),
+        ({"should_retry": 5}, TypeError),
+        ({"should_retry": coroutine_function}, TypeError),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(
@@ -358,6 +543,8 @@ def test_a_policy_is_a_read_only_value() -> None:
     assert hash(policy) == hash(copy.copy(policy))
     assert pickle.loads(pickle.dumps(policy)) == policy
     assert "max_attempts=2" in repr(policy)
+    assert repr(policy).endswith("healthy_after=60.0, should_retry=None)")
+    assert ReconnectPolicy(should_retry=bool) != ReconnectPolicy()
     with pytest.raises(AttributeError):
         policy.jitter = 1.0
     with pytest.raises(AttributeError):

@@ -453,8 +453,30 @@ def test_each_phase_has_its_deadline_and_total_has_one_for_all() -> None:
     assert expiry(deadlines) == (1017, "idle")
     deadlines.start_idle(1016)
     assert expiry(deadlines) == (1018, "stall")
-    deadlines.stop_waiting()
-    assert expiry(deadlines) == (1100, "total")
+    # What is left of a stall does not run while its consumer holds a comment.
+    deadlines.stop_stall(1017)
+    deadlines.start_idle(1040)
+    assert expiry(deadlines) == (1047, "idle")
+    deadlines.start_stall(1045, anew=False)
+    assert expiry(deadlines) == (1046, "stall")
+    # A wait that goes on is no new one.
+    deadlines.start_stall(1045.5, anew=False)
+    assert expiry(deadlines) == (1046, "stall")
+    deadlines.start_stall(1045.5)
+    deadlines.start_idle(1050)
+    assert expiry(deadlines) == (1053.5, "stall")
+    deadlines.stop_stall(1050)
+    deadlines.stop_stall(1060)
+    assert expiry(deadlines) == (1057, "idle")
+
+
+def test_a_stall_that_no_wait_for_an_event_began_does_not_go_on() -> None:
+    # Such as that of somebody who reads bytes.
+    deadlines = Deadlines(Timeouts(connect=None, stall=5), 0)
+    deadlines.start_stall(10, anew=False)
+    deadlines.stop_stall(11)
+    deadlines.start_stall(12, anew=False)
+    assert not deadlines.running
 
 
 def test_without_timeouts_nothing_ever_expires() -> None:

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 from hypothesis import strategies as st
 
-from tests.kit.trace import attempt, state
+from tests.kit.trace import attempt, attempt_flush, state
 
 Step = tuple[str, bytes]
 Options = dict[str, Any]
@@ -162,6 +162,8 @@ def random_steps(rng: random.Random, data: bytes) -> list[Step]:
         steps.insert(rng.randrange(len(steps) + 1), ("reset", b""))
         if rng.random() < 0.3:
             steps.insert(rng.randrange(len(steps) + 1), ("close", b""))
+    if rng.random() < 0.2:
+        steps.append(("flush", b""))
     return steps
 
 
@@ -189,6 +191,8 @@ def play(parser: Any, steps: Iterable[Step]) -> list[tuple[Any, ...]]:
             if kind == "bytearray":
                 # Whoever kept a pointer into the chunk now reads this.
                 chunk[:] = b"\n" * len(chunk)
+        elif kind == "flush":
+            seen.append(attempt_flush(parser))
         else:
             getattr(parser, kind)()
             seen.append((kind, state(parser)))
@@ -237,7 +241,7 @@ def steps(draw: st.DrawFn) -> list[Step]:
     places = draw(st.lists(st.integers(0, 200), max_size=8))
     result: list[Step] = []
     for chunk in cut(draw(streams), places):
-        kind = draw(st.sampled_from([*CHUNKS, "reset", "close"]) | st.just("bytes"))
+        kind = draw(st.sampled_from([*CHUNKS, "reset", "close", "flush"]) | st.just("bytes"))
         if kind not in CHUNKS:
             result.append((kind, b""))
             kind = "bytes"

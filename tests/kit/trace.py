@@ -34,9 +34,10 @@ def trace(parser_factory: Callable[[], Any], chunks: Iterable[object]) -> Trace[
 
     A chunk may be anything, so that errors of wrong types can be compared too.
     After the chunks: one more empty feed, reset and a probe, close twice, a
-    feed after it, reset and a probe.
+    feed after it, reset and a probe; the last chunk once more, and flush twice.
     """
     parser = parser_factory()
+    chunks = list(chunks)
     steps: Trace[Any] = [("new", state(parser))]
     for chunk in chunks:
         steps.append(("feed", *attempt(parser, chunk)))
@@ -53,13 +54,27 @@ def trace(parser_factory: Callable[[], Any], chunks: Iterable[object]) -> Trace[
     steps.append(("wrong feed after close", *attempt(parser, "text")))
     parser.reset()
     steps.append(("probe after close", *attempt(parser, PROBE)))
+    # The unfinished event at the end, of the last chunk alone: enough over all chunkings.
+    steps.append(("the last chunk", *attempt(parser, (b"", *chunks)[-1])))
+    for name in ("flush", "flush again"):
+        steps.append((name, *attempt_flush(parser)))
+    steps.append(("feed after flush", *attempt(parser, b"")))
     return steps
 
 
 def attempt(parser: Any, chunk: object) -> tuple[Any, ...]:
     """Feed one chunk and return its outcome and the state after it."""
+    return _outcome(parser, lambda: parser.feed(chunk))
+
+
+def attempt_flush(parser: Any) -> tuple[Any, ...]:
+    """End the input and return what that gave, and the state after it."""
+    return _outcome(parser, parser.flush)
+
+
+def _outcome(parser: Any, call: Callable[[], Any]) -> tuple[Any, ...]:
     try:
-        items = parser.feed(chunk)
+        items = call()
     except Exception as exc:
         return (*plain_error(exc), state(parser))
     return ("items", type(items).__name__, [plain(item) for item in items], state(parser))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssewire import EventTooLarge
 from tests.kit.chunkings import chunkings
-from tests.kit.comparing import feed_and_compare
+from tests.kit.comparing import as_literal, feed_and_compare
 from tests.kit.literal import history
 
 if TYPE_CHECKING:
@@ -90,6 +91,33 @@ def test_random_streams_at_random_cuts_match_the_literal_reading_after_every_fee
         expected = history(stream, **options)
         for chunks in ([stream], random_cut(rng, stream), random_cut(rng, stream)):
             feed_and_compare(make_parser(**options), chunks, expected)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_flush_gives_what_a_blank_line_at_the_end_would_have(
+    make_parser: MakeParser, seed: int
+) -> None:
+    rng = random.Random(3000 + seed)
+    for _ in range(100):
+        stream = random_stream(rng)
+        options = random_options(rng)
+        expected = history(stream + b"\n\n", **options)
+        parser = make_parser(**options)
+        items: list[Any] = []
+        for chunk in random_cut(rng, stream):
+            try:
+                items += parser.feed(chunk)
+            except EventTooLarge as exc:
+                items += exc.events
+                with pytest.raises(EventTooLarge):
+                    parser.flush()
+                break
+        else:
+            before = parser.last_event_id
+            items += parser.flush()
+            # An ID without an event is dropped with it.
+            assert parser.last_event_id in (before, expected.moments[-1].last_event_id)
+        assert [as_literal(item) for item in items] == expected.items
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from ssewire import EventTooLarge, ServerSentEvent, StateError, parse
+from ssewire import Comment, EventTooLarge, ServerSentEvent, StateError, parse
 from ssewire._parser_py import Parser as PythonParser
 from ssewire._standard import LineParser
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
@@ -83,6 +83,44 @@ def test_interrupted_before_any_line_it_refuses_or_nothing_was_taken(
     assert "refused" in outcomes
 
 
+END = b"d\n: c\nid: 2\ndata: more"
+
+
+def check_flush(parser: Any) -> None:
+    """After an exception: nothing was taken, or the parser refuses until it is reset."""
+    assert parser.last_event_id == "1"
+    try:
+        events = parser.flush()
+    except StateError:
+        for call in (parser.flush, lambda: parser.feed(b"")):
+            with pytest.raises(StateError):
+                call()
+        assert parser.last_event_id == "1"
+        parser.reset()
+        assert parser.feed(AFTER) == [ServerSentEvent("after", id="1")]
+    else:
+        assert events == [ServerSentEvent("unfind\nmore", "t", "2")]
+
+
+@pytest.mark.parametrize("made", [PythonParser, LineParser])
+@in_its_own_thread
+def test_interrupted_before_any_line_of_flush_it_refuses_or_nothing_was_taken(
+    made: Callable[..., Any],
+) -> None:
+    for number in itertools.count(1):
+        parser = begun(made)
+        assert parser.feed(END) == [Comment(" c")]
+        with InterruptAt(number) as interrupt:
+            try:
+                parser.flush()
+            except Interrupted:
+                pass
+        if interrupt.left:
+            break
+        check_flush(parser)
+    assert number > 20
+
+
 @pytest.mark.parametrize("made", [PythonParser, LineParser])
 @in_its_own_thread
 def test_interrupted_in_reset_it_refuses_until_it_has_been_reset(made: Callable[..., Any]) -> None:
@@ -125,6 +163,26 @@ def test_without_memory_it_refuses_or_nothing_was_taken(
         parsers.append(begun(make_parser))
     assert len(parsers) > 1
     assert "refused" in outcomes
+    del keep
+
+
+@needs_shortage
+def test_without_memory_flush_refuses_or_nothing_was_taken(make_parser: MakeParser) -> None:
+    keep = [ServerSentEvent("") for _ in range(600)]
+
+    def made() -> Any:
+        parser = begun(make_parser)
+        parser.feed(END)
+        return parser
+
+    parsers = [made()]
+    for _, events in failing(lambda: parsers[-1].flush()):
+        if events is not None:
+            assert events == [ServerSentEvent("unfind\nmore", "t", "2")]
+            break
+        check_flush(parsers[-1])
+        parsers.append(made())
+    assert len(parsers) > 1
     del keep
 
 

@@ -301,6 +301,73 @@ def test_close_drops_the_unfinished_event_silently_and_may_be_repeated(
     assert (parser.last_event_id, parser.retry, parser.pending) == ("1", 3, 0)
 
 
+@pytest.mark.parametrize(
+    ("data", "items"),
+    [
+        (b"data: a", [ServerSentEvent("a")]),
+        (b"data: a\n", [ServerSentEvent("a")]),
+        (b"data: a\r", [ServerSentEvent("a")]),
+        (b"data: a\r\n", [ServerSentEvent("a")]),
+        (b"data: a\n\ndata", [ServerSentEvent("a"), ServerSentEvent("")]),
+        (b"id: 1\nevent: t\nretry: 5\ndata: a\ndata: b", [ServerSentEvent("a\nb", "t", "1", 5)]),
+        (b"data: a\nid: 12", [ServerSentEvent("a", id="12")]),
+        (b"data: a\nda", [ServerSentEvent("a")]),
+        (b"data: \xe2\x82", [ServerSentEvent("\ufffd")]),
+        (BOM + b"data: a\n", [ServerSentEvent("a")]),
+        (b"data: a\n: c", [Comment(" c"), ServerSentEvent("a")]),
+        (b": c", [Comment(" c")]),
+        # No data, no event.
+        *[(data, []) for data in (b"", BOM[:2], b"event: t\n", b"\r", b'{"error": 1}', b"dat")],
+        (b"data: a\n\n", [ServerSentEvent("a")]),
+    ],
+    ids=repr,
+)
+def test_flush_ends_the_last_line_and_gives_out_the_unfinished_event_if_it_has_data(
+    make_parser: MakeParser, data: bytes, items: list[object]
+) -> None:
+    for size in (1, 2, len(data) or 1):
+        parser = make_parser(comments=True)
+        chunks = [data[at : at + size] for at in range(0, len(data), size)]
+        given: list[object] = [item for chunk in chunks for item in parser.feed(chunk)]
+        assert given + parser.flush() == items
+        assert parser.pending == 0
+        assert parser.flush() == []
+        with pytest.raises(StateError, match="close"):
+            parser.feed(b"")
+
+
+def test_flush_leaves_the_id_of_an_event_without_data_alone(make_parser: MakeParser) -> None:
+    parser = make_parser(last_event_id="1")
+    parser.feed(b"id: 2\nretry: 7\n")
+    assert parser.flush() == []
+    assert (parser.last_event_id, parser.retry) == ("1", 7)
+    parser.reset()
+    parser.feed(b"id: 3\ndata: a")
+    assert parser.flush() == [ServerSentEvent("a", id="3")]
+    assert parser.last_event_id == "3"
+
+
+def test_flush_after_close_has_nothing_and_a_poisoned_parser_says_so_again(
+    make_parser: MakeParser,
+) -> None:
+    parser = make_parser(max_event_size=7)
+    parser.feed(b"data: x")
+    parser.close()
+    assert parser.flush() == []
+    parser.reset()
+    # As large as it may be: the end makes it no larger.
+    parser.feed(b"data: x")
+    assert parser.flush() == [ServerSentEvent("x")]
+    parser.reset()
+    calls: list[Callable[[], Any]] = [lambda: parser.feed(b"data: xy"), parser.flush, parser.flush]
+    for call in calls:
+        with pytest.raises(EventTooLarge) as caught:
+            call()
+        assert caught.value.events == []
+    parser.close()
+    assert parser.flush() == []
+
+
 def test_feed_after_close_is_a_state_error_for_empty_bytes_too(make_parser: MakeParser) -> None:
     parser = make_parser()
     parser.close()
@@ -508,7 +575,7 @@ def test_the_signature_names_the_options_and_their_defaults(parser_cls: type[Par
 
 def test_every_public_name_has_a_docstring(parser_cls: type[Parser[Any]]) -> None:
     names = [name for name in dir(parser_cls) if not name.startswith("_")]
-    assert names == ["close", "feed", "last_event_id", "pending", "reset", "retry"]
+    assert names == ["close", "feed", "flush", "last_event_id", "pending", "reset", "retry"]
     assert parser_cls.__doc__
     for name in names:
         assert getattr(parser_cls, name).__doc__, name
@@ -600,6 +667,7 @@ def test_a_trace_shows_the_types_values_and_errors_of_each_step(make_parser: Mak
     assert [step[0] for step in steps[5:]] == [
         *("reset", "probe", "close", "close again", "feed after close"),
         *("wrong feed after close", "probe after close"),
+        *("the last chunk", "flush", "flush again", "feed after flush"),
     ]
 
 

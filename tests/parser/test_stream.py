@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -416,6 +417,73 @@ def test_a_parser_that_is_passed_in_keeps_id_and_retry_and_no_half_event(
     assert (parser.last_event_id, parser.retry, parser.pending) == ("1", 5, 0)
     later = driver.iter_events(driver.source([b"\xef\xbb\xbfdata: b\n\n"]), parser)
     assert driver.all(later) == [ServerSentEvent("b", id="1")]
+
+
+def test_an_unfinished_event_at_the_end_is_dropped_and_said_to_be(
+    driver: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "ssewire")
+    events = driver.iter_events(driver.source(WIRE))
+    assert (driver.all(events), events.dropped) == ([A, B, C], len(b"data: half"))
+    text = "10 bytes of an unfinished event were dropped at the end of the stream"
+    assert [(record.levelname, record.message) for record in caplog.records] == [("DEBUG", text)]
+    events = driver.iter_events(driver.source(WIRE[:-1]))
+    assert (driver.all(events), events.dropped) == ([A, B, C], 0)
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("last", [b"data: x", b"data: x\n", b"data: x\r", b"data: x\nid: 3"])
+def test_an_unfinished_event_is_handed_out_at_the_end_where_that_is_asked_for(
+    driver: Driver, make_parser: MakeParser, last: bytes
+) -> None:
+    parser = make_parser(last_event_id="2")
+    source = driver.source([b"data: a\n\n", last])
+    events = driver.iter_events(source, parser, unfinished="dispatch")
+    number = "3" if b"id" in last else "2"
+    assert driver.all(events) == [ServerSentEvent("a", id="2"), ServerSentEvent("x", id=number)]
+    assert (events.dropped, source.closed) == (0, 1)
+    assert driver.all(events) == []
+    # The parser is ready for the next connection.
+    assert (parser.last_event_id, parser.pending) == (number, 0)
+    later = driver.iter_events(driver.source([b"\xef\xbb\xbfdata: b\n\n"]), parser)
+    assert driver.all(later) == [ServerSentEvent("b", id=number)]
+
+
+def test_what_is_no_event_is_dropped_also_where_unfinished_ones_are_asked_for(
+    driver: Driver,
+) -> None:
+    text = b'{"message": "no"}'
+    events = driver.iter_events(driver.source([text]), unfinished="dispatch")
+    assert (driver.all(events), events.dropped) == ([], len(text))
+
+
+def test_what_a_failure_cuts_is_never_handed_out(driver: Driver) -> None:
+    for failure in (OSError(), ValueError()):
+        source = driver.source([b"data: a\n\ndata: ha", failure])
+        events = driver.iter_events(source, unfinished="dispatch")
+        assert driver.next(events) == A
+        with pytest.raises(type(failure)):
+            driver.next(events)
+        assert events.dropped == len(b"data: ha")
+        with pytest.raises(StateError):
+            driver.next(events)
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "error"), [("flush", ValueError), (True, TypeError), (None, TypeError)]
+)
+def test_another_way_with_unfinished_events_is_refused(
+    driver: Driver, unfinished: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="unfinished must be"):
+        driver.iter_events([], unfinished=unfinished)
+
+
+def test_closing_in_the_middle_drops_nothing_that_the_end_would(driver: Driver) -> None:
+    events = driver.iter_events(driver.source(WIRE), unfinished="dispatch")
+    assert driver.next(events) == A
+    driver.close(events)
+    assert (driver.all(events), events.dropped) == ([], 0)
 
 
 def test_a_closed_parser_that_is_passed_in_is_a_state_error(driver: Driver) -> None:

@@ -36,9 +36,10 @@ CHUNKS = [
     b"ta: 3\n\n",
     b": c\n\n",
     b"",
-    b"data: 4\n\ndata: 5\n\n",
-    b"data: 6\r\n\r",
+    b"data: 4\n\ndata: 5\r\n\r",
     b"\n",
+    # The end completes it.
+    b"data: 6\n",
 ]
 WHOLE = [1, 2, 3, 4, 5, 6]
 
@@ -146,12 +147,12 @@ def interrupt_at(number: int, kind: type[BaseException]) -> Iterator[InterruptAt
 
 
 SYNC: dict[str, Callable[[Any], Any]] = {
-    "iter_events": iter_events,
-    "iter_json": lambda source: iter_json(iter_events(source)),
+    "iter_events": lambda source: iter_events(source, unfinished="dispatch"),
+    "iter_json": lambda source: iter_json(iter_events(source, unfinished="dispatch")),
 }
 ASYNC: dict[str, Callable[[Any], Any]] = {
-    "aiter_events": aiter_events,
-    "aiter_json": lambda source: aiter_json(aiter_events(source)),
+    "aiter_events": lambda source: aiter_events(source, unfinished="dispatch"),
+    "aiter_json": lambda source: aiter_json(aiter_events(source, unfinished="dispatch")),
 }
 
 

@@ -230,11 +230,11 @@ def test_a_parser_that_was_never_initialised_does_not_crash(module: str) -> None
         lines = [b"event: " + b"e" * 300, b"event: e", b"data: x", b"id: 5", b":", b"e" * 10, b""]
         for make in (Forgetful, lambda: Parser.__new__(Parser)):
             for line in lines:
-                for use in ("feed", "close", "reset", "pending", "last_event_id", "retry"):
+                for use in ("feed", "close", "reset", "flush", "pending", "retry"):
                     parser = make()
                     for attempt in range(2):
                         try:
-                            if use in ("close", "reset"):
+                            if use in ("close", "reset", "flush"):
                                 getattr(parser, use)()
                             parser.feed(line + b"\n" + line)
                             parser.feed(b"\n\n")

@@ -293,7 +293,15 @@ def test_errors_have_the_same_cause_and_context(twins: Twins, kind: str, state: 
 def test_the_parsers_have_the_same_names_signatures_and_docstrings(twins: Twins) -> None:
     pure, compiled = (surface(cls) for cls in twins)
     assert compiled == pure
-    assert compiled["names"] == ["close", "feed", "last_event_id", "pending", "reset", "retry"]
+    assert compiled["names"] == [
+        "close",
+        "feed",
+        "flush",
+        "last_event_id",
+        "pending",
+        "reset",
+        "retry",
+    ]
     for name in compiled["names"]:
         attributes = [inspect.getattr_static(cls, name) for cls in twins]
         docs = [inspect.getdoc(attribute) for attribute in attributes]

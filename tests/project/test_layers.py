@@ -37,7 +37,7 @@ LEVELS = {
     **dict.fromkeys(["_choice", "_closing", "_version"], 0),
     # 1: the format
     **dict.fromkeys(["_standard", "_parser_py", "_parser_cy", "parser"], 1),
-    **dict.fromkeys(["encoder", "stream", "_reading", "sdk", "__init__"], 1),
+    **dict.fromkeys(["encoder", "stream", "_reading", "_unfinished", "sdk", "__init__"], 1),
     # 2: HTTP without I/O
     **dict.fromkeys(["_http", "reconnect", "_following"], 2),
     # 3: two ways to wait

@@ -109,6 +109,17 @@ def test_parse_stats_counts_types_and_bytes() -> None:
     assert [row[0] for row in rows[4:]] == ["seconds", "MB/s"]
 
 
+@pytest.mark.parametrize("options", [(), ("--raw",), ("--stats",)], ids=str)
+def test_parse_says_on_stderr_what_the_end_drops(options: tuple[str, ...]) -> None:
+    result = run("parse", *options, stdin=b"data: a\n\ndata: LAST\n")
+    assert result.returncode == 0
+    assert b"LAST" not in result.stdout
+    assert result.stderr.decode().splitlines() == [
+        "ssewire: 5 bytes at the end dropped: no blank line after them, so no whole event"
+    ]
+    assert run("parse", *options, stdin=b"data: a\n\n:\n").stderr == b""
+
+
 @pytest.mark.parametrize("arguments", [(), ("--stats",), ("--raw",), ("--comments",)])
 @pytest.mark.parametrize(
     ("wire", "said"),

@@ -127,6 +127,18 @@ def test_tail_prints_type_and_data_until_the_server_says_no_more(run: Run) -> No
     assert "the server ended the stream; connecting again in" in result.err
 
 
+def test_tail_says_on_stderr_what_the_end_of_a_connection_drops(run: Run) -> None:
+    said = "ssewire: 5 bytes at the end dropped: no blank line after them, so no whole event"
+    with Server([[OK + b"data: a\n\ndata: LAST\n"], [], [OK + b"data: b\n\n"], [GONE]]) as server:
+        result = run("tail", "--retry-delay", "0.01", server.url)
+        assert (result.code, result.text) == (0, ["message  a", "message  b"])
+        assert result.err.splitlines().count(said) == 1
+        assert result.err.splitlines()[0] == said
+    with Server([[OK + b"data: a\n\ndata: LAST\n"]]) as server:
+        result = run("tail", "--no-reconnect", server.url)
+        assert (result.code, result.text, result.err) == (0, ["message  a"], said + "\n")
+
+
 def test_tail_json_writes_the_same_as_parse(run: Run, tmp_path: Path) -> None:
     stream = "event: e\nid: 7\nretry: 1\ndata: é\u2028\n\n: note\ndata: x\n\n".encode()
     file = tmp_path / "a.sse"

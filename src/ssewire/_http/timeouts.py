@@ -5,7 +5,7 @@ May import: _checks, _frozen, errors, refusal.
 
 from __future__ import annotations
 
-from .._checks import check_seconds
+from .._checks import check_seconds, wrong_type
 from .._frozen import Frozen
 from ..errors import StreamTimeout
 from .refusal import ERROR_BODY_PATIENCE
@@ -51,6 +51,52 @@ class Timeouts(Frozen):
             object.__setattr__(self, name, value)
 
 
+class NotGiven:
+    """The type of `NOT_GIVEN`, which stands for an argument where None means something."""
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN = NotGiven()
+
+
+def given_timeouts(
+    timeouts: Timeouts | float | NotGiven | None, timeout: Timeouts | float | NotGiven | None
+) -> Timeouts | float | NotGiven | None:
+    """Return what was given under either name.
+
+    Raises:
+        TypeError: both were given.
+    """
+    if isinstance(timeouts, NotGiven):
+        return timeout
+    if not isinstance(timeout, NotGiven):
+        raise TypeError("timeout is another name of timeouts: give one of them")
+    return timeouts
+
+
+def timeouts_of(given: object) -> Timeouts:
+    """Return what a `timeout` means: seconds are for the head and for each wait for bytes.
+
+    None is none at all.
+
+    Raises:
+        TypeError, ValueError: it makes no sense.
+    """
+    if isinstance(given, NotGiven):
+        return Timeouts()
+    if isinstance(given, Timeouts):
+        return given
+    if given is None:
+        return Timeouts(connect=None)
+    if not isinstance(given, (int, float)) or isinstance(given, bool):
+        raise wrong_type("timeout", "seconds, a Timeouts object or None", given)
+    connect = Timeouts().connect
+    assert connect is not None
+    return Timeouts(connect=min(connect, given), head=given, idle=given)
+
+
 class Deadlines:
     """When which timeout of an exchange runs out. Clock-free: each call is told the time.
 
@@ -62,7 +108,7 @@ class Deadlines:
         now: seconds on any clock that only goes forward.
     """
 
-    __slots__ = ("_timeouts", "idle", "running", "stall")
+    __slots__ = ("_stall_left", "_timeouts", "idle", "running", "stall")
 
     def __init__(self, timeouts: Timeouts, now: float) -> None:
         self._timeouts = timeouts
@@ -71,6 +117,8 @@ class Deadlines:
         # Seconds. Public like `running`: a read needs no clock where there are none.
         self.idle: float | None = timeouts.idle
         self.stall: float | None = timeouts.stall
+        # What is left of it while nobody waits for the event that it began with.
+        self._stall_left: float | None = None
         self._set("total", now)
         self._set("connect", now)
 
@@ -98,19 +146,27 @@ class Deadlines:
         if self.idle is not None:
             self.running["idle"] = now + self.idle
 
-    def start_stall(self, now: float) -> None:
-        """Begin to wait for an event."""
+    def start_stall(self, now: float, anew: bool = True) -> None:
+        """Begin to wait for an event, or go on with that where `stop_stall` left it.
+
+        Args:
+            anew: an event was handed out since.
+        """
         if self.stall is not None:
-            self.running["stall"] = now + self.stall
+            left = self.stall if anew else self._stall_left
+            self._stall_left = None
+            if left is not None:
+                self.running["stall"] = now + left
 
     def start_error_body(self, now: float) -> None:
         """Begin to read the body of a refused response."""
         self.running["refused"] = now + ERROR_BODY_PATIENCE
 
-    def stop_waiting(self) -> None:
-        """Note that nobody waits: an event is in the consumer's hands."""
-        self.running.pop("idle", None)
-        self.running.pop("stall", None)
+    def stop_stall(self, now: float) -> None:
+        """Note that nobody waits: something, if only a comment, is in the consumer's hands."""
+        ends = self.running.pop("stall", None)
+        if ends is not None:
+            self._stall_left = ends - now
 
     def earliest(self) -> float | None:
         """Return when the next one runs out; None if none is running."""

@@ -3,9 +3,9 @@
 The twin of `ssewire.client`: the same names, awaited. A connection receives
 into one buffer per event loop and runs framing and parser there and then, so
 a task wakes up only for whole events. A consumer that stops reading stops the
-socket. Cancelling a task that opens or waits closes its socket. Objects
-belong to the loop they were opened in; from other threads use
-`loop.call_soon_threadsafe(stream.close)`.
+socket. Cancelling a task that opens closes its socket; cancelling one that
+waits for what comes next takes nothing. Objects belong to the loop they were
+opened in; from other threads use `loop.call_soon_threadsafe(stream.close)`.
 """
 
 from __future__ import annotations

@@ -11,10 +11,21 @@ from .._http.content import INFLATE_STEP, Body
 from .._http.refusal import ERROR_BODY, ERROR_BODY_PATIENCE
 from .._settings import foreign, log
 from ..errors import SSEWireError, StateError
-from ._tasks import Child, Closing, Expired, dispose, in_background
+from ._tasks import (
+    CLOSING_PATIENCE,
+    Child,
+    Closing,
+    Errand,
+    Expired,
+    Interrupted,
+    call_in,
+    in_background,
+    warn_unclosed,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from typing import Any
 
     from typing_extensions import Self
@@ -57,13 +68,13 @@ class ResponseBody:
     # (benchmarks/claude_clients.py).
     async def __anext__(self) -> bytes:
         connection = self._connection
+        if self._pause:
+            self._pause = False
+            await asyncio.sleep(0)
         content = self._content
-        waiting = True
+        # None while something is at work on what was taken.
+        waiter: asyncio.Future[None] | None = None
         try:
-            if self._pause:
-                self._pause = False
-                await asyncio.sleep(0)
-            waiting = False
             if not content.begun:
                 empty = connection.reader.complete and not connection.received
                 content = self._content = content.begin(empty)
@@ -87,18 +98,18 @@ class ResponseBody:
                         content.close()
                     raise StopAsyncIteration
                 else:
-                    waiting = True
-                    await connection.wait()
-                    waiting = False
+                    waiter = connection.wait()
+                    await waiter
+                    waiter = None
         except StateError:
             raise
-        except BaseException as exc:
-            if waiting and isinstance(exc, asyncio.CancelledError):
-                # It has taken nothing: who called may ask again.
-                connection.stop_waiting()
-            else:
+        except BaseException:
+            if waiter is None:
                 # Its end and its failures.
                 connection.close()
+            else:
+                # Cancelled, which has taken nothing: who called may ask again.
+                connection.stop_waiting(waiter)
             raise
 
     def finish(self) -> None:
@@ -109,65 +120,63 @@ class ResponseBody:
     def close(self) -> Closing:
         return self._connection.close()
 
-    def __del__(self) -> None:
+    def abandon(self, owner: object) -> None:
+        """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
         if self._owner:
-            self._connection.abandon(self)
+            self._owner = False
+            self._connection.abandon(owner)
+
+    def __del__(self) -> None:
+        self.abandon(self)
 
 
 class ForeignBody:
     """The chunks of a transport's response, typed failures, under our deadlines."""
 
-    __slots__ = ("_chunks", "_closing", "_response", "_step_made", "_waited_for", "deadlines")
+    __slots__ = ("_chunks", "_closing", "_loop", "_response", "_step", "deadlines")
 
-    def __init__(self, response: HTTPResponse, deadlines: Deadlines) -> None:
+    def __init__(
+        self, response: HTTPResponse, deadlines: Deadlines, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._response = response
         self._chunks = response.chunks
+        self._loop = loop
         self.deadlines: Deadlines = deadlines
-        # The wait for the next chunk: in a task of its own, which goes on where the wait for
-        # it is cancelled. Nobody knows what cancelling does to somebody else's iterator.
-        self._step_made: asyncio.Task[Any] | None = None
-        self._waited_for = False
+        # The wait for the next chunk: what cancelling does to others' iterators, nobody knows.
+        self._step: Errand[Any] = Errand()
         self._closing: Closing | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        if self._waited_for:
-            raise StateError("another task is waiting for this stream")
+        step = self._step
+        step.check_free()
         if self._closing is not None:
             raise StopAsyncIteration
-        loop = asyncio.get_running_loop()
-        step = self._step_made
-        if step is None:
-            self.deadlines.start_idle(loop.time())
-            step = self._step_made = loop.create_task(self._step())
-        self._waited_for = True
+        now = asyncio.get_running_loop().time()
+        if not step.under_way:
+            self.deadlines.start_idle(now)
+            step.begin(_next_chunk(self._chunks))
         try:
-            await asyncio.wait({step}, timeout=self.deadlines.remaining(loop.time()))
-        finally:
-            self._waited_for = False
-        if self._closing is not None:
-            raise StopAsyncIteration
-        if not step.done():
+            # What has come while nobody waited is not late.
+            left = None if step.done else self.deadlines.remaining(now)
+            return await step.result(left)
+        except Interrupted:
+            raise StopAsyncIteration from None
+        except Expired:
             await self.close()
-            raise self.deadlines.timed_out(loop.time())
-        self._step_made = None
-        try:
-            return step.result()
-        except BaseException:
+            raise self.deadlines.timed_out(self._loop.time()) from None
+        except asyncio.CancelledError as exc:
+            if step.under_way:
+                # This wait was cancelled; the next one is for the same chunk.
+                raise
+            # The iterator raised it, and has ended by that: it must not look like the end.
             await self.close()
-            raise
-
-    async def _step(self) -> Any:
-        try:
-            return await self._chunks.__anext__()
-        except SSEWireError:
-            raise
-        except StopAsyncIteration:
-            raise
-        except Exception as exc:
             raise foreign(exc) from exc
+        except (SSEWireError, StopAsyncIteration):
+            await self.close()
+            raise
 
     def finish(self) -> None:
         """Close it: whether its connection can go on is its library's business."""
@@ -175,21 +184,44 @@ class ForeignBody:
 
     def close(self) -> Closing:
         if self._closing is None:
-            step = self._step_made
-            if step is not None:
-                step.cancel()
-            self._closing = in_background(self._close(step))
+            # Nobody is left to close it where its loop has been closed.
+            self._closing = Closing()
+            if not self._loop.is_closed():
+                closing = _close_foreign(self._step.end(), self._response)
+                self._closing = in_background(closing, self._loop)
         return self._closing
 
-    async def _close(self, step: asyncio.Task[Any] | None) -> None:
-        if step is not None:
-            await asyncio.wait({step})
-            dispose(step, None)
-        try:
-            await self._response.close()
-        except Exception as exc:
-            # That it cannot be closed changes no outcome.
-            log.warning("a transport's response could not be closed: %s", type(exc).__name__)
+    def abandon(self, owner: object) -> None:
+        """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
+        if self._closing is None:
+            self._closing = Closing()
+            if not self._loop.is_closed():
+                warn_unclosed(owner)
+                step, response, loop = self._step, self._response, self._loop
+                call_in(loop, lambda: in_background(_close_foreign(step.end(), response)))
+
+    def __del__(self) -> None:
+        self.abandon(self)
+
+
+async def _next_chunk(chunks: AsyncIterator[Any]) -> Any:
+    try:
+        return await chunks.__anext__()
+    except SSEWireError:
+        raise
+    except StopAsyncIteration:
+        raise
+    except Exception as exc:
+        raise foreign(exc) from exc
+
+
+async def _close_foreign(step: Closing, response: HTTPResponse) -> None:
+    await step
+    try:
+        await asyncio.wait_for(response.close(), CLOSING_PATIENCE)
+    except Exception as exc:
+        # That it cannot be closed changes no outcome.
+        log.warning("a transport's response could not be closed: %s", type(exc).__name__)
 
 
 async def error_body(body: ResponseBody | ForeignBody, limit: int = ERROR_BODY) -> bytes:

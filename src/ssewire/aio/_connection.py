@@ -1,13 +1,12 @@
 """One connection: it receives into one buffer per event loop and parses there and then.
 
-May import: _http, _settings, errors, _dial, _tasks.
+May import: _http, _settings, errors, _dial, _last_words, _tasks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import warnings
 import weakref
 from typing import TypeVar
 
@@ -22,16 +21,19 @@ from ..errors import (
     StreamTimeout,
 )
 from ._dial import connected_socket
-from ._tasks import Child, Closing, Interrupted
+from ._last_words import hear, hear_tls
+from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Coroutine, Hashable
     from typing import Any
 
     from .._http.exchange import Ask
     from .._http.heads import ResponseHead
     from .._http.reader import ResponseReader
+    from .._settings import Settings
     from ..parser import Parser
     from ._pool import Pool
 
@@ -77,6 +79,7 @@ class Connection(asyncio.BufferedProtocol):
         "_asked",
         "_connecting",
         "_key",
+        "_making",
         "_parser",
         "_paused",
         "_pool",
@@ -91,6 +94,7 @@ class Connection(asyncio.BufferedProtocol):
         "deadlines",
         "ended",
         "error",
+        "heard",
         "loop",
         "reader",
         "received",
@@ -109,6 +113,8 @@ class Connection(asyncio.BufferedProtocol):
         self.received: list[Any] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
+        # A parser has been given bytes of the body.
+        self.heard: bool = False
         self._view = _shared_buffer(loop)
         self._wire: asyncio.Transport | None = None
         # Takes the wire over once the response is through; None if it is to be closed.
@@ -125,6 +131,8 @@ class Connection(asyncio.BufferedProtocol):
         # Bytes since somebody last waited.
         self._unread = 0
         self._paused = False
+        # The loop is taking the socket over.
+        self._making = False
         # What connects, while that is under way.
         self._connecting: Child | None = None
         # Deadlines can run; most streams have none and need not look at the clock.
@@ -138,9 +146,6 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = transport  # type: ignore[assignment]
-        if self.ended:
-            # Given up while it was being made.
-            self._wire.abort()  # type: ignore[union-attr]
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._view
@@ -182,6 +187,9 @@ class Connection(asyncio.BufferedProtocol):
         self.connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # TLS does so itself.
+        if exc is not None and self._wire and not self._wire.get_extra_info("ssl_object"):
+            hear(self._wire, self)
         if self.ended:
             return
         if exc is None:
@@ -211,7 +219,7 @@ class Connection(asyncio.BufferedProtocol):
         """Return what is done at the next news: something in `received`, the end, more of a head.
 
         A future, not a coroutine, which would cost each waiting stream another
-        frame. Whoever awaits it calls `stop_waiting`, or closes the connection, when cancelled.
+        frame. Whoever awaits it calls `stop_waiting` when cancelled, or closes the connection.
 
         Args:
             progress: an event was handed out, so that `stall` begins anew.
@@ -228,8 +236,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._asked is None:
                 if not self._resumed:
                     self.deadlines.start_idle(now)
-                if progress:
-                    self.deadlines.start_stall(now)
+                self.deadlines.start_stall(now, progress)
             # One may have run out while nobody waited.
             error = self.deadlines.expired(now)
             if error is None:
@@ -242,12 +249,15 @@ class Connection(asyncio.BufferedProtocol):
             self._wire.resume_reading()
         return waiter
 
-    def stop_waiting(self) -> None:
-        """Note that the wait was cancelled. Another may begin; nobody's time runs out meanwhile."""
-        waiter = self._waiter
-        if waiter is not None and waiter.cancelled():
+    def stop_waiting(self, waiter: asyncio.Future[None]) -> None:
+        """Note that nobody awaits what `wait` returned any more. It has taken nothing.
+
+        Another wait may begin; nobody's time runs out meanwhile.
+        """
+        if self._waiter is waiter:
             self._waiter = None
             self._resumed = True
+            self.deadlines.stop_stall(self.loop.time())
 
     async def ask(self, step: Ask) -> ResponseHead:
         """Send a request and return the head of the response.
@@ -281,18 +291,18 @@ class Connection(asyncio.BufferedProtocol):
     def keep_for(self, pool: Pool, key: Hashable) -> None:
         """Leave the wire to a pool once the response is through, if it is any good then."""
         self._pool = pool
-        self._key = pool.keys.setdefault(key, key)
+        self._key = pool.key_for(self.loop, key)
 
-    def is_for(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> bool:
-        """Whether it is to be kept for `key`, in that loop."""
-        return self.loop is loop and self._key == key
+    def is_for(self, key: Hashable) -> bool:
+        """Whether it is to be kept for `key`."""
+        return self._key == key
 
     async def connect(self, host: str, port: int, address: str) -> None:
         """Connect to the address of the host that answers first."""
 
         async def connected() -> None:
             found = await connected_socket(self.loop, host, port)
-            await self.loop.create_connection(lambda: self, sock=found)
+            await to_its_end(self._make(found))
 
         try:
             await self._within_deadline(connected())
@@ -302,14 +312,34 @@ class Connection(asyncio.BufferedProtocol):
                 raise
             raise ConnectFailed(address, reason(exc)) from exc
 
+    async def _make(self, found: socket.socket) -> None:
+        """Have the loop take over a socket, which takes it two turns.
+
+        Nothing may break in on that: uvloop would close the descriptor and leave the socket to
+        close it again, when it may be somebody else's.
+        """
+        self._making = True
+        try:
+            await self.loop.create_connection(lambda: self, sock=found)
+        finally:
+            self._making = False
+        if self.ended:
+            # Given up meanwhile.
+            self._let_go(None)
+
     async def start_tls(
-        self, context: ssl.SSLContext, host: str, address: str, reader: ResponseReader
+        self, settings: Settings, host: str, address: str, reader: ResponseReader
     ) -> None:
         """Put TLS on the connection, and have `reader` read what comes over it."""
         assert self._wire is not None
         plain = self._wire
 
         async def shaken() -> None:
+            if settings.tls_is_ready:
+                context = settings.tls_context()
+            else:
+                # Reading the system's certificates would hold up the loop for tens of milliseconds.
+                context = await self.loop.run_in_executor(None, settings.tls_context)
             if self.ended:
                 why = str(self.error) if self.error else "the connection was closed"
                 raise ConnectFailed(address, why) from self.error
@@ -330,6 +360,7 @@ class Connection(asyncio.BufferedProtocol):
             if made is None:
                 raise ConnectionResetError("closed within the TLS handshake")
             self._wire = made
+            hear_tls(plain)
             if self.ended:
                 made.abort()
 
@@ -386,7 +417,7 @@ class Connection(asyncio.BufferedProtocol):
         self._disarm()
         self._timed = False
         self._timer = self.loop.call_later(_REST, self._end, None)
-        pool.finishing.add(self)
+        pool.finish(self)
         if self._paused:
             self._paused = False
             assert self._wire is not None
@@ -401,9 +432,9 @@ class Connection(asyncio.BufferedProtocol):
     def abandon(self, owner: object) -> None:
         """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
         if not self.ended and not self.loop.is_closed():
+            warn_unclosed(owner)
             # It may run in any thread.
-            self.loop.call_soon_threadsafe(self.close)
-            warnings.warn(f"unclosed {owner!r}", ResourceWarning, 2, owner)
+            call_in(self.loop, self.close)
 
     # --- common
 
@@ -412,6 +443,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._parser is None:
             self.received.append(data)
             return True
+        self.heard = True
         try:
             items = self._parser.feed(data)
         except EventTooLarge as exc:
@@ -431,30 +463,44 @@ class Connection(asyncio.BufferedProtocol):
         self.ended = True
         self.error = error
         self._disarm()
-        wire = self._wire
-        if wire is not None and not self.loop.is_closed():
-            pool = self._pool
-            if pool is not None:
-                pool.finishing.discard(self)
-            # Of a request that was answered before it was through, some is still to be sent.
-            if (
-                pool is not None
-                and error is None
-                and self.reader.reusable
-                and not wire.get_write_buffer_size()
-            ):
-                if self._paused:
-                    wire.resume_reading()
-                pool.give(self.loop, self._key, wire)
-            else:
-                # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
-                # All that we had to say has long been said, or need not be any more.
-                wire.abort()
-        if self._waiter is not None:
-            self._wake(self._waiter)
+        if self.loop.is_closed():
+            # Nothing can be asked of the wire; without a protocol it is dropped, and so closed.
+            self._wire = self._waiter = None
+            return
+        try:
+            self._let_go(error)
+        finally:
+            if self._waiter is not None:
+                self._wake(self._waiter)
+
+    def _let_go(self, error: SSEWireError | None) -> None:
+        """Give the wire away, or close it."""
+        wire, pool = self._wire, self._pool
+        if pool is not None:
+            # uvloop refers to the old protocol as long as to a wire that waits for requests.
+            self._pool = None
+            pool.finished(self)
+        if wire is None or self._making:
+            return
+        # Of a request that was answered before it was through, some is still to be sent.
+        if (
+            pool is not None
+            and error is None
+            and self.reader.reusable
+            and not wire.get_write_buffer_size()
+        ):
+            if self._paused:
+                wire.resume_reading()
+            pool.give(self.loop, self._key, wire)
+        else:
+            # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
+            # All that we had to say has long been said, or need not be any more.
+            wire.abort()
 
     def _wake(self, waiter: asyncio.Future[None]) -> None:
         self._waiter = None
+        if self._timed:
+            self.deadlines.stop_stall(self.loop.time())
         # Its task may just have been cancelled.
         if not waiter.done():
             waiter.set_result(None)

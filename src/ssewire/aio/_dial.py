@@ -1,6 +1,6 @@
 """A socket connected to the address of a host that answers first.
 
-May import: _tasks.
+May import: _settings, _tasks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import socket
 from itertools import zip_longest
 
+from .._settings import keep_alive
 from ._tasks import dispose
 
 TYPE_CHECKING = False
@@ -84,6 +85,7 @@ async def _attempt(loop: asyncio.AbstractEventLoop, info: Any) -> socket.socket:
     new = socket.socket(family, kind, protocol)
     try:
         new.setblocking(False)
+        keep_alive(new)
         await loop.sock_connect(new, address)
     except BaseException:
         new.close()

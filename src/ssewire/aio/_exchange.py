@@ -86,8 +86,9 @@ class _Driver:
             return await connection.connect(step.host, step.port, step.address)
         if isinstance(step, StartTLS):
             assert self._connection is not None
-            context = self._settings.tls_context()
-            return await self._connection.start_tls(context, step.host, step.address, step.reader)
+            return await self._connection.start_tls(
+                self._settings, step.host, step.address, step.reader
+            )
         if isinstance(step, Take):
             return await self._take(step)
         if isinstance(step, Carry):
@@ -127,7 +128,7 @@ class _Driver:
             response = await Child().run(carried(), left, HTTPResponse.close)
         except Expired:
             raise self.deadlines.timed_out(self._loop.time()) from None
-        self._foreign = ForeignBody(response, self.deadlines)
+        self._foreign = ForeignBody(response, self.deadlines, self._loop)
         return response
 
     def _response(self, answered: Answered) -> HTTPResponse:
@@ -146,7 +147,7 @@ class _Driver:
 
 async def open_events(first: HTTPRequest, settings: Settings, parser: Parser[Any]) -> EventStream:
     """Return the events of a response that has been found to be an event stream."""
-    return parsed(await event_response(first, settings), parser)
+    return parsed(await event_response(first, settings), parser, settings.dispatch)
 
 
 async def event_response(first: HTTPRequest, settings: Settings) -> HTTPResponse:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from .._checks import exact_str
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
+from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
-from .._settings import prepare
+from .._settings import checked_arguments
 from ..parser import Parser
 from ._exchange import open_events, respond
 from ._opening import Opening
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from .._headers import HeaderSource
     from .._http.request import Body
-    from .._http.timeouts import Timeouts
+    from .._http.timeouts import NotGiven, Timeouts
+    from .._unfinished import Unfinished
     from ._response import HTTPResponse, Transport
     from ._stream import EventStream
 
@@ -33,7 +35,8 @@ def request(
     method: str = "GET",
     headers: HeaderSource | None = None,
     body: Body | None = None,
-    timeouts: Timeouts | None = None,
+    timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+    timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
     tls: ssl.SSLContext | None = None,
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
@@ -47,7 +50,9 @@ def request(
         url: http or https; without credentials.
         headers: a mapping or pairs; they win over the defaults (Accept:
             text/event-stream, Cache-Control: no-cache, Accept-Encoding: identity).
-        timeouts: in seconds; by default 10 for connecting and none else.
+        timeouts: by default 10 s for connecting and none else. A number of seconds is for
+            the head and for each wait for bytes (and at most that for connecting); None
+            waits for ever. `timeout` is another name for it.
         tls: verifies with the system's certificates if not given.
         proxy: "env" takes it from the environment (HTTP_PROXY, NO_PROXY, ...);
             else a proxy's URL, or None.
@@ -60,8 +65,8 @@ def request(
     Raises (when awaited):
         TransportError: no response could be had.
     """
-    first, settings = prepare(
-        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport
+    first, settings = checked_arguments(
+        url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, transport
     )
     return Opening(lambda: respond(first, settings))
 
@@ -72,7 +77,8 @@ def open_stream(
     method: str = "GET",
     headers: HeaderSource | None = None,
     body: Body | None = None,
-    timeouts: Timeouts | None = None,
+    timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+    timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
     tls: ssl.SSLContext | None = None,
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
@@ -82,6 +88,7 @@ def open_stream(
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
     default_event: str = "message",
+    unfinished: Unfinished = "drop",
 ) -> Opening[EventStream]:
     """Send a request and return its events; takes the arguments of `request` and of `Parser`.
 
@@ -89,6 +96,8 @@ def open_stream(
 
     Args:
         media_types: what the response may be; None for anything, also for nothing said.
+        unfinished: "dispatch" hands out an event that the body ends within, if it has
+            data; the standard drops it. Never where the body was cut.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, at the call itself.
@@ -98,8 +107,10 @@ def open_stream(
         ContentTypeError: the media type is none of `media_types`.
         TransportError: no response could be had.
     """
-    first, settings = prepare(
-        url, method, headers, body, timeouts, tls, proxy, max_redirects, transport, media_types
+    first, settings = checked_arguments(
+        *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, transport),
+        unfinished=unfinished,
+        media_types=media_types,
     )
     last_event_id = exact_str("last_event_id", last_event_id)
     parser: Parser[Any] = Parser(

@@ -1,6 +1,6 @@
 """Connections kept for further requests.
 
-May import: _http.
+May import: _http, _tasks.
 """
 
 from __future__ import annotations
@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import weakref
 
 from .._http.idle import Shelf
+from ._tasks import call_in, warn_unclosed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, MutableMapping
-    from typing import Any, Callable
+    from collections.abc import Hashable
+    from typing import Any
 
     from ._connection import Connection
-
-    _Shelves = MutableMapping[asyncio.AbstractEventLoop, Shelf["_Kept"]]
 
 # Seconds that a new request waits for that: a new connection takes no less, with TLS far more.
 _REST_SOON = 0.005
@@ -28,22 +26,118 @@ _REST_SOON = 0.005
 class Pool:
     """Connections that wait for further requests, for clients that make many to one server.
 
-    Each belongs to the loop it was opened in, and each process has its own.
+    Each belongs to the loop it was opened in, and each process has its own. Loops of several
+    threads may share a pool: what is a loop's stands in a structure of its own, which no other
+    thread touches.
+
+    Args:
+        owner: what a warning calls it.
     """
 
-    def __init__(self) -> None:
-        self._shelves: _Shelves = weakref.WeakKeyDictionary()
-        # Those that the last bytes of a response are still to come on.
-        self.finishing: set[Connection] = set()
-        # One object for all connections of a key; there are as many as servers.
-        self.keys: dict[Hashable, Hashable] = {}
+    def __init__(self, owner: str = "Pool") -> None:
+        self._owner = owner
+        # By the identity of the loop, which is referred to for as long. Each access is one call
+        # into C, and so none meets another thread's halfway.
+        self._corners: dict[int, _Corner] = {}
+        self._closed = False
         self._process = os.getpid()
 
     def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:
         """Return the connection given last for `key`; None if there is none that may be used."""
-        shelf = self._shelf(loop)
+        return self._corner(loop).take(key)
+
+    async def soon(
+        self, loop: asyncio.AbstractEventLoop, key: Hashable
+    ) -> asyncio.Transport | None:
+        """Do what `take` does; where there is none, wait for one that is as good as free."""
+        corner = self._corner(loop)
+        wire = corner.take(key)
+        if wire is None:
+            ending = [
+                connection.ending() for connection in corner.finishing if connection.is_for(key)
+            ]
+            if ending:
+                await asyncio.wait(ending, timeout=_REST_SOON, return_when=asyncio.FIRST_COMPLETED)
+                wire = corner.take(key)
+        return wire
+
+    def give(self, loop: asyncio.AbstractEventLoop, key: Hashable, wire: asyncio.Transport) -> None:
+        """Keep a connection, or close it where the pool is closed; those too many are closed."""
+        if self._closed or wire.is_closing():
+            wire.abort()
+        else:
+            self._corner(loop).give(key, wire)
+
+    def finish(self, connection: Connection) -> None:
+        """Note a connection that the last bytes of a response are still to come on."""
+        self._corner(connection.loop).finishing.add(connection)
+
+    def finished(self, connection: Connection) -> None:
+        """Note that they have come, or never will."""
+        self._corner(connection.loop).finishing.discard(connection)
+
+    def key_for(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> Hashable:
+        """Return one object for all connections of a key; there are as many as servers."""
+        return self._corner(loop).keys.setdefault(key, key)
+
+    def _corner(self, loop: asyncio.AbstractEventLoop) -> _Corner:
+        if self._process != os.getpid():
+            # A forked child must neither write to its parent's connections nor end them.
+            self._process = os.getpid()
+            self._corners = {}
+        corner = self._corners.get(id(loop))
+        if corner is None:
+            # What they kept refers to them, so that nobody else would forget them.
+            for number, other in list(self._corners.items()):
+                if other.loop.is_closed():
+                    self._corners.pop(number, None)
+            corner = self._corners[id(loop)] = _Corner(loop, self._process)
+        return corner
+
+    def close(self) -> None:
+        """Close what is kept, and what is given later on; what is another loop's as that runs."""
+        self._closed = True
+        if self._process != os.getpid():
+            return
+        try:
+            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        for corner in list(self._corners.values()):
+            if corner.loop is here:
+                corner.close()
+            else:
+                call_in(corner.loop, corner.close)
+
+    def __del__(self) -> None:
+        # Streams refer to it: nothing is left but what is idle, in loops that go on without it.
+        if self._process != os.getpid():
+            return
+        for corner in list(self._corners.values()):
+            if corner.shelf and not corner.loop.is_closed():
+                warn_unclosed(self)
+                break
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{self._owner} with connections that are kept>"
+
+
+class _Corner:
+    """What a pool keeps for one loop, and only that loop's thread looks at."""
+
+    __slots__ = ("finishing", "keys", "loop", "shelf")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, process: int) -> None:
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.shelf: Shelf[_Kept] = Shelf(process)
+        # Those that the last bytes of a response are still to come on.
+        self.finishing: set[Connection] = set()
+        self.keys: dict[Hashable, Hashable] = {}
+
+    def take(self, key: Hashable) -> asyncio.Transport | None:
         while True:
-            idle, old = shelf.take(key, loop.time())
+            idle, old = self.shelf.take(key, self.loop.time())
             for one in old:
                 one.close()
             if idle is None:
@@ -52,64 +146,17 @@ class Pool:
                 return idle.wire
             idle.close()
 
-    async def soon(
-        self, loop: asyncio.AbstractEventLoop, key: Hashable
-    ) -> asyncio.Transport | None:
-        """Do what `take` does; where there is none, wait for one that is as good as free."""
-        wire = self.take(loop, key)
-        if wire is None:
-            ending = [
-                connection.ending() for connection in self.finishing if connection.is_for(loop, key)
-            ]
-            if ending:
-                await asyncio.wait(ending, timeout=_REST_SOON, return_when=asyncio.FIRST_COMPLETED)
-                wire = self.take(loop, key)
-        return wire
-
-    def give(self, loop: asyncio.AbstractEventLoop, key: Hashable, wire: asyncio.Transport) -> None:
-        """Keep a connection; those too many are closed."""
-        if wire.is_closing():
-            wire.abort()
-            return
-        shelf = self._shelf(loop)
-        idle = _Kept(shelf, wire)
+    def give(self, key: Hashable, wire: asyncio.Transport) -> None:
+        idle = _Kept(self.shelf, wire)
         wire.set_protocol(idle)
-        for old in shelf.give(key, idle, loop.time()):
+        for old in self.shelf.give(key, idle, self.loop.time()):
             old.close()
 
-    def _shelf(self, loop: asyncio.AbstractEventLoop) -> Shelf[_Kept]:
-        if self._process != os.getpid():
-            # A forked child must neither write to its parent's connections nor end them.
-            self._process = os.getpid()
-            self._shelves = weakref.WeakKeyDictionary()
-            self.finishing = set()
-        # What they kept refers to them, so that nobody else would forget them.
-        for closed in [loop for loop in self._shelves if loop.is_closed()]:
-            del self._shelves[closed]
-        shelf = self._shelves.get(loop)
-        if shelf is None:
-            shelf = self._shelves[loop] = Shelf(self._process)
-        return shelf
-
     def close(self) -> None:
-        """Close what is kept; what is another loop's once that runs on."""
-        shelves, self._shelves = self._shelves, weakref.WeakKeyDictionary()
-        finishing, self.finishing = self.finishing, set()
-        if self._process != os.getpid():
-            return
-        try:
-            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        todo: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = [
-            (loop, idle.close) for loop, shelf in shelves.items() for idle in shelf.clear()
-        ]
-        todo += [(connection.loop, connection.close) for connection in finishing]
-        for loop, close in todo:
-            if loop is here:
-                close()
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(close)
+        for idle in self.shelf.clear():
+            idle.close()
+        for connection in list(self.finishing):
+            connection.close()
 
 
 def _readable(connection: Any) -> bool:

@@ -67,7 +67,11 @@ class HTTPResponse(EitherCloseable):
             return done or Closing()
         if not hasattr(done, "__await__"):
             return Closing()
-        return in_background(awaited(done))
+        try:
+            return in_background(awaited(done))
+        except RuntimeError:
+            # No loop runs that could await it: its own has been closed, for one.
+            return Closing()
 
     def __repr__(self) -> str:
         return f"<HTTPResponse {self.status} from {shown_url(self.url)}>"

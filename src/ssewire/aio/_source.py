@@ -1,6 +1,6 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
+May import: _checks, _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
 _response, _stream, _tasks.
 """
 
@@ -9,35 +9,72 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 from typing import Callable
 
-from .._following import Following, check_hook_error
+from .._checks import check_callable, plain_callable
+from .._following import Following, check_hook_error, prepared_request
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
+from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
-from .._settings import log_command, plain_callable, prepare
-from ..errors import SSEWireError, StateError
+from .._settings import checked_arguments, log_command
+from ..errors import SSEWireError, StateError, TransportError
 from ..event import Comment
 from ..reconnect import Connect
 from ._exchange import event_response
 from ._response import HTTPResponse
 from ._stream import parsed
-from ._tasks import Child, Closing, EitherCloseable, Interrupted
+from ._tasks import Child, Closing, EitherCloseable, Errand, Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
     from typing import Any
 
     from typing_extensions import Self
 
     from .._headers import HeaderSource
-    from .._http.request import Body
-    from .._http.timeouts import Timeouts
+    from .._http.request import Body, HTTPRequest
+    from .._http.timeouts import NotGiven, Timeouts
+    from .._settings import Settings
+    from .._unfinished import Unfinished
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
+
+
+class _Unprepared(Exception):
+    """`prepare` raised what ends the source; no user of the package sees it."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+async def _answer(
+    request: HTTPRequest, prepare: Callable[[HTTPRequest], Any] | None, settings: Settings
+) -> HTTPResponse:
+    """Return the response to what `prepare` makes of a request.
+
+    Raises:
+        _Unprepared: it raised what ends the source.
+    """
+    if prepare is not None:
+        try:
+            prepared = prepare(request)
+            if hasattr(prepared, "__await__"):
+                prepared = await prepared
+            request = prepared_request(prepared)
+            settings.check(request)
+        except (TransportError, asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as exc:
+            raise _Unprepared(exc) from exc
+        # Where it has called close() or restart(), this ends here, before anything is sent.
+        await asyncio.sleep(0)
+    return await event_response(request, settings)
 
 
 class EventSource(EitherCloseable, Following):
@@ -52,10 +89,16 @@ class EventSource(EitherCloseable, Following):
         on_error: called with each exception that ends a connection, and the
             seconds until the next attempt, or None if there is none. The end
             of a stream is a ConnectionLost here.
+        prepare: called with the HTTPRequest before each connection, the first too;
+            returns the one to send, such as `request.with_headers(...)` with a new
+            token; may be a coroutine function. A TransportError that it raises is a
+            failed attempt.
 
-    What a hook raises closes the source and comes out of the iteration.
-    Cancelling a task that waits for an event closes the connection; iterating
-    on connects again where it was.
+    What a hook raises closes the source and comes out of the iteration, also what
+    `reconnect.should_retry` raises.
+    Cancelling a step takes nothing, so that `asyncio.wait_for` may be around any:
+    the connection stays, an attempt at one goes on, and the next step waits for
+    the same. What is dropped unclosed closes itself, with a ResourceWarning.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O;
@@ -68,7 +111,7 @@ class EventSource(EitherCloseable, Following):
         StateError: another task is waiting for it.
     """
 
-    __slots__ = ("__weakref__", "_connecting", "_settings")
+    __slots__ = ("__weakref__", "_opening", "_pause", "_settings")
 
     def __init__(
         self,
@@ -77,7 +120,8 @@ class EventSource(EitherCloseable, Following):
         method: str = "GET",
         headers: HeaderSource | None = None,
         body: Body | None = None,
-        timeouts: Timeouts | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
@@ -87,12 +131,16 @@ class EventSource(EitherCloseable, Following):
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
         default_event: str = "message",
+        unfinished: Unfinished = "drop",
         reconnect: ReconnectPolicy | None = None,
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest | Awaitable[HTTPRequest]] | None = None,
     ) -> None:
-        first, self._settings = prepare(
-            url, method, headers, body, timeouts, tls, proxy, max_redirects, transport, media_types
+        first, self._settings = checked_arguments(
+            *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, transport),
+            unfinished=unfinished,
+            media_types=media_types,
         )
         super().__init__(
             first,
@@ -103,10 +151,14 @@ class EventSource(EitherCloseable, Following):
             reconnect=reconnect,
             on_open=plain_callable("on_open", on_open),
             on_error=plain_callable("on_error", on_error),
+            prepare=check_callable("prepare", prepare),
             random=random.random,
         )
-        # The wait before an attempt, or the attempt itself.
-        self._connecting = Child()
+        # The wait before an attempt: cancelled, it goes on by its time.
+        self._pause = Child()
+        # The attempt. It goes on while nobody waits: if it were closed with each wait, one that
+        # takes longer than the waits would never succeed, and what may not be repeated be lost.
+        self._opening: Errand[HTTPResponse] = Errand(HTTPResponse.close)
 
     def __aiter__(self) -> Self:
         return self
@@ -125,11 +177,6 @@ class EventSource(EitherCloseable, Following):
                 raise
             except SSEWireError as exc:
                 await self._end(exc)
-            except asyncio.CancelledError:
-                # The connection is closed; what it has brought stays, and the next step goes on.
-                if stream._cut:
-                    self._interrupted()
-                raise
             else:
                 if item.__class__ is not Comment:
                     self._progress = True
@@ -144,9 +191,9 @@ class EventSource(EitherCloseable, Following):
         """
         self._final_id = self.last_event_id
         self._closing = True
-        self._connecting.cancel()
+        self._pause.cancel()
         stream = self._stream
-        return Closing() if stream is None else stream.close()
+        return self._opening.end() if stream is None else stream.close()
 
     def restart(self) -> None:
         """Drop the connection, or the wait for the next, and connect at once.
@@ -158,46 +205,50 @@ class EventSource(EitherCloseable, Following):
         """
         self._check_open()
         self._restarting = True
-        self._connecting.cancel()
+        self._pause.cancel()
+        self._opening.end()
         if self._stream is not None:
             self._stream._stop()
 
     async def _connect(self) -> None:
         """Wait until it is due, then connect; return after one outcome."""
-        connecting = self._connecting
-        connecting.check_free()
+        opening = self._opening
+        opening.check_free()
+        if not opening.under_way:
+            await self._wait_until_due()
+            if self._closing:
+                return
+            current = self._attempt()
+            if current is None:
+                self.close()
+                return
+            opening.begin(_answer(current, self._prepare, self._settings))
         try:
-            # What is left of it: a wait that was cancelled need not begin anew.
-            delay = self._due - asyncio.get_running_loop().time()
-            if not self._restarting and delay > 0:
-                await connecting.run(asyncio.sleep(delay))
+            response = await opening.result()
         except Interrupted:
-            pass
-        if self._closing:
             return
-        current = self._attempt()
-        if current is None:
+        except _Unprepared as exc:
             self.close()
-            return
-        opening = event_response(current, self._settings)
-        try:
-            response = await connecting.run(opening, discard=HTTPResponse.close)
-        except Interrupted:
-            return
+            check_hook_error(exc.error, StopIteration, StopAsyncIteration)
+            raise exc.error from exc.error.__cause__
         except StateError:
             raise
         except SSEWireError as exc:
             await self._end(exc)
             return
-        except asyncio.CancelledError:
-            if not self._machine.may_repeat:
-                self.close()
-            raise
         # Not before it is certain that what the parser finds will be handed out.
-        stream = parsed(response, self._parser)
-        self._opened(stream)
+        stream = parsed(response, self._parser, self._settings.dispatch)
+        self._opened(stream, asyncio.get_running_loop().time())
         if self._on_open is not None:
             await self._run_hook(self._on_open, stream)
+
+    async def _wait_until_due(self) -> None:
+        self._pause.check_free()
+        # What is left of it: a wait that was cancelled need not begin anew.
+        delay = self._due - asyncio.get_running_loop().time()
+        if not self._restarting and delay > 0:
+            with suppress(Interrupted):
+                await self._pause.run(asyncio.sleep(delay))
 
     async def _end(self, error: SSEWireError | None) -> None:
         """Act on the end of a connection, or of the attempt at one.
@@ -223,14 +274,6 @@ class EventSource(EitherCloseable, Following):
             raise command.error
         await released
 
-    def _interrupted(self) -> None:
-        """Note that a connection was cancelled."""
-        if self._machine.may_repeat:
-            self._restarting = True
-        else:
-            # The server may have acted on the request: it is not sent once more.
-            self.close()
-
     async def _run_hook(self, hook: Callable[..., object], *args: object) -> None:
         try:
             hook(*args)
@@ -247,3 +290,9 @@ class EventSource(EitherCloseable, Following):
         closing: Closing = stream.close()
         self._ended(stream)
         return closing
+
+    def __del__(self) -> None:
+        # Not set where __init__ failed. A stream that is open says so itself.
+        opening = getattr(self, "_opening", None)
+        if opening is not None:
+            opening.abandon(self)

@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: _checks, errors, event, _body, _connection, _tasks.
+May import: _checks, _unfinished, errors, event, _body, _connection, _tasks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._checks import shown_stream
+from .._unfinished import end_input
 from ..errors import EventTooLarge, SSEWireError, StateError
 from ..event import Comment, ServerSentEvent
 from ._body import ResponseBody
@@ -36,8 +37,11 @@ class EventStream(EitherCloseable):
     """The events of one response: an asynchronous iterator and context manager.
 
     It ends where the body ends as HTTP says it should, and after `close()`.
-    `open_stream` makes it. One task at a time may wait for it; cancelling that
-    task closes the connection.
+    `open_stream` makes it. One task at a time may wait for it. Cancelling a wait
+    takes nothing, so that `asyncio.wait_for` may be around any step: iterate on,
+    or close. What is dropped unclosed closes itself, with a ResourceWarning.
+    `dropped` is how many bytes of an unfinished event there were when the body
+    ended, and that was not by `close()`.
 
     Raises (while iterating):
         ConnectionLost: the body broke off.
@@ -50,20 +54,26 @@ class EventStream(EitherCloseable):
     __slots__ = (
         "__weakref__",
         "_batches",
-        "_cut",
-        "_dropped",
+        "_dispatch",
+        "_ended",
         "_given_id",
         "_parser",
         "_progress",
         "_ready",
+        "_skipped",
         "_source",
+        "dropped",
         "headers",
         "status",
         "url",
     )
 
     def __init__(
-        self, response: HTTPResponse, parser: Parser[Any], source: Connection | Parsed
+        self,
+        response: HTTPResponse,
+        parser: Parser[Any],
+        source: Connection | Parsed,
+        dispatch: bool = False,
     ) -> None:
         self.status: int = response.status
         self.headers: Headers = response.headers
@@ -77,16 +87,18 @@ class EventStream(EitherCloseable):
         # The ID of the last event handed out; counts while more of them are ready.
         self._given_id: str = parser.last_event_id
         # Some were dropped by close(): the parser's last event ID is theirs.
-        self._dropped = False
+        self._skipped = False
+        self._dispatch = dispatch
+        self.dropped: int = 0
+        # The parser has been told of the end, or is not to be.
+        self._ended = False
         # An event was handed out since `stall` was started.
         self._progress = True
-        # A cancellation has ended it.
-        self._cut = False
 
     @property
     def last_event_id(self) -> str:
         """The last event ID as of the last event that was handed out."""
-        return self._given_id if self._dropped or self._waits() else self._parser.last_event_id
+        return self._given_id if self._skipped or self._waits() else self._parser.last_event_id
 
     def _waits(self) -> bool:
         """Return whether something received has not been handed out."""
@@ -145,31 +157,46 @@ class EventStream(EitherCloseable):
             if source.ended:
                 await source.close()
                 # Not before: a cancellation there must not lose it.
+                items = self._end_input()
+                if items:
+                    return [items]
                 error, source.error = source.error, None
                 if error is not None:
                     raise error
                 raise StopAsyncIteration
-            waiting = source.wait(self._progress)
+            waiting: Any = source.wait(self._progress)
             self._progress = False
             try:
                 await waiting
-            except StateError:
-                raise
             except BaseException:
-                # Cancelled. What it ended with by itself just before still comes.
-                if not source.ended:
-                    self._cut = True
-                    source.close()
+                # Cancelled, which has taken nothing: the next wait goes on where this one was.
+                source.stop_waiting(waiting)
                 raise
         batches, source.received = source.received, []
         return batches
+
+    def _end_input(self) -> list[Item]:
+        """Return what the end of the body completes."""
+        if self._ended:
+            # The second time; or somebody else ended it, not the server.
+            return []
+        self._ended = True
+        dispatch = self._dispatch and self._source.error is None
+        items, self.dropped = end_input(self._parser, dispatch)
+        return items
+
+    @property
+    def _heard(self) -> bool:
+        """Whether bytes of the body have come."""
+        return self._source.heard
 
     def close(self) -> Closing:
         """End the iteration, also of a task that waits; what is ready is dropped.
 
         Done at once; awaiting it returns when the socket is closed.
         """
-        self._dropped = self._dropped or self._waits()
+        self._skipped = self._skipped or self._waits()
+        self._ended = True
         self._ready = _NOTHING
         self._batches = _NOTHING
         source = self._source
@@ -180,6 +207,7 @@ class EventStream(EitherCloseable):
 
     def _stop(self) -> None:
         """End it; what is ready stays."""
+        self._ended = True
         self._source.close()
 
     def __repr__(self) -> str:
@@ -188,7 +216,7 @@ class EventStream(EitherCloseable):
     def __del__(self) -> None:
         # Not set where __init__ failed.
         source = getattr(self, "_source", None)
-        if isinstance(source, Connection):
+        if source is not None:
             source.abandon(self)
 
 
@@ -210,7 +238,7 @@ class Batches:
 class Parsed:
     """A source of events like a connection with a parser, over any chunks of bytes."""
 
-    __slots__ = ("_body", "_parser", "ended", "error", "received")
+    __slots__ = ("_body", "_parser", "ended", "error", "heard", "received")
 
     def __init__(self, body: ResponseBody | ForeignBody, parser: Parser[Any]) -> None:
         self._body = body
@@ -218,13 +246,16 @@ class Parsed:
         self.received: list[list[Any]] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
+        self.heard: bool = False
 
     async def wait(self, progress: bool) -> None:
         """Read one chunk."""
-        if progress:
-            self._body.deadlines.start_stall(asyncio.get_running_loop().time())
+        deadlines = self._body.deadlines
+        loop = asyncio.get_running_loop()
+        deadlines.start_stall(loop.time(), progress)
         try:
             chunk = await self._body.__anext__()
+            self.heard = True
             items = self._parser.feed(chunk)
         except StateError:
             raise
@@ -239,27 +270,35 @@ class Parsed:
             self.ended = True
             self.error = exc
             return
-        except asyncio.CancelledError:
-            # A stream of events ends here; its body would not.
-            await self._body.close()
+        except (asyncio.CancelledError, GeneratorExit):
+            # Of the wait for the chunk, which has taken nothing.
             raise
         except BaseException:
             self.ended = True
             raise
+        finally:
+            deadlines.stop_stall(loop.time())
         if items:
             self.received.append(items)
+
+    def stop_waiting(self, waiting: object) -> None:
+        """Note that the wait was cancelled, as the body has already."""
 
     def close(self) -> Closing:
         self.ended = True
         return self._body.close()
 
+    def abandon(self, owner: object) -> None:
+        """Close the body, as the destructor of `owner`, with a warning."""
+        self._body.abandon(owner)
 
-def parsed(response: HTTPResponse, parser: Parser[Any]) -> EventStream:
-    """Return the events of a response."""
+
+def parsed(response: HTTPResponse, parser: Parser[Any], dispatch: bool) -> EventStream:
+    """Return the events of a response; `dispatch` the unfinished one at its end too."""
     body: Any = response.chunks
     connection = body.release() if isinstance(body, ResponseBody) else None
     if connection is None:
-        return EventStream(response, parser, Parsed(body, parser))
-    stream = EventStream(response, parser, connection)
+        return EventStream(response, parser, Parsed(body, parser), dispatch)
+    stream = EventStream(response, parser, connection, dispatch)
     connection.attach(parser)
     return stream

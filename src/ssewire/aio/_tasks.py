@@ -1,12 +1,17 @@
 """Tasks of our own: children that others can end, and what closes in the background.
 
+A `Child` ends with the wait for it, an `Errand` goes on. Each task is cancelled once: a second
+time would end what it does to clean up. What belongs to a loop that was closed is left to the
+collector, as nothing runs there any more.
 May import: _closing, _settings, errors.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+import warnings
+from contextlib import suppress
+from typing import Generic, TypeVar
 
 from .._closing import AsyncCloseable
 from .._settings import log
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _T = TypeVar("_T")
+
+# Seconds that a transport's own clean-up may take: it says goodbye to a peer, which takes a round
+# trip or two. One that hangs must not hold up who closes.
+CLOSING_PATIENCE = 10.0
 
 
 class Closing:
@@ -119,21 +128,139 @@ class Child:
             raise StateError("another task is waiting for this stream")
 
     def cancel(self) -> None:
-        """Make `run`, if it is under way, raise Interrupted."""
-        if self._task is not None:
+        """Make `run`, if it is under way, raise Interrupted. Idempotent."""
+        if self._task is not None and not self._interrupted:
             self._interrupted = True
-            self._task.cancel()
+            _cancel(self._task)
 
-    async def idle(self) -> None:
-        """Wait until `run` is not under way."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+    async def ended(self) -> None:
+        """Wait until the coroutine of a `run` that was under way has ended, but not for ever."""
+        if self._task is not None and not self._task.get_loop().is_closed():
+            await _settle(self._task)
 
     async def _end(self, task: asyncio.Task[_T], discard: Callable[[_T], object] | None) -> None:
-        task.cancel()
+        if not self._interrupted:
+            task.cancel()
         # Even if this wait is cancelled too.
         task.add_done_callback(lambda task: dispose(task, discard))
-        await asyncio.wait({task})
+        await _settle(task)
+
+
+class Errand(Generic[_T]):
+    """One coroutine at a time, in a task that goes on where the wait for its result is cancelled.
+
+    The next wait is for the same. So `asyncio.wait_for` around a wait takes nothing, and what
+    takes longer than its time comes to an end all the same. The coroutine must not refer to who
+    holds the errand, which otherwise could not be dropped.
+
+    Args:
+        discard: called with a result that nobody waits for any more.
+    """
+
+    __slots__ = ("_discard", "_task", "_waited_for")
+
+    def __init__(self, discard: Callable[[_T], object] | None = None) -> None:
+        self._discard = discard
+        # From `begin` until its result was taken.
+        self._task: asyncio.Task[_T] | None = None
+        self._waited_for = False
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there is something to wait for."""
+        return self._task is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is there."""
+        return self._task is not None and self._task.done()
+
+    def begin(self, coroutine: Coroutine[Any, Any, _T]) -> None:
+        """Start the coroutine; nothing else may be under way."""
+        self._task = asyncio.get_running_loop().create_task(coroutine)
+        # Perhaps nobody waits for it any more when it fails.
+        self._task.add_done_callback(_forgive)
+
+    def check_free(self) -> None:
+        """Refuse a second task.
+
+        Raises:
+            StateError: another one waits.
+        """
+        if self._waited_for:
+            raise StateError("another task is waiting for this stream")
+
+    async def result(self, seconds: float | None = None) -> _T:
+        """Return what the coroutine returned, or raise what it raised.
+
+        Raises:
+            Expired: after so many seconds; it goes on.
+            Interrupted: `end` was called.
+            StateError: another task waits.
+        """
+        self.check_free()
+        task = self._task
+        assert task is not None
+        self._waited_for = True
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            self._waited_for = False
+        if self._task is not task:
+            raise Interrupted
+        if not task.done():
+            raise Expired
+        self._task = None
+        return task.result()
+
+    def end(self) -> Closing:
+        """Cancel what is under way; `result` raises Interrupted. Awaited until that has ended."""
+        task, self._task = self._task, None
+        if task is None or task.get_loop().is_closed():
+            return Closing()
+        if task.done():
+            dispose(task, self._discard)
+            return Closing()
+        task.cancel()
+        discard = self._discard
+        task.add_done_callback(lambda task: dispose(task, discard))
+        return in_background(_settle(task), task.get_loop())
+
+    def abandon(self, owner: object) -> None:
+        """End what nobody can end any more, as the destructor of `owner`, with a warning."""
+        task = self._task
+        if task is not None and not task.get_loop().is_closed():
+            warn_unclosed(owner)
+            call_in(task.get_loop(), self.end)
+
+
+def call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+    """Have a loop call a function, from whatever thread; not if it has been closed."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(function)
+
+
+def warn_unclosed(owner: object) -> None:
+    """Warn of what was dropped unclosed, as its destructor."""
+    warnings.warn(f"unclosed {owner!r}", ResourceWarning, 3, owner)
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    if not task.get_loop().is_closed():
+        task.cancel()
+
+
+async def _settle(task: asyncio.Task[Any]) -> None:
+    """Wait for the end of a task that was cancelled, but not for ever."""
+    _, late = await asyncio.wait({task}, timeout=CLOSING_PATIENCE)
+    if late:
+        log.warning("what was cancelled has not ended in %g s; left behind", CLOSING_PATIENCE)
+
+
+def _forgive(task: asyncio.Task[Any]) -> None:
+    """Take a failure for known: whoever waits gets it raised, and perhaps nobody does."""
+    if not task.cancelled():
+        task.exception()
 
 
 def dispose(task: asyncio.Task[_T], discard: Callable[[_T], object] | None) -> None:
@@ -146,18 +273,32 @@ def dispose(task: asyncio.Task[_T], discard: Callable[[_T], object] | None) -> N
 _background: set[asyncio.Task[object]] = set()
 
 
-def in_background(coroutine: Coroutine[Any, Any, object]) -> Closing:
-    task = asyncio.get_running_loop().create_task(coroutine)
+def in_background(
+    coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEventLoop | None = None
+) -> Closing:
+    """Run a coroutine in a task of its own, in the running loop if no other is given."""
+    return Closing(_detached(coroutine, loop or asyncio.get_running_loop()))
+
+
+async def to_its_end(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Await a coroutine that goes on where this is cancelled; it must not take long."""
+    await asyncio.shield(_detached(coroutine, asyncio.get_running_loop()))
+
+
+def _detached(
+    coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEventLoop
+) -> asyncio.Task[object]:
+    task = loop.create_task(coroutine)
     _background.add(task)
     task.add_done_callback(_forget)
-    return Closing(task)
+    return task
 
 
 def _forget(task: asyncio.Task[object]) -> None:
     _background.discard(task)
     # Whoever awaits it gets it raised; nobody need.
     if not task.cancelled() and task.exception() is not None:
-        log.debug("closing failed", exc_info=task.exception())
+        log.debug("failed in the background", exc_info=task.exception())
 
 
 async def awaited(awaitable: Any) -> object:

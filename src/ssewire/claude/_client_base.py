@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import ref
 
 from .._http.request import HTTPRequest
+from .._http.timeouts import NOT_GIVEN, NotGiven, given_timeouts
 from .._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import StateError
-from ._options import ANTHROPIC_VERSION, NOT_GIVEN, ClientOptions, NotGiven, given_timeouts
+from ._options import ANTHROPIC_VERSION, ClientOptions
 from ._request_log import request_log
 from ._retry import MAX_RETRIES, MAX_RETRY_DELAY, Retries, check_limits
 from .accumulator import Accumulator
@@ -337,6 +338,9 @@ class CallBase:
 
     def close(self) -> Any:
         raise NotImplementedError
+
+    def abandon(self, owner: object) -> None:
+        """End what would go on without its stream: nothing does."""
 
     def _request(self, now: float) -> HTTPRequest:
         """Return the request to send now."""

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from .._checks import exact_str, wrong_type
 from .._headers import Headers
 from .._http.request import HTTPRequest
-from .._http.timeouts import Timeouts
+from .._http.timeouts import NOT_GIVEN, NotGiven, Timeouts, given_timeouts, timeouts_of
 from .._http.url import parse_url
 from ._params import check_keywords
 from ._request_body import _body
@@ -48,16 +48,6 @@ _OURS = (
     *("betas", "extra_body", "extra_headers", "extra_query", "timeout"),
     *("user_profile_id", "workspace_id"),
 )
-
-
-class NotGiven:
-    """The type of `NOT_GIVEN`, which stands for an argument where None means something."""
-
-    def __repr__(self) -> str:
-        return "NOT_GIVEN"
-
-
-NOT_GIVEN = NotGiven()
 
 
 class ClientOptions:
@@ -132,7 +122,7 @@ class ClientOptions:
         self._fields = fields
         given = given_timeouts(timeouts, timeout)
         self.timeouts: Timeouts = (
-            DEFAULT_TIMEOUTS if isinstance(given, NotGiven) else _timeouts(given)
+            DEFAULT_TIMEOUTS if isinstance(given, NotGiven) else timeouts_of(given)
         )
         # Headers that cannot be sent are refused here, not with the first request.
         HTTPRequest(self.url, headers=fields.headers())
@@ -148,7 +138,7 @@ class ClientOptions:
         options._fields.update("default_headers", default_headers)
         HTTPRequest(options.url, headers=options._fields.headers())
         if not isinstance(timeouts, NotGiven):
-            options.timeouts = _timeouts(timeouts)
+            options.timeouts = timeouts_of(timeouts)
         return options
 
     def build(
@@ -192,7 +182,7 @@ class ClientOptions:
             method="POST",
             headers=fields.headers(),
             body=_body(params, ours["extra_body"]),
-            timeouts=self.timeouts if isinstance(timeout, NotGiven) else _timeouts(timeout),
+            timeouts=self.timeouts if isinstance(timeout, NotGiven) else timeouts_of(timeout),
         )
         if not self._encrypted and not self._warned:
             proxy = proxy_in_use(request)
@@ -208,21 +198,6 @@ class ClientOptions:
 
     def __repr__(self) -> str:
         return f"<ClientOptions {getattr(self, 'origin', 'of nowhere')}>"
-
-
-def given_timeouts(
-    timeouts: Timeouts | float | NotGiven | None, timeout: Timeouts | float | NotGiven | None
-) -> Timeouts | float | NotGiven | None:
-    """Return what was given under either name.
-
-    Raises:
-        TypeError: both were given.
-    """
-    if isinstance(timeouts, NotGiven):
-        return timeout
-    if not isinstance(timeout, NotGiven):
-        raise TypeError("timeout is another name of timeouts: give one of them")
-    return timeouts
 
 
 class _Fields:
@@ -351,19 +326,6 @@ def _beta_names(betas: Any) -> list[str]:
         if name not in names:
             names.append(name)
     return names
-
-
-def _timeouts(given: object) -> Timeouts:
-    """Return what a `timeout` means: seconds are for the head and for each wait for bytes."""
-    if isinstance(given, Timeouts):
-        return given
-    if given is None:
-        return Timeouts(connect=None)
-    if not isinstance(given, (int, float)) or isinstance(given, bool):
-        raise wrong_type("timeout", "seconds, a Timeouts object or None", given)
-    connect = DEFAULT_TIMEOUTS.connect
-    assert connect is not None
-    return Timeouts(connect=min(connect, given), head=given, idle=given)
 
 
 def _query(extra: object) -> str:

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
         def close(self) -> Any:
             """End it, also while something waits for it. Idempotent."""
 
+        def abandon(self, owner: object) -> None:
+            """End what would go on without its stream, as the destructor of that."""
+
 
 # As the official SDKs: three requests at most.
 MAX_RETRIES = 2

@@ -22,7 +22,7 @@ from .._settings import Settings
 from ..aio import HTTPResponse, Pool
 from ..aio._body import ResponseBody, error_body
 from ..aio._exchange import respond
-from ..aio._tasks import Child, Interrupted, dispose
+from ..aio._tasks import Child, Errand, Interrupted
 from ..errors import SSEWireError, StateError
 from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
 from ._retry import MAX_ERROR_BODY, response_error
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from .._headers import Headers
     from .._http.request import HTTPRequest
     from ..aio import Transport
     from ._params import RequestParams
@@ -61,7 +60,7 @@ class AsyncClaude(ClientBase["Transport", "ssl.SSLContext"]):
     def _make_settings(
         self, tls: ssl.SSLContext | None, proxy: str | None, transport: Transport | None
     ) -> Settings:
-        self._pool = Pool()
+        self._pool = Pool("AsyncClaude")
         return Settings(tls, proxy, MAX_REDIRECTS, transport, self._pool, within=True)
 
     # Made anew each time: kept, the two would hold each other, and a client that nobody
@@ -209,14 +208,15 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
             await self._stream.close()
 
 
-# Of all calls that make no more attempts; it never runs.
+# Of all calls that make no more attempts; they never run.
 _NO_CHILD = Child()
+_NO_ERRAND: Errand[StreamResponse | None] = Errand()
 
 
 class _Call(CallBase):
     """One request with its retries: the Attempt whose body a stream reads."""
 
-    __slots__ = ("_child", "_closing", "_next", "_waited_for", "loop")
+    __slots__ = ("_child", "_closing", "_next", "loop")
 
     def __init__(self, client: AsyncClaude, request: HTTPRequest) -> None:
         super().__init__(client, request, _now())
@@ -224,8 +224,7 @@ class _Call(CallBase):
         # The attempt, or the pause before it.
         self._child = Child()
         # What makes another attempt while that goes on, whether or not its stream waits.
-        self._next: asyncio.Task[StreamResponse | None] | None = None
-        self._waited_for = False
+        self._next: Errand[StreamResponse | None] = _NO_ERRAND
         self.loop = asyncio.get_running_loop()
 
     async def stream(self, cls: type[StreamT]) -> StreamT:
@@ -251,37 +250,27 @@ class _Call(CallBase):
             try:
                 return await self._attempt()
             except ClaudeError as exc:
-                if not await self._pause(exc):
+                delay = self._delay(exc, None, _now(), time.time())
+                if delay is None:
                     raise
+            await self._pause(delay)
 
     async def again(self, error: ClaudeError) -> StreamResponse | None:
-        if self._waited_for:
-            raise StateError("another task is waiting for this stream")
-        task = self._next
-        if task is None:
-            task = self._next = asyncio.get_running_loop().create_task(self._again(error))
-            # Perhaps nobody waits for it any more when it fails.
-            task.add_done_callback(lambda task: dispose(task, None))
-        self._waited_for = True
-        try:
-            response = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # Of the wait, unless it is the attempt's own.
-            if task.cancelled():
-                self._next = None
-            raise
-        except BaseException:
-            self._next = None
-            raise
-        finally:
-            self._waited_for = False
-        self._next = None
-        return response
+        if not self._next.under_way:
+            self._next = Errand()
+            self._next.begin(self._again(error))
+        return await self._next.result()
 
     async def _again(self, error: ClaudeError) -> StreamResponse | None:
         await self._response.close()
-        if self._closing or not await self._pause(error, self._response.headers):
+        delay = self._delay(error, self._response.headers, _now(), time.time())
+        # Its traceback refers to the stream, which could not be dropped while this goes on; so
+        # does that of the connection's own error.
+        self._response = self.chunks = self.watch = None
+        del error
+        if self._closing or delay is None:
             return None
+        await self._pause(delay)
         try:
             return await self.open()
         except Interrupted:
@@ -301,8 +290,12 @@ class _Call(CallBase):
     async def close(self) -> None:
         self._closing = True
         self._child.cancel()
+        await self._child.ended()
         if self._response is not None:
             await self._response.close()
+
+    def abandon(self, owner: object) -> None:
+        self._next.abandon(owner)
 
     async def _attempt(self) -> StreamResponse:
         if self._closing:
@@ -328,17 +321,13 @@ class _Call(CallBase):
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, _now)
 
-    async def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
-        """Wait as is right, or until `close`; False if there is to be no other attempt."""
-        delay = self._delay(error, headers, _now(), time.time())
-        if delay is None:
-            return False
+    async def _pause(self, delay: float) -> None:
+        """Wait so many seconds, or until `close`."""
         if self._client._sleep is not None:
             self._client._sleep(delay)
         else:
             with suppress(Interrupted):
                 await self._child.run(asyncio.sleep(delay))
-        return True
 
 
 def _now() -> float:

@@ -3,7 +3,7 @@
 What is asked, and whether again, is decided in `_client_base`, reading in
 `stream`: here is what waits. A message is always streamed, so that no answer
 is too long for a connection. One client may be used by many threads; each
-stream by one, but for `close`. May import: _client_base, _closing, _http,
+stream by one, but for `close`. May import: _checks, _client_base, _closing, _http,
 _retry, _settings, errors, ssewire.client, ssewire.errors, stream.
 """
 
@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from .._checks import plain_callable
 from .._closing import Closeable
 from .._http.redirects import MAX_REDIRECTS
-from .._settings import Settings, plain_callable
+from .._settings import Settings
 from ..client import Pool
 from ..client._body import ResponseBody, error_body
-from ..client._connection import Handle, Interrupted
+from ..client._connection import Handle, Interrupted, Pause
 from ..client._exchange import respond
 from ..errors import SSEWireError
 from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
@@ -219,11 +219,15 @@ class _Call(CallBase):
     All but `close` is called by the thread that reads the stream.
     """
 
-    __slots__ = ("_closing", "_handle")
+    __slots__ = ("_closing", "_due", "_handle", "_wait")
 
     def __init__(self, client: Claude, request: HTTPRequest) -> None:
         super().__init__(client, request, time.monotonic())
-        self._closing = threading.Event()
+        # `close` was called, perhaps by another thread or by a signal handler.
+        self._closing = False
+        # The wait for the next attempt, and when it is over: one that was interrupted goes on.
+        self._wait = Pause()
+        self._due: float | None = None
         # Of the current attempt; `close` aborts it.
         self._handle = Handle()
 
@@ -234,6 +238,10 @@ class _Call(CallBase):
             stream = self._stream_of(cls, self.open())
         except Interrupted:
             raise StreamClosed from None
+        except BaseException:
+            # Nobody else has it yet.
+            self.close()
+            raise
         if self.ended:
             stream.close()
             raise StreamClosed
@@ -266,13 +274,14 @@ class _Call(CallBase):
         self.close()
 
     def close(self) -> None:
-        self._closing.set()
+        self._closing = True
         # After the line above: an attempt looks there once its handle is in place.
         self._handle.abort()
+        self._wait.end()
 
     def _attempt(self) -> StreamResponse:
         self._handle = handle = Handle()
-        if self._closing.is_set():
+        if self._closing:
             raise Interrupted
         request = self._request(time.monotonic())
         try:
@@ -286,18 +295,25 @@ class _Call(CallBase):
                 body = error_body(chunks, MAX_ERROR_BODY)
             finally:
                 response.close()
-            if self._closing.is_set():
+            if self._closing:
                 raise Interrupted
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, time.monotonic)
 
     def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
         """Wait as is right, or until `close`; False if there is to be no other attempt."""
-        delay = self._delay(error, headers, time.monotonic(), time.time())
-        if delay is None:
-            return False
-        if self._client._sleep is not None:
-            self._client._sleep(delay)
-        else:
-            self._closing.wait(delay)
+        if self._due is None:
+            delay = self._delay(error, headers, time.monotonic(), time.time())
+            if delay is None:
+                return False
+            if self._client._sleep is not None:
+                self._client._sleep(delay)
+                return True
+            self._due = time.monotonic() + delay
+        while not self._closing:
+            left = self._due - time.monotonic()
+            if left <= 0:
+                break
+            self._wait.wait(left)
+        self._due = None
         return True

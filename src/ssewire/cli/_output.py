@@ -88,6 +88,13 @@ def warn(text: str) -> None:
     print(f"ssewire: {text}", file=sys.stderr, flush=True)
 
 
+def warn_of_dropped(size: int) -> None:
+    """Tell the user that so many bytes at the end made no event, unless it is none."""
+    if size:
+        number = "1 byte" if size == 1 else f"{size} bytes"
+        warn(f"{number} at the end dropped: no blank line after them, so no whole event")
+
+
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
     """Make wrong usage of a ValueError: it says which option makes no sense.

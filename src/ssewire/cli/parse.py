@@ -17,7 +17,7 @@ from ..parser import Parser
 from ..stream import iter_events
 from ._input import Seen, add_file, add_max_event_size, flushing, read_chunks
 from ._main import EXIT_BAD_STREAM
-from ._output import json_line, warn
+from ._output import json_line, warn, warn_of_dropped
 from ._terminal import one_line
 
 TYPE_CHECKING = False
@@ -51,17 +51,19 @@ def run(args: argparse.Namespace) -> int:
     parser = Parser(comments=args.comments, max_event_size=args.max_event_size)
     seen = Seen()
     if args.stats:
-        _write_stats(args.file, parser, seen)
+        dropped = _write_stats(args.file, parser, seen)
     else:
-        _write_items(args, parser, seen)
+        dropped = _write_items(args, parser, seen)
     nothing = seen.nothing()
-    if nothing is None:
-        return 0
-    warn(nothing)
-    return EXIT_BAD_STREAM
+    if nothing is not None:
+        warn(nothing)
+        return EXIT_BAD_STREAM
+    warn_of_dropped(dropped)
+    return 0
 
 
-def _write_items(args: argparse.Namespace, parser: Parser[Any], seen: Seen) -> None:
+def _write_items(args: argparse.Namespace, parser: Parser[Any], seen: Seen) -> int:
+    """Write the items; return how many bytes the end dropped."""
     write = _Raw().line if args.raw else json_line
     out = sys.stdout.buffer
     with iter_events(flushing(seen.through(read_chunks(args.file))), parser) as events:
@@ -72,6 +74,7 @@ def _write_items(args: argparse.Namespace, parser: Parser[Any], seen: Seen) -> N
         finally:
             # What was complete before a failure still reaches the reader.
             out.flush()
+    return events.dropped
 
 
 class _Raw:
@@ -87,7 +90,7 @@ class _Raw:
         return wire
 
 
-def _write_stats(path: str, parser: Parser[Any], seen: Seen) -> None:
+def _write_stats(path: str, parser: Parser[Any], seen: Seen) -> int:
     types: Counter[str] = Counter()
     size = 0
     parsing = 0.0
@@ -105,3 +108,4 @@ def _write_stats(path: str, parser: Parser[Any], seen: Seen) -> None:
     print(f"{'bytes':>12}  {size}")
     print(f"{'seconds':>12}  {parsing:.6f} parsing")
     print(f"{'MB/s':>12}  {rate:.1f}")
+    return parser.pending

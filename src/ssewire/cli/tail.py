@@ -19,7 +19,7 @@ import tempfile
 import time
 
 from .._http.refusal import EVENT_STREAM
-from ..client import EventSource, ReconnectPolicy, open_stream
+from ..client import EventSource, EventStream, ReconnectPolicy, open_stream
 from ..errors import StatusError
 from ..event import Comment
 from ._input import Seen, add_max_event_size
@@ -32,6 +32,7 @@ from ._output import (
     refuse_special,
     usage_errors,
     warn,
+    warn_of_dropped,
 )
 from ._request_options import add_request_options, request_arguments
 from ._terminal import one_line, printable
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Union
 
-    from ..client import EventStream
     from ..errors import SSEWireError
     from ..event import Item
 
@@ -144,10 +144,12 @@ def run(args: argparse.Namespace) -> int:
             item = interrupts.wait(items)
             if item is None:
                 nothing = reads.seen.nothing()
-                if nothing is None:
-                    return 0
-                warn(nothing)
-                return EXIT_BAD_STREAM
+                if nothing is not None:
+                    warn(nothing)
+                    return EXIT_BAD_STREAM
+                if isinstance(source, EventStream):
+                    warn_of_dropped(source.dropped)
+                return 0
             reads.seen.found = True
             out.write(_form(item, args.json, reads if args.timing else None))
             out.flush()
@@ -156,13 +158,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source:
+    opened: list[EventStream] = []
+
     def on_open(stream: EventStream) -> None:
+        opened.append(stream)
         reads.count(stream)
 
     def on_error(error: SSEWireError, delay: float | None) -> None:
+        # There is none where an attempt has failed before that.
+        dropped = opened.pop().dropped if opened else 0
         nothing = reads.seen.nothing()
         if nothing is not None:
             warn(nothing)
+        else:
+            warn_of_dropped(dropped)
         # Of the next connection nothing has been seen.
         reads.seen = Seen()
         # The last one is raised, and told then.

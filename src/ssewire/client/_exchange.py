@@ -83,10 +83,7 @@ class _Driver:
 
     def _ask(self, step: Ask) -> ResponseHead:
         self._asked = step
-        self.wire.key = None
         self._first = self.wire.ask(step)
-        if step.written:
-            self.wire.key = step.route
         assert step.reader.head is not None
         return step.reader.head
 
@@ -144,7 +141,7 @@ def open_events(
         body: Any = response.chunks
         if not settings.accepts(response):
             raise settings.refusal(first, response, error_body(body))
-        return EventStream(response, parser, body.deadlines, handle)
+        return EventStream(response, parser, body.deadlines, handle, settings.dispatch)
     except BaseException:
         response.close()
         raise

@@ -5,11 +5,12 @@ May import: _checks, _http, _limits, _settings, parser, _connection, _exchange.
 
 from __future__ import annotations
 
-from .._checks import exact_str
+from .._checks import exact_str, plain_callable
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
+from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
-from .._settings import plain_callable, prepare
+from .._settings import checked_arguments
 from ..parser import Parser
 from ._connection import Handle
 from ._exchange import open_events, respond
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from .._headers import HeaderSource
     from .._http.request import Body
-    from .._http.timeouts import Timeouts
+    from .._http.timeouts import NotGiven, Timeouts
+    from .._unfinished import Unfinished
     from ._response import HTTPResponse, Transport
     from ._stream import EventStream
 
@@ -32,7 +34,8 @@ def request(
     method: str = "GET",
     headers: HeaderSource | None = None,
     body: Body | None = None,
-    timeouts: Timeouts | None = None,
+    timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+    timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
     tls: ssl.SSLContext | None = None,
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
@@ -44,7 +47,9 @@ def request(
         url: http or https; without credentials.
         headers: a mapping or pairs; they win over the defaults (Accept:
             text/event-stream, Cache-Control: no-cache, Accept-Encoding: identity).
-        timeouts: in seconds; by default 10 for connecting and none else.
+        timeouts: by default 10 s for connecting and none else. A number of seconds is for
+            the head and for each wait for bytes (and at most that for connecting); None
+            waits for ever. `timeout` is another name for it.
         tls: verifies with the system's certificates if not given.
         proxy: "env" takes it from the environment (HTTP_PROXY, NO_PROXY, ...);
             else a proxy's URL, or None.
@@ -56,8 +61,8 @@ def request(
         TransportError: no response could be had.
     """
     carrier = plain_callable("transport", transport)
-    first, settings = prepare(
-        url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier
+    first, settings = checked_arguments(
+        url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, carrier
     )
     # They may hold credentials, and tracebacks show the variables of a call that fails.
     del headers, proxy
@@ -70,7 +75,8 @@ def open_stream(
     method: str = "GET",
     headers: HeaderSource | None = None,
     body: Body | None = None,
-    timeouts: Timeouts | None = None,
+    timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+    timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
     tls: ssl.SSLContext | None = None,
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
@@ -80,11 +86,14 @@ def open_stream(
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
     default_event: str = "message",
+    unfinished: Unfinished = "drop",
 ) -> EventStream:
     """Send a request and return its events; takes the arguments of `request` and of `Parser`.
 
     Args:
         media_types: what the response may be; None for anything, also for nothing said.
+        unfinished: "dispatch" hands out an event that the body ends within, if it has
+            data; the standard drops it. Never where the body was cut.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O.
@@ -93,8 +102,10 @@ def open_stream(
         TransportError: no response could be had.
     """
     carrier = plain_callable("transport", transport)
-    first, settings = prepare(
-        url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier, media_types
+    first, settings = checked_arguments(
+        *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, carrier),
+        unfinished=unfinished,
+        media_types=media_types,
     )
     last_event_id = exact_str("last_event_id", last_event_id)
     parser = Parser(

@@ -1,26 +1,27 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _closing, _following, _http, _limits, _settings, errors, event, reconnect,
+May import: _checks, _closing, _following, _http, _limits, _settings, errors, event, reconnect,
 _connection, _exchange.
 """
 
 from __future__ import annotations
 
 import random
-import threading
 import time
 from typing import Callable
 
+from .._checks import plain_callable
 from .._closing import Closeable
-from .._following import Following, check_hook_error
+from .._following import Following, check_hook_error, prepared_request
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
+from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
-from .._settings import log_command, plain_callable, prepare
-from ..errors import SSEWireError
+from .._settings import checked_arguments, log_command
+from ..errors import SSEWireError, TransportError
 from ..event import Comment
 from ..reconnect import Connect
-from ._connection import LONGEST_WAIT, Handle, Interrupted
+from ._connection import Handle, Interrupted, Pause
 from ._exchange import open_events
 
 TYPE_CHECKING = False
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._headers import HeaderSource
-    from .._http.request import Body
-    from .._http.timeouts import Timeouts
+    from .._http.request import Body, HTTPRequest
+    from .._http.timeouts import NotGiven, Timeouts
+    from .._unfinished import Unfinished
     from ..event import Item
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
@@ -52,8 +54,12 @@ class EventSource(Closeable, Following):
         on_error: called with each exception that ends a connection, and the
             seconds until the next attempt, or None if there is none. The end
             of a stream is a ConnectionLost here.
+        prepare: called with the HTTPRequest before each connection, the first too;
+            returns the one to send, such as `request.with_headers(...)` with a new
+            token. A TransportError that it raises is a failed attempt.
 
-    What a hook raises closes the source and comes out of the iteration.
+    What a hook raises closes the source and comes out of the iteration, also what
+    `reconnect.should_retry` raises.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, before any I/O;
@@ -65,7 +71,7 @@ class EventSource(Closeable, Following):
         ContentDecodingError, EventTooLarge: those that would only come again.
     """
 
-    __slots__ = ("__weakref__", "_handle", "_settings", "_wake")
+    __slots__ = ("__weakref__", "_decided", "_handle", "_pause", "_settings")
 
     def __init__(
         self,
@@ -74,7 +80,8 @@ class EventSource(Closeable, Following):
         method: str = "GET",
         headers: HeaderSource | None = None,
         body: Body | None = None,
-        timeouts: Timeouts | None = None,
+        timeouts: Timeouts | float | NotGiven | None = NOT_GIVEN,
+        timeout: Timeouts | float | NotGiven | None = NOT_GIVEN,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
@@ -84,13 +91,17 @@ class EventSource(Closeable, Following):
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
         default_event: str = "message",
+        unfinished: Unfinished = "drop",
         reconnect: ReconnectPolicy | None = None,
         on_open: Callable[[EventStream], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest] | None = None,
     ) -> None:
         carrier = plain_callable("transport", transport)
-        first, self._settings = prepare(
-            url, method, headers, body, timeouts, tls, proxy, max_redirects, carrier, media_types
+        first, self._settings = checked_arguments(
+            *(url, method, headers, body, timeouts, timeout, tls, proxy, max_redirects, carrier),
+            unfinished=unfinished,
+            media_types=media_types,
         )
         super().__init__(
             first,
@@ -101,12 +112,17 @@ class EventSource(Closeable, Following):
             reconnect=reconnect,
             on_open=plain_callable("on_open", on_open),
             on_error=plain_callable("on_error", on_error),
+            prepare=plain_callable("prepare", prepare),
             random=random.random,
         )
-        # Guards what close() and restart() set from any thread: _closing, _restarting, _final_id
-        # and _handle.
-        self._wake = threading.Condition()
+        # The wait for the next attempt. close() and restart() come from any thread and from signal
+        # handlers: each sets its flag, then aborts the handle and ends the wait; the iterating
+        # thread makes a handle or begins a wait, then looks at the flags.
+        self._pause = Pause()
         self._handle = Handle()
+        # The last event ID at close(), once close() or an event handed out meanwhile has
+        # decided it: of two threads the first.
+        self._decided: dict[str, str] = {}
 
     def __iter__(self) -> Self:
         return self
@@ -148,17 +164,17 @@ class EventSource(Closeable, Following):
         Returns at once. A name lookup that is under way cannot be
         interrupted; its thread ends when it is done.
         """
-        with self._wake:
-            if not self._closing:
-                self._closing = True
-                self._final_id = self.last_event_id
-            self._handle.abort()
-            self._wake.notify_all()
+        self._closing = True
+        self._final_id = self._decided.setdefault("id", self.last_event_id)
+        self._handle.abort()
+        self._pause.end()
 
     def _still_given(self, item: Item) -> bool:
-        """Say whether close(), called as an item was about to be handed out, counted it."""
-        with self._wake:
-            return item.__class__ is not Comment and item.id == self._final_id  # type: ignore[union-attr]
+        """Say whether an item counts that was about to be handed out as close() was called."""
+        if item.__class__ is Comment:
+            return False
+        last: str = item.id  # type: ignore[union-attr]
+        return self._decided.setdefault("id", last) == last
 
     def restart(self) -> None:
         """Drop the connection, or the wait for the next, and connect at once.
@@ -168,29 +184,35 @@ class EventSource(Closeable, Following):
         Raises:
             StateError: the source is closed.
         """
-        with self._wake:
-            self._check_open()
-            self._restarting = True
-            self._handle.abort()
-            self._wake.notify_all()
+        self._check_open()
+        self._restarting = True
+        self._handle.abort()
+        self._pause.end()
 
     def _connect(self) -> None:
         """Wait until it is due, then connect; return after one outcome."""
-        with self._wake:
-            while not self._restarting and not self._closing:
-                left = self._due - time.monotonic()
-                if left <= 0:
-                    break
-                self._wake.wait(min(left, LONGEST_WAIT))
-            if self._closing:
+        while not self._restarting and not self._closing:
+            left = self._due - time.monotonic()
+            if left <= 0:
+                break
+            self._pause.wait(left)
+        if self._closing:
+            return
+        current = self._attempt()
+        if current is None:
+            self.close()
+            return
+        # What an interrupted attempt may have left open.
+        self._handle.abort()
+        handle = self._handle = Handle()
+        if self._closing or self._restarting:
+            return
+        if self._prepare is not None:
+            try:
+                current = self._ready(current)
+            except TransportError as exc:
+                self._end(exc)
                 return
-            current = self._attempt()
-            if current is None:
-                self.close()
-                return
-            # What an interrupted attempt may have left open.
-            self._handle.abort()
-            handle = self._handle = Handle()
         try:
             stream = open_events(current, self._settings, handle, self._parser)
         except Interrupted:
@@ -198,24 +220,41 @@ class EventSource(Closeable, Following):
         except SSEWireError as exc:
             self._end(exc)
             return
-        self._opened(stream)
+        self._opened(stream, time.monotonic())
         if self._on_open is not None:
             self._run_hook(self._on_open, stream)
+
+    def _ready(self, request: HTTPRequest) -> HTTPRequest:
+        """Return what `prepare` makes of a request.
+
+        Raises:
+            TransportError: this attempt has failed.
+            Exception: what else it raised; the source is closed.
+        """
+        assert self._prepare is not None
+        try:
+            prepared = prepared_request(self._prepare(request))
+            self._settings.check(prepared)
+            return prepared
+        except TransportError:
+            raise
+        except BaseException as exc:
+            self.close()
+            check_hook_error(exc, StopIteration)
+            raise
 
     def _end(self, error: SSEWireError | None) -> None:
         """Act on the end of a connection, or of the attempt at one."""
         self._release()
-        with self._wake:
-            if self._closing or self._restarting:
-                # The machine is told of a restart when it is done, in _connect.
-                return
+        if self._closing or self._restarting:
+            # The machine is told of a restart when it is done, in _connect.
+            return
         command = self._outcome(error, time.monotonic(), time.time())
         delay: float | None = None
         if isinstance(command, Connect):
             delay = command.delay
         else:
-            with self._wake:
-                self._closing = True
+            self._closing = True
         # Not before: what a handler of the log raises must not make it go on.
         log_command(command, self._machine.failures)
         if command.error is None:

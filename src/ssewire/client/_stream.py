@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: _checks, _closing, errors, event.
+May import: _checks, _closing, _unfinished, errors, event.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from .._checks import shown_stream
 from .._closing import Closeable
+from .._unfinished import end_input
 from ..errors import EventTooLarge, SSEWireError
 from ..event import Comment
 
@@ -37,7 +38,8 @@ class EventStream(Closeable):
     """The events of one response: an iterator, and a context manager that closes it.
 
     It ends (StopIteration) where the body ends as HTTP says it should, and
-    after `close()`. `open_stream` makes it.
+    after `close()`. `open_stream` makes it. `dropped` is how many bytes of an
+    unfinished event there were when the body ended, and that was not by `close()`.
 
     Raises (while iterating):
         ConnectionLost: the body broke off.
@@ -51,20 +53,28 @@ class EventStream(Closeable):
         "_chunks",
         "_closed",
         "_deadlines",
+        "_dispatch",
         "_error",
         "_given_id",
         "_handle",
+        "_heard",
         "_parser",
         "_progress",
         "_ready",
         "_response",
+        "dropped",
         "headers",
         "status",
         "url",
     )
 
     def __init__(
-        self, response: HTTPResponse, parser: Parser[Any], deadlines: Deadlines, handle: Handle
+        self,
+        response: HTTPResponse,
+        parser: Parser[Any],
+        deadlines: Deadlines,
+        handle: Handle,
+        dispatch: bool = False,
     ) -> None:
         self.status: int = response.status
         self.headers: Headers = response.headers
@@ -74,6 +84,10 @@ class EventStream(Closeable):
         self._parser = parser
         self._deadlines = deadlines
         self._handle = handle
+        self._dispatch = dispatch
+        self.dropped: int = 0
+        # Bytes of the body have come.
+        self._heard = False
         # Received, not handed out. The list's own iterator: one object per read.
         self._ready: Iterator[Item] = _NOTHING
         # The last event ID as of what was handed out; only the iterating thread sets it.
@@ -142,7 +156,8 @@ class EventStream(Closeable):
         # As in __next__.
         try:
             batch = [*self._ready]
-            if not self._closed:
+            # The end of the body may have brought it.
+            if batch or not self._closed:
                 self._given_id = given_id
             return batch
         except BaseException:
@@ -166,21 +181,30 @@ class EventStream(Closeable):
             raise StopIteration
         # All that was parsed has been handed out.
         self._given_id = self._parser.last_event_id
-        if self._progress:
-            self._progress = False
-            if self._deadlines.stall is not None:
-                self._deadlines.start_stall(time.monotonic())
+        progress, self._progress = self._progress, False
+        timed = self._deadlines.stall is not None
+        if timed:
+            self._deadlines.start_stall(time.monotonic(), progress)
         try:
             chunk = next(self._chunks)
-        except (StopIteration, SSEWireError):
+        except (StopIteration, SSEWireError) as exc:
+            items = self._end_input(exc)
             self._shut()
+            if items:
+                self._ready = iter(items)
             handle.taken = False
+            if items:
+                return
             raise
+        finally:
+            if timed:
+                self._deadlines.stop_stall(time.monotonic())
         # Set by now: next() does so when it has taken bytes.
         handle.taken = True
         if self._closed:
             handle.taken = False
             raise StopIteration
+        self._heard = True
         try:
             items = self._parser.feed(chunk)
         except EventTooLarge as exc:
@@ -200,6 +224,16 @@ class EventStream(Closeable):
         if self._closed:
             self._ready = _NOTHING
             raise StopIteration
+
+    def _end_input(self, exc: Exception) -> list[Item]:
+        """Return what the end of the body completes."""
+        whole = isinstance(exc, StopIteration)
+        if self._closed or (whole and self._handle.aborted):
+            # Somebody else ended it, not the server.
+            return []
+        dispatch = self._dispatch and whole
+        items, self.dropped = end_input(self._parser, dispatch)
+        return items
 
     def close(self) -> None:
         """End the iteration, also a blocked one in another thread; what is ready is dropped."""

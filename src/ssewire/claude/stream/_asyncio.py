@@ -52,6 +52,12 @@ class _AsyncReader(Reader, AsyncCloseable):
         finally:
             await self._close_source()
 
+    def __del__(self) -> None:
+        # Not set where __init__ failed. Chunks that are left open say so themselves.
+        call = getattr(self, "_call", None)
+        if call is not None:
+            call.abandon(self)
+
     async def _refill(self) -> bool:
         """Get more bytes, as MessageStream does. A wait that is cancelled takes nothing."""
         plan = self._plan()
