@@ -35,8 +35,8 @@ from tests.claude.interrupting import (
     in_thread,
 )
 
-# Of the lines of each way one in so many, and how often each outcome then comes at least. PyPy takes
-# some fifty milliseconds for a message under a trace, and runs the same code: a sample will do there.
+# Of the lines of each way one in so many, and how often each outcome then comes at least. PyPy
+# takes some fifty milliseconds for a message under a trace, and runs the same code: a sample does.
 SINGLES, PAIRS, LEAST_SINGLES, LEAST_PAIRS = 11, 151, 50, 20
 if sys.implementation.name == "pypy":
     SINGLES, PAIRS, LEAST_SINGLES, LEAST_PAIRS = 101, 601, 2, 2
