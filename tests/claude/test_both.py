@@ -210,7 +210,7 @@ def test_a_manager_sends_its_request_but_once(both: Both) -> None:
 
 
 def test_without_retries_a_request_whose_kept_connection_ends_is_sent_once(both: Both) -> None:
-    async def main(server: Server) -> None:
+    async def main(server: KeepingServer) -> None:
         async with claude(both, server, max_retries=0) as client:
             await client.messages.create(**ASKED)
             with pytest.raises(StreamInterrupted):
