@@ -19,6 +19,8 @@ from tests.kit.memory import failing, needs_shortage
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
 
+pytestmark = pytest.mark.traced
+
 FIRST = b"\xef\xbb\xbfid: 1\ndata: a\n\nevent: t\ndata: unfin"
 # All ways of the parsers: whole blocks, lines, ids, types, retry, comments, several data lines,
 # bytes that are not ASCII, an unfinished event.
