@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,9 +23,15 @@ from ssewire.client import Timeouts
 from ssewire.errors import StateError, StreamTimeout
 from tests.claude import wire
 from tests.claude.scenarios import ASKED, SSE
-from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
+from tests.clients.test_client_interrupts import (
+    InterruptAt,
+    Interrupted,
+    every,
+    in_its_own_thread,
+    within,
+)
+from tests.kit.scripted import CHUNKED, chunk, head
 from tests.kit.scripted import ClosingServer as Server
-from tests.kit.scripted import chunk
 
 pytestmark = pytest.mark.sockets
 
@@ -62,7 +70,7 @@ def test_reading_interrupted_before_any_line_goes_on_whole_or_fails_but_never_li
     way: str,
 ) -> None:
     outcomes = set()
-    for number in range(1, 20000, 3):
+    for number in every(3):
         seen: list[Any] = []
         cls: Any = RawMessageStream if way == "raw" else MessageStream
         stream = cls(iter(CHUNKS))
@@ -84,6 +92,61 @@ def test_reading_interrupted_before_any_line_goes_on_whole_or_fails_but_never_li
         stream.close()
     assert interrupt.left, "the range does not reach the end"
     assert outcomes == {"whole", "failed"}
+
+
+def answers(asked: Any) -> Iterator[Any]:
+    """Ask for patience on each other connection, and answer on the others."""
+    if asked.connection % 2 == 0:
+        yield head(529, "Content-Length: 0", "retry-after-ms: 1")
+        return
+    while True:
+        yield head(200, CHUNKED) + b"".join(chunk(piece) for piece in CHUNKS) + b"0\r\n\r\n"
+        yield "request"
+
+
+# A socket that an exception met as it changed hands is closed when it is collected.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("what", ["stream", "client", "raise"])
+def test_a_handler_may_close_or_raise_before_any_line_and_no_thread_hangs_after_it(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "ssewire")
+
+    def main(url: str) -> bool:
+        for number in every(37):
+            opened: list[Any] = []
+            client = Claude(base_url=url, api_key="k", proxy=None)
+
+            def close() -> None:
+                for one in opened if what == "stream" else [client]:  # noqa: B023
+                    one.close()
+
+            act = None if what == "raise" else close
+            seen: list[str] = []
+            expected = suppress(Interrupted, ClaudeError, StateError)
+            with (
+                InterruptAt(number, act) as interrupt,
+                expected,
+                client.messages.stream(**ASKED) as stream,
+            ):
+                opened.append(stream)
+                seen.extend(stream.text_stream)
+            assert seen == PIECES[: len(seen)]
+
+            def end() -> bool:
+                close()
+                client.close()  # noqa: B023
+                return True
+
+            assert within(5.0, end)
+            if interrupt.left:
+                assert seen == PIECES
+                return True
+        return False
+
+    with Server([answers]) as server:
+        assert within(60.0, lambda: main(server.url)), "the range does not reach the end"
+        assert server.wait_closed()
 
 
 def flowing(piece: str = "x", count: int = 300) -> list[Any]:

@@ -60,7 +60,8 @@ def test_a_forked_child_leaves_its_parents_connections_alone() -> None:
         async with Client(url) as client:
             await client.ask()
             loop = asyncio.get_running_loop()
-            ((key, ((_, kept),)),) = client.pool._shelves[loop]._kept.items()
+            (place,) = client.pool._shelves[loop]._kept
+            key, kept = place.key, place.idle
             child = os.fork()
             if child == 0:
                 # No more of Python's own shutdown than that: the loop is the parent's.
@@ -84,8 +85,8 @@ def test_a_socket_closed_by_the_loop_is_gone() -> None:
         async with Client(url) as client:
             await client.ask()
             shelf = client.pool._shelves[asyncio.get_running_loop()]
-            ((_, ((_, kept),)),) = shelf._kept.items()
-            wire = kept.wire
+            (place,) = shelf._kept
+            wire = place.idle.wire
         found: socket.socket = wire.get_extra_info("socket")
         return found.fileno()
 

@@ -444,6 +444,27 @@ def test_an_answer_that_comes_before_the_body_is_through_is_read(
 
 
 @pytest.mark.parametrize("tls", [None, "127.0.0.1"])
+def test_a_stream_that_begins_before_the_body_is_through_does_not_end_the_sending(
+    both: Both, tls: str | None
+) -> None:
+    # More than the buffers of both sides hold.
+    body = b"x" * 20_000_000
+    options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
+    script = ["deaf", head() + b"data: early\n\n", "request", b"data: late\n\n"]
+
+    async def main(url: str) -> None:
+        async with both.open_stream(
+            url, method="POST", body=body, timeouts=Timeouts(idle=5.0), proxy=None, **options
+        ) as stream:
+            assert (await step(stream)).data == "early"
+            assert await collect(stream) == ["late"]
+
+    with Server([script], tls=tls) as server:
+        both.run(main(server.url))
+        assert [len(request.body) for request in server.requests] == [len(body)]
+
+
+@pytest.mark.parametrize("tls", [None, "127.0.0.1"])
 def test_a_body_larger_than_what_sockets_hold_is_sent_whole_to_a_slow_reader(
     both: Both, tls: str | None
 ) -> None:

@@ -221,6 +221,40 @@ def test_a_request_still_being_sent_when_the_answer_is_complete_spoils_the_conne
         assert server.connections == 2
 
 
+def test_a_connection_whose_answer_began_before_the_request_was_through_is_kept_when_both_are(
+    both: Both,
+) -> None:
+    body = bytes(20 << 20)
+    early = ["deaf", head(200, CHUNKED) + chunk(b"o"), "request", chunk(b"k") + LAST_CHUNK]
+
+    async def main(url: str) -> None:
+        async with both.pooled(url) as client:
+            assert await client.ask(body) == b"ok"
+            assert await client.ask() == b"ok"
+
+    with Server([[*early, "request", *ANSWER]]) as server:
+        both.run(main(server.url))
+        assert [len(request.body) for request in server.requests] == [len(body), 0]
+        assert server.connections == 1
+
+
+def test_idle_connections_of_another_server_are_closed_once_they_are_too_old(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main(first: Server, second: Server) -> None:
+        async with both.pooled(first.url) as client:
+            assert await client.ask() == b"ok"
+            assert first.open_connections == 1
+            await both.sleep(0.06)
+            client._url = second.url
+            assert await client.ask() == b"ok"
+            assert first.wait_closed()
+
+    monkeypatch.setattr("ssewire._http.idle.POOL_IDLE", 0.05)
+    with Server([FOR_EVER]) as first, Server([FOR_EVER]) as second:
+        both.run(main(first, second))
+
+
 def test_a_post_is_sent_once_however_many_connections_were_kept(both: Both) -> None:
     many = 5
     all_there = threading.Barrier(many, timeout=10)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import ssl
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Callable
 
@@ -17,7 +20,9 @@ import pytest
 
 import ssewire
 from ssewire.client import EventSource, ReconnectPolicy, Timeouts, open_stream
-from ssewire.errors import ConnectionLost
+from ssewire.client._connection import _shut_down
+from ssewire.errors import ConnectionLost, StateError
+from tests.clients.signal_campaign import campaign
 from tests.kit.scripted import (
     CHUNKED,
     LAST_CHUNK,
@@ -43,10 +48,14 @@ class InterruptAt:
     """Raise Interrupted once, before the n-th line that the package runs within the block.
 
     Finer than signals are, whose handlers run between some bytecodes only.
+
+    Args:
+        act: what the handler does instead, if it does not raise.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, act: Callable[[], object] | None = None) -> None:
         self.left = number
+        self._act = act
 
     def __enter__(self) -> InterruptAt:
         self._before = sys.gettrace()
@@ -62,8 +71,33 @@ class InterruptAt:
         if event == "line":
             self.left -= 1
             if not self.left:
-                raise Interrupted
+                if self._act is None:
+                    raise Interrupted
+                self._act()
         return self._trace
+
+
+def every(step: int) -> range:
+    """Return the places at which to interrupt: every so many lines.
+
+    Far fewer on PyPy, which runs the same code and takes ten times as long under a trace.
+    """
+    return range(1, 20000, step * (20 if sys.implementation.name == "pypy" else 1))
+
+
+def within(seconds: float, function: Callable[[], Any]) -> Any:
+    """Return what a call in a thread of its own gives; fail if that takes longer."""
+    outcome: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(function())
+        except BaseException as exc:
+            outcome.set_exception(exc)
+
+    # Not an executor's, which would be waited for at the end.
+    threading.Thread(target=run, daemon=True).start()
+    return outcome.result(seconds)
 
 
 def in_its_own_thread(test: Callable[..., None]) -> Callable[..., None]:
@@ -129,7 +163,7 @@ def test_a_source_interrupted_before_any_line_loses_no_event_and_doubles_none(
     options: dict[str, Any] = {"tls": trusting_context()} if tls else {}
     with Server([numbers(5, chunked)], tls=tls) as server:
         # Every line of a run would take long; the steps of different cases meet others.
-        for number in range(1, 20000, 5 if tls is None else 23):
+        for number in every(5 if tls is None else 23):
             source = EventSource(server.url, reconnect=AT_ONCE, proxy=None, **options)
             with source, InterruptAt(number) as interrupt:
                 seen = consume(source)
@@ -147,7 +181,7 @@ def test_a_stream_interrupted_before_any_line_of_a_read_is_whole_or_ends_with_co
 ) -> None:
     whole = 0
     with Server([numbers(5, chunked)]) as server:
-        for number in range(1, 20000, 3):
+        for number in every(3):
             seen: list[int] = []
             stream = open_stream(server.url, proxy=None)
             events = _Noting(stream.batches() if batched else stream, seen)
@@ -163,6 +197,69 @@ def test_a_stream_interrupted_before_any_line_of_a_read_is_whole_or_ends_with_co
                 break
         assert interrupt.left, "the range does not reach the end"
     assert whole
+
+
+def at_second(request: Request) -> Steps:
+    """Refuse each other connection, so that there is a wait for another attempt."""
+    return [head(503)] if request.connection % 2 == 0 else numbers(5, True)(request)
+
+
+@pytest.mark.parametrize("what", ["close", "restart"])
+def test_a_handler_may_close_or_restart_a_source_before_any_line(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "ssewire")
+
+    def main(url: str) -> bool:
+        for number in every(41):
+            policy = ReconnectPolicy(initial_delay=0.001, jitter=0.0)
+            source = EventSource(url, reconnect=policy, proxy=None)
+
+            def act() -> None:
+                # It may just have come to its end.
+                with suppress(StateError):
+                    getattr(source, what)()  # noqa: B023
+
+            with source, InterruptAt(number, act) as interrupt:
+                seen = [int(event.data) for event in source]
+            assert seen == [1, 2, 3, 4, 5][: len(seen)], number
+            assert source.last_event_id == (str(len(seen)) if seen else ""), number
+            if interrupt.left or what == "restart":
+                assert seen == [1, 2, 3, 4, 5], number
+            if interrupt.left:
+                return True
+        return False
+
+    with Server([at_second]) as server:
+        assert within(30.0, lambda: main(server.url)), "the range does not reach the end"
+        assert server.wait_closed()
+
+
+def test_what_a_handler_raises_at_any_line_keeps_no_other_thread_from_closing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL, "ssewire")
+
+    def main(url: str) -> bool:
+        for number in every(29):
+            source = EventSource(url, reconnect=ReconnectPolicy(initial_delay=0.001), proxy=None)
+            with InterruptAt(number) as interrupt, suppress(Interrupted):
+                for event in source:
+                    if event.data == "3":
+                        break
+
+            def end() -> None:
+                source.restart()  # noqa: B023
+                source.close()  # noqa: B023
+
+            within(5.0, end)
+            assert list(source) == []
+            if interrupt.left:
+                return True
+        return False
+
+    with Server([at_second]) as server:
+        assert within(30.0, lambda: main(server.url)), "the range does not reach the end"
 
 
 class _Noting:
@@ -294,6 +391,18 @@ def test_what_a_handler_raises_after_it_closed_comes_out(
         assert server.wait_closed()
 
 
+def test_a_socket_whose_class_has_no_shutdown_is_shut_down_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Such as eventlet's, which stand in the place of `socket.socket`.
+    ours, other = socket.socketpair()
+    with ours, other:
+        with monkeypatch.context() as patch:
+            patch.setattr("ssewire.client._connection.socket.socket", object)
+            _shut_down(ours)
+        assert other.recv(1) == b""
+
+
 @needs_timers
 def test_a_post_interrupted_while_it_waits_for_the_head_is_not_sent_again(
     alarm: Callable[..., None],
@@ -368,3 +477,15 @@ def test_an_alarm_that_raises_a_timeout_comes_out_of_a_wait_and_takes_nothing(
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@needs_timers
+@pytest.mark.parametrize("work", ["source", "stream", "message", "ask"])
+def test_signals_at_random_whose_handlers_close_and_raise_lose_nothing_and_hang_nothing(
+    work: str,
+) -> None:
+    # A socket that an exception met as it changed hands is closed when it is collected.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        counts = campaign(work, "anything", 0.7)
+    assert counts["signals"] > 0

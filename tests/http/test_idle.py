@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any, Callable
 
 import pytest
@@ -44,19 +46,45 @@ def test_one_is_kept_for_so_long(now: float, expected: Any) -> None:
     assert filled("a").take("key", now) == expected
 
 
-def test_when_the_newest_is_too_old_all_of_its_key_are_closed_the_oldest_first() -> None:
+def test_taking_closes_all_that_are_too_old_of_every_key_the_oldest_first() -> None:
     shelf = filled("abc")
     shelf.give("other", "d", 2.0)
-    assert shelf.take("key", 40.0) == (None, ["a", "b", "c"])
-    assert shelf.take("key", 0.0) == (None, [])
-    assert shelf.take("other", 31.0) == ("d", [])
+    shelf.give("other", "e", 15.0)
+    # At 31.5 s c and d, given at 2 s, are young enough.
+    assert shelf.take("key", 31.5) == ("c", ["a", "b"])
+    assert shelf.take("key", 40.0) == (None, ["d"])
+    assert shelf.take("other", 40.0) == ("e", [])
 
 
-def test_when_the_newest_is_not_the_older_ones_stay_until_they_are_looked_at() -> None:
+def test_giving_closes_all_that_are_too_old_of_every_key() -> None:
     shelf = filled("abc")
-    # At 31.5 s c, given at 2 s, is the only one that is young enough.
-    assert shelf.take("key", 31.5) == ("c", [])
-    assert shelf.take("key", 31.5) == (None, ["a", "b"])
+    assert shelf.give("other", "d", 31.5) == ["a", "b"]
+    assert shelf.clear() == ["c", "d"]
+
+
+def test_threads_that_share_a_shelf_get_each_connection_once() -> None:
+    shelf: Shelf[int] = Shelf(1)
+    got: list[list[int]] = []
+
+    def run(first: int) -> None:
+        mine: list[int] = []
+        got.append(mine)
+        for number in range(first, first + 500):
+            mine += shelf.give("key", number, number % 60)
+            taken, old = shelf.take("key", number % 60)
+            mine += old if taken is None else [*old, taken]
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in range(0, 2000, 500)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(sum(got, shelf.clear())) == list(range(2000))
 
 
 def test_giving_closes_those_of_the_key_that_are_too_old() -> None:
@@ -106,7 +134,7 @@ def test_nothing_is_left_of_a_key_that_has_none() -> None:
     for forget in forgets:
         shelf.give("key", 1, 0.0)
         forget()
-        assert shelf._kept == {}
+        assert shelf._kept == []
 
 
 def test_clearing_forgets_all() -> None:
@@ -143,6 +171,9 @@ class Walk(RuleBasedStateMachine):
     def of(self, key: str) -> list[tuple[str, float, int]]:
         return [entry for entry in self.model if entry[0] == key]
 
+    def old(self) -> list[int]:
+        return [number for _, since, number in self.model if since + POOL_IDLE <= self.now]
+
     def forget(self, numbers: list[int]) -> None:
         assert not self.gone.intersection(numbers)
         self.gone.update(numbers)
@@ -158,24 +189,19 @@ class Walk(RuleBasedStateMachine):
             self.number += 1
             self.model.append((key, self.now, self.number))
             closed = self.shelf.give(key, self.number, self.now)
-            old = [entry for entry in self.of(key) if entry[1] + POOL_IDLE <= self.now]
-            young = self.of(key)[len(old) :]
-            assert closed == [entry[2] for entry in old + young[:-POOL_SIZE]]
+            old = self.old()
+            young = [entry for entry in self.of(key) if entry[2] not in old]
+            assert closed == old + [entry[2] for entry in young[:-POOL_SIZE]]
             self.forget(closed)
 
     @rule(key=KEYS)
     def take(self, key: str) -> None:
-        kept = self.of(key)
         newest, closed = self.shelf.take(key, self.now)
-        if newest is not None:
-            assert kept[-1][2] == newest
-            assert kept[-1][1] + POOL_IDLE > self.now
-            assert closed == []
-            self.forget([newest])
-        else:
-            assert all(entry[1] + POOL_IDLE <= self.now for entry in kept)
-            assert closed == [entry[2] for entry in kept]
-            self.forget(closed)
+        assert closed == self.old()
+        self.forget(closed)
+        kept = self.of(key)
+        assert newest == (kept[-1][2] if kept else None)
+        self.forget([] if newest is None else [newest])
 
     @rule(chance=st.integers(0, 10_000))
     def discard(self, chance: int) -> None:

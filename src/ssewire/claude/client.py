@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, overload
@@ -21,7 +20,7 @@ from .._http.redirects import MAX_REDIRECTS
 from .._settings import Settings, plain_callable
 from ..client import Pool
 from ..client._body import ResponseBody, error_body
-from ..client._connection import Handle, Interrupted
+from ..client._connection import Handle, Interrupted, Pause
 from ..client._exchange import respond
 from ..errors import SSEWireError
 from ._client_base import BetaBase, CallBase, ClientBase, ManagerBase, MessagesBase
@@ -219,11 +218,15 @@ class _Call(CallBase):
     All but `close` is called by the thread that reads the stream.
     """
 
-    __slots__ = ("_closing", "_handle")
+    __slots__ = ("_closing", "_due", "_handle", "_wait")
 
     def __init__(self, client: Claude, request: HTTPRequest) -> None:
         super().__init__(client, request, time.monotonic())
-        self._closing = threading.Event()
+        # `close` was called, perhaps by another thread or by a signal handler.
+        self._closing = False
+        # The wait for the next attempt, and when it is over: one that was interrupted goes on.
+        self._wait = Pause()
+        self._due: float | None = None
         # Of the current attempt; `close` aborts it.
         self._handle = Handle()
 
@@ -234,6 +237,10 @@ class _Call(CallBase):
             stream = self._stream_of(cls, self.open())
         except Interrupted:
             raise StreamClosed from None
+        except BaseException:
+            # Nobody else has it yet.
+            self.close()
+            raise
         if self.ended:
             stream.close()
             raise StreamClosed
@@ -266,13 +273,14 @@ class _Call(CallBase):
         self.close()
 
     def close(self) -> None:
-        self._closing.set()
+        self._closing = True
         # After the line above: an attempt looks there once its handle is in place.
         self._handle.abort()
+        self._wait.end()
 
     def _attempt(self) -> StreamResponse:
         self._handle = handle = Handle()
-        if self._closing.is_set():
+        if self._closing:
             raise Interrupted
         request = self._request(time.monotonic())
         try:
@@ -286,18 +294,25 @@ class _Call(CallBase):
                 body = error_body(chunks, MAX_ERROR_BODY)
             finally:
                 response.close()
-            if self._closing.is_set():
+            if self._closing:
                 raise Interrupted
             raise response_error(response.status, response.headers, body)
         return self._accept(request, response, time.monotonic)
 
     def _pause(self, error: ClaudeError, headers: Headers | None = None) -> bool:
         """Wait as is right, or until `close`; False if there is to be no other attempt."""
-        delay = self._delay(error, headers, time.monotonic(), time.time())
-        if delay is None:
-            return False
-        if self._client._sleep is not None:
-            self._client._sleep(delay)
-        else:
-            self._closing.wait(delay)
+        if self._due is None:
+            delay = self._delay(error, headers, time.monotonic(), time.time())
+            if delay is None:
+                return False
+            if self._client._sleep is not None:
+                self._client._sleep(delay)
+                return True
+            self._due = time.monotonic() + delay
+        while not self._closing:
+            left = self._due - time.monotonic()
+            if left <= 0:
+                break
+            self._wait.wait(left)
+        self._due = None
         return True

@@ -1,18 +1,19 @@
 """A socket that one thread uses and any thread can end, and blocking I/O over it.
 
 A socket is closed only by the thread that uses it, or while none does: the
-others shut it down, which wakes the reader.
+others shut it down, which wakes the reader. There is no lock: a signal handler
+could meet the one that its own thread holds, and its exception leave it held.
 May import: _settings, errors, _custody.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
-import threading
 import time
-from threading import get_ident
+from threading import Lock, get_ident
 
 from .._settings import READ_SIZE, reason
 from ..errors import ConnectFailed, ConnectionLost, StreamTimeout
@@ -40,6 +41,29 @@ class Interrupted(Exception):
     """close() or restart() was called in another thread; no user of the package sees it."""
 
 
+class Pause:
+    """A wait that any thread, or a signal handler, can end."""
+
+    __slots__ = ("_bell",)
+
+    def __init__(self) -> None:
+        # Nobody ever holds it for a while: it is let go to ring, and taken to wait. An Event
+        # has a lock of Python's around that, which a handler may meet.
+        self._bell = Lock()
+        self._bell.acquire()
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until `end` is called or has been; perhaps shorter. One call into C."""
+        self._bell.acquire(True, min(max(seconds, 0.0), LONGEST_WAIT))
+
+    def end(self) -> None:
+        """End the wait that is under way, or else the next one."""
+        try:
+            self._bell.release()
+        except RuntimeError:
+            pass  # It has rung, and nobody has waited since.
+
+
 class Handle(Custody):
     """A socket that one thread uses and any thread can end.
 
@@ -47,25 +71,35 @@ class Handle(Custody):
     whether it may close the socket (nobody is in a call) or must only shut it
     down (the caller wakes up and closes it): a closed descriptor could be
     another thread's new file by the time it is used.
+
+    In place of a lock there are lists, whose operations are one step for other
+    threads and for signal handlers, and two flags: each side sets its own before
+    it looks at the other's, so that one of the two sees what the other did.
     """
 
-    __slots__ = ("_aborted", "_busy", "_lock", "_on_abort", "_socket", "_timeout")
+    __slots__ = ("_aborted", "_busy", "_doomed", "_process", "_responses", "_sockets", "_timeout")
 
     # Custody's; said again for type checkers, as it is set here too.
     taken: bool
 
     def __init__(self) -> None:
         super().__init__()
-        # Reentrant: a signal handler may call abort() while its thread holds it.
-        self._lock = threading.RLock()
-        self._socket: socket.socket | None = None
-        # The thread that is in a blocking call, or that an exception took out of one.
+        # The socket, if there is one. Whoever takes it out is the only one to close it, or to
+        # give it to another exchange.
+        self._sockets: list[socket.socket] = []
+        # Those taken out to be closed. They stay here: what closes one may be interrupted, and
+        # closing one twice is harmless.
+        self._doomed: list[socket.socket] = []
+        # The thread that is in a blocking call, or that an exception took out of one; 0 while
+        # not even its own signal handlers may close the socket.
         self._busy: int | None = None
         self._aborted = False
         # The socket's timeout, to spare the system call that sets the same again.
         self._timeout: float | None = None
-        # Called by abort() where there is no socket of ours, but a transport's response.
-        self._on_abort: Callable[[], object] | None = None
+        # What abort() calls where there is no socket of ours, but a transport's response.
+        self._responses: list[Callable[[], object]] = []
+        # Whose connection it is: a forked child has a copy of the descriptor, no more.
+        self._process = os.getpid()
 
     @property
     def aborted(self) -> bool:
@@ -73,36 +107,18 @@ class Handle(Custody):
 
     def adopt(self, new: socket.socket) -> None:
         """Take over a socket, in place of the one before."""
-        with self._lock:
-            if self._aborted:
-                new.close()
-                raise Interrupted
-            self._socket = new
-            self._timeout = new.gettimeout()
+        self._timeout = new.gettimeout()
+        self._sockets.append(new)
+        if self._aborted:
+            self._close_now()
+            raise Interrupted
 
     def adopt_response(self, close: Callable[[], object]) -> None:
         """Have `close` called by abort(); at once if that has already been."""
-        with self._lock:
-            if not self._aborted:
-                self._on_abort = close
-                return
-        close()
-        raise Interrupted
-
-    def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-        """Put TLS on the socket, without a handshake yet."""
-        with self._lock:
-            if self._aborted or self._socket is None:
-                raise Interrupted
-            wrapped = context.wrap_socket(
-                self._socket,
-                server_hostname=host,
-                do_handshake_on_connect=False,
-                # Else a connection that was cut looks like one that was closed.
-                suppress_ragged_eofs=False,
-            )
-            self._socket = wrapped
-            return wrapped
+        self._responses.append(close)
+        if self._aborted:
+            self._close_response()
+            raise Interrupted
 
     def blocking(self, operation: Callable[..., Any], *args: Any) -> Any:
         """Return what `operation` does with the socket: one of the methods below.
@@ -111,24 +127,22 @@ class Handle(Custody):
             Interrupted: abort() was called before, or meanwhile.
             OSError: what the call raises; socket.timeout after its `timeout` seconds.
         """
-        # Without the lock, which a read would take twice: here `busy` is set before `aborted`
-        # is looked at, in abort() it is the reverse, so one of the two sees what the other did.
+        # Here `busy` is set before `aborted` is looked at, in abort() it is the reverse.
         try:
             self._busy = get_ident()
-            if self._aborted or self._socket is None:
+            if self._aborted or not self._sockets:
                 raise Interrupted
-            result = operation(self._socket, *args)
+            result = operation(self._sockets[-1], *args)
             if not self._aborted:
                 return result
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, IndexError):
             # What a socket makes of it when it is shut down, or closed by a signal handler.
             if not self._aborted:
                 raise
         finally:
             self._busy = None
             if self._aborted:
-                with self._lock:
-                    self._close_now()
+                self._close_now()
         raise Interrupted
 
     def _set_timeout(self, current: socket.socket, timeout: float | None) -> None:
@@ -144,6 +158,20 @@ class Handle(Custody):
         current.connect(where)
         # An event sent back in answer must not wait for an acknowledgement.
         current.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def start_tls(self, current: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        """Put TLS on the socket, without a handshake yet."""
+        # Within this call the descriptor passes from one object to another.
+        self._busy = 0
+        self._sockets[:] = [
+            context.wrap_socket(
+                current,
+                server_hostname=host,
+                do_handshake_on_connect=False,
+                # Else a connection that was cut looks like one that was closed.
+                suppress_ragged_eofs=False,
+            )
+        ]
 
     def shake_hands(self, current: ssl.SSLSocket, timeout: float | None) -> None:
         """Do the TLS handshake."""
@@ -175,17 +203,25 @@ class Handle(Custody):
                 return
 
     def send(self, current: socket.socket, timeout: float | None, data: memoryview) -> int:
-        """Send some of it; or 0 when it would block, and something comes meanwhile."""
+        """Send some of it; or 0 when it would block, and something came meanwhile.
+
+        Leaves `taken` set, for the caller to clear when it has noted how much that was.
+        """
         self._set_timeout(current, 0.0)
         while True:
+            self.taken = True
+            write = True
             try:
                 return current.send(data)
             except ssl.SSLWantReadError:
                 # A message of TLS's own is to come before.
-                _wait(current, timeout)
+                write = False
             except (BlockingIOError, ssl.SSLWantWriteError):
-                if not _wait(current, timeout, write=True):
-                    continue
+                pass
+            self.taken = False
+            if not _wait(current, timeout, write=write):
+                continue
+            self.taken = True
             try:
                 self.inbox.append(current.recv(READ_SIZE))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -194,42 +230,68 @@ class Handle(Custody):
             return 0
 
     def abort(self) -> None:
-        """End it from any thread. Idempotent."""
-        with self._lock:
-            self._aborted = True
-            on_abort, self._on_abort = self._on_abort, None
-            if self._socket is not None:
-                # Its own thread is in a signal handler, or was interrupted: it may close.
-                if self._busy is not None and self._busy != get_ident():
-                    try:
-                        # Of the plain socket, also for TLS, which has its own state to keep.
-                        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-                    except OSError:
-                        pass  # Not connected (yet, or any more): the call ends by itself.
-                else:
-                    self._close_now()
-        if on_abort is not None:
-            on_abort()
+        """End it from any thread. Idempotent.
+
+        In a forked child of the process that opened it this closes the child's copy of the
+        descriptor and no more: the connection is the parent's, which goes on with it.
+        """
+        self._aborted = True
+        if self._process != os.getpid():
+            self._close_now()
+            return
+        busy = self._busy
+        # Its own thread is in a signal handler, or was interrupted: it may close.
+        if busy is None or busy == get_ident():
+            self._close_now()
+        else:
+            for current in self._sockets:
+                try:
+                    _shut_down(current)
+                except OSError:
+                    pass  # Not connected (yet, or any more): the call ends by itself.
+        self._close_response()
 
     def release(self) -> socket.socket | None:
-        """Give the socket away, for whoever goes on with it; None if it is closed already."""
-        with self._lock:
-            current, self._socket = self._socket, None
-            return current
+        """Give the socket away, for whoever goes on with it; None if it is not ours to give."""
+        if self._process != os.getpid():
+            return None
+        try:
+            return self._sockets.pop()
+        except IndexError:
+            return None
 
     def drop(self) -> None:
         """Close the socket or response, to go on with another; for the thread that uses it."""
-        with self._lock:
-            self._close_now()
-            on_abort, self._on_abort = self._on_abort, None
-        if on_abort is not None:
-            on_abort()
+        self._close_now()
+        self._close_response()
 
     def _close_now(self) -> None:
-        # Forgotten once it is closed: an exception may come in between.
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        while self._sockets:
+            try:
+                # In one step: an exception comes before or after, but cannot lose it.
+                self._doomed.extend(map(self._sockets.pop, (0,)))
+            except IndexError:
+                break  # Another thread was faster.
+        for current in [*self._doomed]:
+            current.close()
+
+    def _close_response(self) -> None:
+        while self._responses:
+            try:
+                close = self._responses.pop()
+            except IndexError:
+                break
+            close()
+
+
+def _shut_down(current: socket.socket) -> None:
+    # Of the plain socket, also for TLS, which has its own state to keep. eventlet's class of
+    # sockets has no such method, its objects do.
+    shutdown = getattr(socket.socket, "shutdown", None)
+    if shutdown is None:
+        current.shutdown(socket.SHUT_RDWR)
+    else:
+        shutdown(current, socket.SHUT_RDWR)
 
 
 def _wait(
@@ -262,14 +324,18 @@ def _wait(
 class Wire:
     """Blocking I/O of one exchange under its deadlines; every failure typed."""
 
-    __slots__ = ("_pool", "deadlines", "handle", "key")
+    __slots__ = ("_asked", "_lost", "_pool", "_unsent", "deadlines", "handle", "key")
 
     def __init__(self, handle: Handle, deadlines: Deadlines, pool: Pool | None = None) -> None:
         self.handle: Handle = handle
         self.deadlines: Deadlines = deadlines
         self._pool = pool
-        # What the connection may be kept for; None if it may not.
+        # What the connection may be kept for; None if it may not, or not yet.
         self.key: Hashable = None
+        # The question that is being sent, what is left of it, and why that could not be sent.
+        self._asked: Ask | None = None
+        self._unsent: memoryview | None = None
+        self._lost: ConnectionLost | None = None
 
     def remaining(self) -> float | None:
         """Return the seconds until the next deadline.
@@ -316,7 +382,7 @@ class Wire:
         """Do the TLS handshake."""
         remaining = self.remaining()
         try:
-            self.handle.start_tls(context, host)
+            self.handle.blocking(self.handle.start_tls, context, host)
             self.handle.blocking(self.handle.shake_hands, remaining)
         except ssl.CertificateError as exc:
             raise ConnectFailed(address, reason(exc), False) from exc
@@ -338,66 +404,38 @@ class Wire:
     def ask(self, step: Ask) -> list[bytes]:
         """Send a request and wait for a head; return what has come of the body.
 
+        What is not sent by then goes on while the body is received, unless it is refused.
+
         Raises:
             TransportError: there is none.
         """
         reader = step.reader
-        lost: ConnectionLost | None = None
         pieces: list[bytes] = []
-        try:
-            pieces = self._send(step)
-        except ConnectionLost as exc:
-            # A server may refuse a large body before it is through; its answer says why.
-            lost = exc
+        self.key = self._lost = None
+        self._asked, self._unsent = step, memoryview(step.data)
+        step.data = b""
         while reader.head is None:
             if reader.error is not None:
-                raise lost or reader.error
+                raise self._lost or reader.error
             try:
                 received = self.receive()
             except ConnectionLost as exc:
-                raise (lost or exc) from (lost or exc).__cause__
+                lost = self._lost or exc
+                raise lost from lost.__cause__
             if received:
                 pieces = reader.feed(received)
             else:
                 reader.close()
-        return pieces
-
-    def _send(self, step: Ask) -> list[bytes]:
-        """Send all of a request, or until there is an answer; return what has come of the body.
-
-        Looks for an answer only where sending has to wait.
-        """
-        handle = self.handle
-        reader = step.reader
-        rest = memoryview(step.data)
-        step.data = b""
-        pieces: list[bytes] = []
-        while rest:
-            remaining = self.remaining()
-            try:
-                # In pieces, because each has its own timeout and the whole one deadline.
-                sent = handle.blocking(handle.send, remaining, rest[:READ_SIZE])
-            except OSError as exc:
-                if _is_handlers(exc, self._due(remaining)):
-                    raise
-                if _is_ours(exc):
-                    # remaining() says which deadline it was.
-                    continue
-                raise ConnectionLost(reason(exc)) from exc
-            rest = rest[sent:]
-            if handle.inbox:
-                data = handle.inbox.pop()
-                if data:
-                    pieces = reader.feed(data)
-                else:
-                    reader.close()
-                if reader.head is not None or reader.error is not None:
-                    break
-        step.written = not rest
+        # Of a redirect, or of a refusal, the rest would be read by nobody (RFC 9112, 9.3).
+        if reader.head.status >= 300:
+            self._unsent = None
         return pieces
 
     def receive(self) -> bytes:
-        """Return what there is, as soon as there is something; b"" at the end."""
+        """Return what there is, as soon as there is something; b"" at the end.
+
+        Meanwhile it sends what is left of the request.
+        """
         handle = self.handle
         inbox = handle.inbox
         if not inbox:
@@ -406,18 +444,40 @@ class Wire:
             # Outside of try: a StreamTimeout is an OSError and a socket.timeout too.
             remaining = self.remaining() if self.deadlines.running else None
             try:
-                handle.blocking(handle.receive, remaining)
+                if self._unsent is not None:
+                    self._send(remaining)
+                else:
+                    handle.blocking(handle.receive, remaining)
             except OSError as exc:
                 if _is_handlers(exc, self._due(remaining)):
                     raise
                 if _is_ours(exc):
                     # remaining() says which deadline it was, or goes on if the clock was early.
                     continue
+                if self._unsent is not None:
+                    # A server may refuse a large body before it is through; its answer says why.
+                    self._lost = ConnectionLost(reason(exc))
+                    self._lost.__cause__ = exc
+                    self._unsent = None
+                    continue
                 # It is told once: what comes next may look like the end.
                 handle.taken = True
                 raise ConnectionLost(reason(exc)) from exc
         handle.taken = True
         return inbox.pop()
+
+    def _send(self, timeout: float | None) -> None:
+        """Send some of the request, or receive, whichever can be done first."""
+        assert self._unsent is not None
+        assert self._asked is not None
+        # In pieces, because each has its own timeout and the whole one deadline.
+        sent = self.handle.blocking(self.handle.send, timeout, self._unsent[:READ_SIZE])
+        left = self._unsent[sent:]
+        self._unsent = left or None
+        if not left:
+            self._asked.written = True
+            self.key = self._asked.route
+        self.handle.taken = False
 
     def _due(self, remaining: float | None) -> float | None:
         """Return when a wait of so many seconds, begun before, ends; None if it does not."""

@@ -83,10 +83,7 @@ class _Driver:
 
     def _ask(self, step: Ask) -> ResponseHead:
         self._asked = step
-        self.wire.key = None
         self._first = self.wire.ask(step)
-        if step.written:
-            self.wire.key = step.route
         assert step.reader.head is not None
         return step.reader.head
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import threading
 import time
 
 from .._http.idle import Shelf
@@ -36,7 +35,7 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # No lock: a signal handler that closes could meet it in the hands of its own thread.
         self._shelf: Shelf[_Kept] = Shelf(os.getpid())
         self._closed = False
 
@@ -44,8 +43,7 @@ class Pool:
         """Return the connection given last for `key`; None if there is none that may be used."""
         self._leave_parent()
         while True:
-            with self._lock:
-                idle, old = self._shelf.take(key, time.monotonic())
+            idle, old = self._shelf.take(key, time.monotonic())
             _close_all(old)
             if idle is None:
                 return None
@@ -62,32 +60,26 @@ class Pool:
         newest = _Kept(new, reader)
         closing = [newest]
         if reader.reusable or (reader.persistent and not reader.complete and not reader.error):
-            with self._lock:
-                if not self._closed:
-                    closing = self._shelf.give(key, newest, time.monotonic())
+            closing = self._shelf.give(key, newest, time.monotonic())
+            # After it is kept, as close() looks at what is kept after it set this.
+            if self._closed:
+                closing += self._shelf.clear()
         _close_all(closing)
 
     def close(self) -> None:
         """Close what is kept, and what is given later on."""
         self._leave_parent()
-        with self._lock:
-            self._closed = True
-            closing = self._shelf.clear()
-        _close_all(closing)
+        self._closed = True
+        _close_all(self._shelf.clear())
 
     def __del__(self) -> None:
         # What is idle is nobody's: a client that is not closed leaves no socket to warn of.
         self.close()
 
     def _leave_parent(self) -> None:
-        """In a forked child, close its copies of the parent's sockets, which ends nothing.
-
-        Without a lock: another thread may have held it when the process was forked.
-        """
+        """In a forked child, close its copies of the parent's sockets, which ends nothing."""
         process = os.getpid()
         if self._shelf.forked(process):
-            # First: a second thread, once the shelf is ours, goes straight for the lock.
-            self._lock = threading.Lock()
             _close_all(self._shelf.leave_parent(process))
 
 

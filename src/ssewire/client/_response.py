@@ -49,13 +49,15 @@ class HTTPResponse(Closeable):
         self.headers: Headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.chunks: Iterator[Body] = iter(chunks)
         self.url: str = url
-        self._close: Callable[[], object] | None = (
-            close if close is not None else getattr(chunks, "close", None)
-        )
+        # Whoever takes it out calls it: in one step, also for other threads.
+        self._close = [close if close is not None else getattr(chunks, "close", None)]
 
     def close(self) -> None:
         """Close the connection. Idempotent; a blocked reader ends."""
-        close, self._close = self._close, None
+        try:
+            close = self._close.pop()
+        except IndexError:
+            return
         if close is not None:
             close()
 

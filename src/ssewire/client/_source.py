@@ -7,7 +7,6 @@ _connection, _exchange.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from typing import Callable
 
@@ -20,7 +19,7 @@ from .._settings import log_command, plain_callable, prepare
 from ..errors import SSEWireError
 from ..event import Comment
 from ..reconnect import Connect
-from ._connection import LONGEST_WAIT, Handle, Interrupted
+from ._connection import Handle, Interrupted, Pause
 from ._exchange import open_events
 
 TYPE_CHECKING = False
@@ -65,7 +64,7 @@ class EventSource(Closeable, Following):
         ContentDecodingError, EventTooLarge: those that would only come again.
     """
 
-    __slots__ = ("__weakref__", "_handle", "_settings", "_wake")
+    __slots__ = ("__weakref__", "_decided", "_handle", "_pause", "_settings")
 
     def __init__(
         self,
@@ -103,10 +102,14 @@ class EventSource(Closeable, Following):
             on_error=plain_callable("on_error", on_error),
             random=random.random,
         )
-        # Guards what close() and restart() set from any thread: _closing, _restarting, _final_id
-        # and _handle.
-        self._wake = threading.Condition()
+        # The wait for the next attempt. close() and restart() come from any thread and from signal
+        # handlers: each sets its flag, then aborts the handle and ends the wait; the iterating
+        # thread makes a handle or begins a wait, then looks at the flags.
+        self._pause = Pause()
         self._handle = Handle()
+        # The last event ID at close(), once close() or an event handed out meanwhile has
+        # decided it: of two threads the first.
+        self._decided: dict[str, str] = {}
 
     def __iter__(self) -> Self:
         return self
@@ -148,17 +151,17 @@ class EventSource(Closeable, Following):
         Returns at once. A name lookup that is under way cannot be
         interrupted; its thread ends when it is done.
         """
-        with self._wake:
-            if not self._closing:
-                self._closing = True
-                self._final_id = self.last_event_id
-            self._handle.abort()
-            self._wake.notify_all()
+        self._closing = True
+        self._final_id = self._decided.setdefault("id", self.last_event_id)
+        self._handle.abort()
+        self._pause.end()
 
     def _still_given(self, item: Item) -> bool:
-        """Say whether close(), called as an item was about to be handed out, counted it."""
-        with self._wake:
-            return item.__class__ is not Comment and item.id == self._final_id  # type: ignore[union-attr]
+        """Say whether an item counts that was about to be handed out as close() was called."""
+        if item.__class__ is Comment:
+            return False
+        last: str = item.id  # type: ignore[union-attr]
+        return self._decided.setdefault("id", last) == last
 
     def restart(self) -> None:
         """Drop the connection, or the wait for the next, and connect at once.
@@ -168,29 +171,29 @@ class EventSource(Closeable, Following):
         Raises:
             StateError: the source is closed.
         """
-        with self._wake:
-            self._check_open()
-            self._restarting = True
-            self._handle.abort()
-            self._wake.notify_all()
+        self._check_open()
+        self._restarting = True
+        self._handle.abort()
+        self._pause.end()
 
     def _connect(self) -> None:
         """Wait until it is due, then connect; return after one outcome."""
-        with self._wake:
-            while not self._restarting and not self._closing:
-                left = self._due - time.monotonic()
-                if left <= 0:
-                    break
-                self._wake.wait(min(left, LONGEST_WAIT))
-            if self._closing:
-                return
-            current = self._attempt()
-            if current is None:
-                self.close()
-                return
-            # What an interrupted attempt may have left open.
-            self._handle.abort()
-            handle = self._handle = Handle()
+        while not self._restarting and not self._closing:
+            left = self._due - time.monotonic()
+            if left <= 0:
+                break
+            self._pause.wait(left)
+        if self._closing:
+            return
+        current = self._attempt()
+        if current is None:
+            self.close()
+            return
+        # What an interrupted attempt may have left open.
+        self._handle.abort()
+        handle = self._handle = Handle()
+        if self._closing or self._restarting:
+            return
         try:
             stream = open_events(current, self._settings, handle, self._parser)
         except Interrupted:
@@ -205,17 +208,15 @@ class EventSource(Closeable, Following):
     def _end(self, error: SSEWireError | None) -> None:
         """Act on the end of a connection, or of the attempt at one."""
         self._release()
-        with self._wake:
-            if self._closing or self._restarting:
-                # The machine is told of a restart when it is done, in _connect.
-                return
+        if self._closing or self._restarting:
+            # The machine is told of a restart when it is done, in _connect.
+            return
         command = self._outcome(error, time.monotonic(), time.time())
         delay: float | None = None
         if isinstance(command, Connect):
             delay = command.delay
         else:
-            with self._wake:
-                self._closing = True
+            self._closing = True
         # Not before: what a handler of the log raises must not make it go on.
         log_command(command, self._machine.failures)
         if command.error is None:
