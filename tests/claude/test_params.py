@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ssewire.claude import _params
 from ssewire.claude._params import KNOWN, nearly
 from ssewire.claude.aio import AsyncClaude
 from ssewire.claude.client import Claude
@@ -91,6 +92,13 @@ OTHERS = (
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_keywords_go_to_the_api_as_they_are(name: str) -> None:
     assert body_of({name: {"a": [1]}})[name] == {"a": [1]}
+
+
+def test_known_keywords_cost_no_search_for_what_they_may_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_params, "nearly", lambda name, given: pytest.fail(name))
+    assert body_of({"temperature": 0.5, "betas": ["b"]})["temperature"] == 0.5
 
 
 def test_a_keyword_is_no_slip_of_one_that_is_given_too() -> None:

@@ -134,6 +134,8 @@ class ClientBase(Generic[TransportT, SSLContextT]):
         Accumulator(**self._stream_options)
         # What `close(streams=True)` ends; weak, so that what nobody has any more is closed as ever.
         self._calls: set[ref[CallBase]] = set()
+        # One for all: a bound method is as large as the ref that calls it.
+        self._forget = self._calls.discard
 
     def _environ(self) -> Mapping[str, str]:
         """Return the environment, from which settings come that were not given."""
@@ -206,7 +208,7 @@ class ClientBase(Generic[TransportT, SSLContextT]):
 
     def _track(self, call: CallBase) -> None:
         """Have `close(streams=True)` end a call; refuse it once the client is closed."""
-        self._calls.add(ref(call, self._calls.discard))
+        self._calls.add(ref(call, self._forget))
         # After that, for whoever closes looks at the calls after it has said so.
         if self._closed:
             raise StateError("the client is closed")
