@@ -200,3 +200,7 @@ class Deadlines:
         if kind == "refused":
             return StreamTimeout("total", ERROR_BODY_PATIENCE)
         return StreamTimeout(kind, getattr(self._timeouts, kind))
+
+
+# For all connections that have none: nothing ever runs in it.
+NO_DEADLINES = Deadlines(Timeouts(connect=None), 0.0)
