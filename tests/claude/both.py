@@ -11,7 +11,7 @@ from typing import Any, Callable
 from ssewire.claude.aio import AsyncClaude
 from ssewire.claude.client import Claude
 from tests.clients.both import Both, Turned
-from tests.kit.scripted import ClosingServer as Server
+from tests.kit.scripted import Server
 
 
 class _Messages:

@@ -44,6 +44,7 @@ from tests.claude.scenarios import (
 from tests.claude.scenarios import stream as stream_of
 from tests.clients.both import BOTH, Both, step
 from tests.kit.scripted import ClosingServer as Server
+from tests.kit.scripted import Server as KeepingServer
 from tests.kit.scripted import chunk, head, trusting_context
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
@@ -213,6 +214,19 @@ def test_a_manager_sends_its_request_but_once(both: Both) -> None:
     with Server([GOOD]) as server:
         both.run(main(server))
         assert len(server.requests) == 1
+
+
+def test_without_retries_a_request_whose_kept_connection_ends_is_sent_once(both: Both) -> None:
+    async def main(server: KeepingServer) -> None:
+        async with claude(both, server, max_retries=0) as client:
+            await client.messages.create(**ASKED)
+            with pytest.raises(StreamInterrupted):
+                await client.messages.create(**ASKED)
+
+    # The second request is read, and nothing said.
+    with KeepingServer([[*kept(GOOD), "request"]]) as server:
+        both.run(main(server))
+        assert (len(server.requests), server.connections) == (2, 1)
 
 
 def test_with_options_changes_what_is_given_and_shares_the_connections(both: Both) -> None:

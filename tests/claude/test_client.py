@@ -36,7 +36,7 @@ from tests.claude.scenarios import (
     kept,
 )
 from tests.claude.scenarios import stream as stream_of
-from tests.kit.scripted import LAST_CHUNK, Request, chunk
+from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, chunk, head
 from tests.kit.scripted import ClosingServer as Server
 from tests.kit.scripted import Server as PlainServer
 
@@ -265,6 +265,21 @@ def in_thread(run: Callable[[], object]) -> tuple[threading.Thread, list[object]
 
 
 START = wire.message_start() + wire.start(0, wire.TEXT) + wire.text(0, "Hé")
+
+
+def test_a_pause_of_centuries_is_waited_for_and_ends_when_the_stream_is_closed() -> None:
+    # A response that has no message in it, and asks for a time that no clock's call takes.
+    patience = head(200, CHUNKED, "retry-after: 100000000000") + LAST_CHUNK
+    with (
+        Server([[patience]]) as server,
+        make_client(server, max_retry_delay=1e12) as client,
+        client.messages.stream(**ASKED) as stream,
+    ):
+        closing = threading.Timer(0.1, stream.close)
+        closing.start()
+        assert list(stream) == []
+        closing.join()
+        assert len(server.requests) == 1
 
 
 def test_streams_closed_at_random_times_raise_nothing() -> None:

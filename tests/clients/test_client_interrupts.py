@@ -247,7 +247,12 @@ def test_what_a_handler_raises_at_any_line_keeps_no_other_thread_from_closing(
                 for event in source:
                     if event.data == "3":
                         break
-            within(5.0, lambda: [source.restart(), source.close()])  # noqa: B023
+
+            def end() -> None:
+                source.restart()  # noqa: B023
+                source.close()  # noqa: B023
+
+            within(5.0, end)
             assert list(source) == []
             if interrupt.left:
                 return True

@@ -283,13 +283,15 @@ def _endless(wait: Callable[[More[T]], Iterator[T] | None], more: More[T]) -> It
     """
     alive: list[Any] = []
 
-    def wait_for_more() -> Iterator[T] | None:
+    def wait_for_more(more: More[T]) -> Iterator[T] | None:
         items = wait(more)
         if items is None:
             alive.clear()
         return items
 
-    batches: Iterator[Iterator[T]] = iter(wait_for_more, None)
+    # Not iter(wait_for_more, None): PyPy makes a generator of that, which is over after an
+    # exception, and here it would be begun anew for ever. Iterators are true, None is not.
+    batches: Iterator[Any] = takewhile(bool, map(wait_for_more, repeat(more)))
     alive.append(batches)
     again = takewhile(alive.__contains__, repeat(batches))
     return chain.from_iterable(map(chain.from_iterable, again))
