@@ -54,6 +54,8 @@ class Timeouts(Frozen):
 class NotGiven:
     """The type of `NOT_GIVEN`, which stands for an argument where None means something."""
 
+    __slots__ = ()
+
     def __repr__(self) -> str:
         return "NOT_GIVEN"
 
