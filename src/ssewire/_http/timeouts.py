@@ -54,6 +54,8 @@ class Timeouts(Frozen):
 class NotGiven:
     """The type of `NOT_GIVEN`, which stands for an argument where None means something."""
 
+    __slots__ = ()
+
     def __repr__(self) -> str:
         return "NOT_GIVEN"
 
@@ -200,3 +202,7 @@ class Deadlines:
         if kind == "refused":
             return StreamTimeout("total", ERROR_BODY_PATIENCE)
         return StreamTimeout(kind, getattr(self._timeouts, kind))
+
+
+# For all connections that have none: nothing ever runs in it.
+NO_DEADLINES = Deadlines(Timeouts(connect=None), 0.0)

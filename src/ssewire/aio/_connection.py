@@ -10,7 +10,7 @@ import ssl
 import weakref
 from typing import TypeVar
 
-from .._http.timeouts import Deadlines, Timeouts
+from .._http.timeouts import NO_DEADLINES, Deadlines, Timeouts
 from .._settings import READ_SIZE, reason
 from ..errors import (
     ConnectFailed,
@@ -20,7 +20,7 @@ from ..errors import (
     StateError,
     StreamTimeout,
 )
-from ._dial import connected_socket
+from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
 from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
 
@@ -47,10 +47,6 @@ _BACKLOG = 64 * 1024
 # Seconds for the rest of a response that nobody waits for, when its connection is
 # to be kept: the last chunk follows the last event at once, or the server is at fault.
 _REST = 1.0
-
-# asyncio's own limit for a TLS handshake, in seconds, moved out of the way (a
-# year): the `connect` timeout alone decides.
-_HANDSHAKE = 365 * 86400.0
 
 # By loop: all its connections receive into the same buffer, because each read
 # is used up before the next one begins.
@@ -348,7 +344,7 @@ class Connection(asyncio.BufferedProtocol):
             self.reader = reader
             try:
                 made: Any = await self.loop.start_tls(
-                    plain, self, context, server_hostname=host, ssl_handshake_timeout=_HANDSHAKE
+                    plain, self, context, server_hostname=host, ssl_handshake_timeout=HANDSHAKE
                 )
             except BaseException:
                 # Cancelled just as it was made: up to Python 3.10 nobody would close this one.
@@ -393,7 +389,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._timed:
             # A stream may last for days; what it does not need is let go.
             self._disarm()
-            self.deadlines = _NO_DEADLINES
+            self.deadlines = NO_DEADLINES
 
     def attach(self, parser: Parser[Any]) -> None:
         """Parse what was received, and from now on at every read."""
@@ -520,7 +516,3 @@ class Connection(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-# For all connections that have none.
-_NO_DEADLINES = Deadlines(Timeouts(connect=None), 0.0)
