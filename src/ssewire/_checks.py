@@ -59,12 +59,14 @@ def exact_str(name: str, value: object, expected: str = "a str") -> str:
     # Not isinstance(): that believes what an object says of its class.
     if not issubclass(type(value), str):
         raise wrong_type(name, expected, value)
-    return str.__str__(value)  # pyright: ignore
+    # Not str.__str__(): on PyPy that asks the subclass.
+    return str.__add__("", value)  # type: ignore[operator]
 
 
 def exact_int(value: int) -> int:
     """Return an int that is of no subclass; a bool becomes 0 or 1."""
-    return int.__index__(value)
+    # Not int.__index__(): on PyPy that asks the subclass.
+    return int.__add__(value, 0)
 
 
 def unpicklable(value: object) -> TypeError:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from sys import maxsize
 
-from ._checks import HALF_FED, check_parser_options, not_bytes, unpicklable
+from ._checks import HALF_FED, check_parser_options, exact_str, not_bytes, unpicklable
 from ._limits import MAX_EVENT_SIZE, MAX_RETRY
 from .errors import EventTooLarge, StateError
 from .event import Comment, make_event
@@ -79,8 +79,8 @@ class LineParser(Generic[ItemT]):
         # sys.maxsize: no bytes object is longer, so it is no limit.
         self._limit = maxsize if max_event_size is None else max_event_size
         self._comments = bool(comments)
-        self._default_event = str.__str__(default_event)
-        self._last_event_id = str.__str__(last_event_id)
+        self._default_event = exact_str("default_event", default_event)
+        self._last_event_id = exact_str("last_event_id", last_event_id)
         self._retry: int | None = None
         self.reset()
 

@@ -9,6 +9,7 @@ import inspect
 import json
 import pickle
 import random
+import sys
 import threading
 import time
 import weakref
@@ -345,6 +346,7 @@ def test_any_fault_is_judged_as_json_judges_it(
         check(decoders, mutated(rng, good))
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="costs are measured on CPython")
 def test_cost_of_a_payload_is_linear_in_its_length(decoder_cls: Any) -> None:
     # Escapes all through, or none; both by walk and by template.
     for text in ("x", '\\"', "漢", "\\u00e9"):

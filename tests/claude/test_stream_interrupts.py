@@ -34,6 +34,8 @@ from tests.claude.interrupting import (
     in_thread,
 )
 
+pytestmark = pytest.mark.traced
+
 # Of the lines of each way one in so many, each way beginning with another.
 SINGLES, PAIRS = 11, 151
 GAPS = (1, 2, 3, 5, 9, 14, 30)

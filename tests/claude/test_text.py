@@ -78,6 +78,7 @@ def test_runs_and_pieces_in_any_order_make_the_text() -> None:
         assert text.get() == expected
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has no sys.getsizeof")
 def test_pieces_take_little_more_memory_than_the_text() -> None:
     text = GrowingText()
     for _ in range(100_000):

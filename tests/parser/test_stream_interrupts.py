@@ -29,6 +29,8 @@ from ssewire import (
 )
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
 
+pytestmark = pytest.mark.traced
+
 CHUNKS = [
     b"id: 1\ndata: 1\n\ndata: 2\n\nda",
     b"ta: 3\n\n",
