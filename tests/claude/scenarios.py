@@ -713,6 +713,19 @@ TOLERATED: list[Scenario] = [
     Scenario("an answer", [GOOD], text=TEXT),
     Scenario("an answer in single bytes", [[*drip(SSE + chunk(HELLO) + LAST_CHUNK, 7)]], text=TEXT),
     Scenario("an answer to the end of the connection", [[head(200), HELLO]], text=TEXT),
+    *[
+        Scenario(
+            f"an answer with {', '.join(fields)}",
+            [[head(200, *fields), *body]],
+            text=TEXT,
+        )
+        for fields, body in (
+            (("Content-Encoding: none",), [HELLO]),
+            (("Transfer-Encoding: identity",), [HELLO]),
+            ((CHUNKED, CHUNKED), [chunk(HELLO), LAST_CHUNK, "hold"]),
+            ((CHUNKED, "X-Folded: a\r\n b"), [chunk(HELLO), LAST_CHUNK, "hold"]),
+        )
+    ],
     Scenario("message_stop, and then a cut", [[SSE, chunk(HELLO)]], text=TEXT),
     Scenario("message_stop, and then silence", [[SSE, chunk(HELLO), "hold"]], text=TEXT),
     Scenario(

@@ -461,6 +461,10 @@ def test_a_proxy_of_the_environment_that_fails_is_named() -> None:
     for outcome in (no_tunnel, ConnectionLost("reset")):
         with pytest.raises(ConnectFailed, match=r"proxy:3128.*the proxy of HTTPS_PROXY"):
             Play(get("https://h/"), outcome, proxy=proxy).run()
+    with pytest.raises(ConnectionLost, match=r"^reset \(the proxy of HTTPS_PROXY\)$"):
+        Play(get("http://h/"), Lost(written=True), proxy=proxy).run()
+    with pytest.raises(ConnectionLost, match=r"^reset$"):
+        Play(get("https://h/"), TUNNEL, Lost(written=True), proxy=proxy).run()
     play = Play(get("http://h/"), proxy=proxy).run(until=1)
     cause = OSError()
     refused = ConnectFailed("proxy:3128", "Connection refused")

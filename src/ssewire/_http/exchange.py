@@ -208,7 +208,14 @@ def _ask(
     reader = ResponseReader(current.method)
     yield from _connect(current, route, reader)
     deadlines.start_head(clock())
-    head = yield _question(current, route, reader, keeps)
+    try:
+        head = yield _question(current, route, reader, keeps)
+    except ConnectionLost as exc:
+        proxy = route.proxy
+        if proxy is None or not proxy.variable or route.secure:
+            raise
+        # Lost to the proxy, as far as anybody here can tell.
+        raise ConnectionLost(proxy.explain(exc.reason)) from exc.__cause__
     deadlines.start_body()
     return head
 
