@@ -148,7 +148,7 @@ def test_streams_end_when_the_server_stops(name: str, served: str) -> None:
 
 
 def application(served: str, source: Any, **options: Any) -> Any:
-    """Return an application that serves a source: ours, or Starlette's, also behind a middleware."""
+    """Return an application for a source: ours, or Starlette's, also behind a middleware."""
     if served == "stream":
         return event_stream(source, **options)
     responses = import_module("starlette.responses")
