@@ -25,7 +25,7 @@ def data(events: list[Any]) -> list[str]:
 async def serve(broadcast: Any, last_event_id: str = "") -> tuple[Client, asyncio.Task[None]]:
     """Begin a response to a viewer."""
     client = Client()
-    scope = {"type": "http", "method": "GET", "headers": []}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "headers": []}
     if last_event_id:
         scope["headers"] = [(b"last-event-id", last_event_id.encode())]
     application = event_stream(broadcast)
@@ -328,7 +328,7 @@ def test_whoever_leaves_and_comes_back_at_random_gets_all_or_is_told(seed: int) 
         while "end" not in got:
             async with broadcast.subscribe(last) as viewer:
                 for _ in range(rng.randrange(1, 6)):
-                    event = await viewer.__anext__()
+                    event: Any = await viewer.__anext__()
                     if event.event == "stream-missed":
                         got.append("missed")
                         continue

@@ -205,7 +205,7 @@ def test_what_is_no_source_fails_at_once(events: Any) -> None:
 def test_an_asynchronous_source_is_sent_to_where_it_is_served() -> None:
     for serve in (event_stream, event_body):
         with pytest.raises(TypeError, match=r"ssewire\.asgi"):
-            serve(asynchronous())  # type: ignore[operator]
+            serve(asynchronous())
 
 
 @pytest.mark.parametrize("keep_alive", [0, -1, float("nan"), "15", True])
@@ -269,7 +269,7 @@ def test_flask_streams_it() -> None:
     app = flask.Flask(__name__)
 
     @app.route("/")  # type: ignore[untyped-decorator]
-    def stream() -> Any:
+    def view() -> Any:
         known = last_event_id(flask.request.environ)
 
         @flask.stream_with_context  # type: ignore[untyped-decorator]
@@ -287,7 +287,7 @@ def test_flask_streams_it() -> None:
 
 def test_django_streams_it() -> None:
     django = pytest.importorskip("django")
-    servers = import_module("tests.tools.test_asgi_servers")
+    servers: Any = import_module("tests.tools.test_asgi_servers")
     servers.configured_django()
     http = import_module("django.http")
     wsgi = import_module("django.core.handlers.wsgi")
