@@ -231,14 +231,15 @@ class Response(Running):
             await self._commented()
         self._since = self._loop.time()
         self._delivering = True
-        last = self._send({"type": "http.response.body", "body": data, "more_body": False})
-        if not hurried:
-            await last
-            return
+        hurry = None
+        if hurried:
+            task: Any = asyncio.current_task()
+            hurry = self._loop.call_later(_LAST, task.cancel)
         try:
-            await asyncio.wait_for(last, _LAST)
-        except asyncio.TimeoutError:
-            log.debug("the client does not take the end of its stream")
+            await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        finally:
+            if hurry is not None:
+                hurry.cancel()
 
     def _undelivered(self) -> bool:
         return self._delivering
