@@ -100,7 +100,7 @@ class EventStream:
             await receive()
             await send({"type": "websocket.close", "code": 1003})
         elif kind == "http":
-            events = self._events
+            events: Any = self._events
             if callable(events) and not hasattr(events, "__aiter__"):
                 events = events(scope)
                 if hasattr(events, "__await__"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.background import BackgroundTask
-from starlette.responses import Response as StarletteResponse
+from starlette.background import BackgroundTask  # pyright: ignore[reportMissingImports]
+from starlette.responses import (  # pyright: ignore[reportMissingImports]
+    Response as StarletteResponse,
+)
 
 from .._serving import ERROR_EVENT, KEEP_ALIVE, Options
 from ._response import Response
