@@ -49,9 +49,9 @@ class _Link:
     __slots__ = ("item", "next", "number")
 
     def __init__(self, item: Item | None, number: int = 0) -> None:
-        self.item = item
+        self.item: Item | None = item
         # Counted from one in the order of the chain.
-        self.number = number
+        self.number: int = number
         self.next: _Link | None = None
 
 
