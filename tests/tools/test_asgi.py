@@ -627,6 +627,43 @@ def test_a_blocking_source_whose_client_left_is_not_waited_for_and_closed_in_its
     assert len(source.threads) == 1
 
 
+def test_a_blocking_source_that_exits_ends_its_stream_and_not_the_server() -> None:
+    body = run(answer(event_stream(Blocking("a", error=SystemExit(3)))))
+    assert [event.event for event in parse(body)] == ["message", "stream-error"]
+
+
+def test_an_iterator_that_a_source_makes_is_closed_with_it() -> None:
+    closed = []
+
+    class Made:
+        async def __aiter__(self) -> AsyncIterator[str]:
+            try:
+                yield "one"
+                await asyncio.Event().wait()
+            finally:
+                closed.append("iterator")
+
+        async def close(self) -> None:
+            closed.append("source")
+
+    async def main() -> None:
+        client = Client()
+        client.on_send = leaving(client)
+        await client.ask(event_stream(Made()))
+
+    run(main())
+    assert closed == ["iterator", "source"]
+
+
+def test_a_source_that_cannot_be_begun_is_a_failure_of_the_source() -> None:
+    class Broken:
+        def __aiter__(self) -> Any:
+            raise RuntimeError("the password is 1234")
+
+    body = run(answer(event_stream(Broken())))
+    assert [event.event for event in parse(body)] == ["stream-error"]
+
+
 def test_a_list_serves_any_number_of_responses() -> None:
     application = event_stream(["a", "b"])
     for _ in range(2):

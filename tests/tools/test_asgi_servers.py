@@ -124,6 +124,30 @@ def test_a_client_that_stops_reading_is_let_go_after_send_timeout(name: str) -> 
     run(main())
 
 
+@pytest.mark.parametrize("served", ["stream", "endpoint"])
+def test_a_client_that_reads_nothing_does_not_keep_a_server_from_stopping(served: str) -> None:
+    closings = []
+
+    async def source(scope: Any = None) -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "x" * 100_000
+        finally:
+            closings.append(True)
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            async with Serving("uvicorn", application(served, source)) as server:
+                host, port = server.url[7:-1].split(":")
+                client = stack.enter_context(socket.create_connection((host, int(port))))
+                client.sendall(REQUEST)
+                # Until it waits for the client.
+                await asyncio.sleep(0.1)
+            assert closings == [True]
+
+    run(main())
+
+
 @servers
 @pytest.mark.parametrize("served", ["stream", "body", "response"])
 def test_streams_end_when_the_server_stops(name: str, served: str) -> None:

@@ -246,6 +246,19 @@ def test_a_viewer_that_is_not_read_at_all_holds_no_events() -> None:
     assert run(ended(viewer))
 
 
+def test_who_comes_and_goes_while_nothing_is_published_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        broadcast = Broadcast()
+        for _ in range(20):
+            client, task = await serve(broadcast)
+            client.gone.set()
+            await task
+        assert broadcast.viewers == 0
+        assert not any(broadcast._waiting.values())
+
+    run(main())
+
+
 async def ended(viewer: Any) -> bool:
     return [event async for event in viewer] == []
 

@@ -234,12 +234,23 @@ class Response(Running):
         hurry = None
         if hurried:
             task: Any = asyncio.current_task()
-            hurry = self._loop.call_later(_LAST, task.cancel)
+            hurry = self._loop.call_later(_LAST, self._drop, task)
         try:
             await self._send({"type": "http.response.body", "body": data, "more_body": False})
         finally:
             if hurry is not None:
                 hurry.cancel()
+
+    def _drop(self, task: asyncio.Task[None] | None = None) -> None:
+        """Let a client go that reads nothing, the connection too where we can reach it.
+
+        A server that closes it waits until what was sent has been read, and a server that stops
+        waits for that.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+        if task is not None:
+            task.cancel()
 
     def _undelivered(self) -> bool:
         return self._delivering
@@ -269,6 +280,7 @@ class Response(Running):
             if options.send_timeout is not None and silence >= options.send_timeout:
                 log.info("a client took no event for %.3g s, and was let go", silence)
                 self.end(silent=True)
+                self._drop()
                 return
         elif options.keep_alive is not None and silence >= options.keep_alive:
             self._since += silence
