@@ -784,22 +784,23 @@ def test_a_client_that_is_slow_and_reads_is_not_let_go() -> None:
     assert run(main()).count(b"data: ") == 5
 
 
-def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once() -> None:
-    steps = []
+async def slow_to_close(steps: list[int]) -> AsyncIterator[str]:
+    try:
+        yield "one"
+        await asyncio.Event().wait()
+    finally:
+        for step in range(3):
+            await asyncio.sleep(0.01)
+            steps.append(step)
 
-    async def source() -> AsyncIterator[str]:
-        try:
-            yield "one"
-            await asyncio.Event().wait()
-        finally:
-            for step in range(3):
-                await asyncio.sleep(0.01)
-                steps.append(step)
+
+def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once() -> None:
+    steps: list[int] = []
 
     async def main() -> None:
         client = Client()
         client.on_send = leaving(client)
-        await client.ask(event_stream(source()))
+        await client.ask(event_stream(slow_to_close(steps)))
 
     run(main())
     assert steps == [0, 1, 2]
@@ -807,20 +808,11 @@ def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once
 
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_a_source_closes_in_peace_however_often_its_response_is_cancelled(times: int) -> None:
-    steps = []
-
-    async def source() -> AsyncIterator[str]:
-        try:
-            yield "one"
-            await asyncio.Event().wait()
-        finally:
-            for step in range(3):
-                await asyncio.sleep(0.01)
-                steps.append(step)
+    steps: list[int] = []
 
     async def main() -> None:
         client = Client()
-        task = asyncio.ensure_future(client.ask(event_stream(source())))
+        task = asyncio.ensure_future(client.ask(event_stream(slow_to_close(steps))))
         while not client.body:
             await asyncio.sleep(0)
         # As anyio's scopes do, at each turn of the loop.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 import wsgiref.simple_server
 import wsgiref.validate
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import pytest
 from ssewire import Comment, ServerSentEvent, client, parse
 from ssewire.wsgi import HEADERS, event_body, event_stream, last_event_id
 from tests.tools.test_asgi import Blocking
-from tests.tools.test_asgi_servers import REQUEST, started
+from tests.tools.test_asgi_servers import greeted, started
 
 pytestmark = pytest.mark.sockets
 
@@ -326,15 +325,7 @@ def test_gunicorn_is_gone_when_it_is_told_to_stop(number: int, tmp_path: Path) -
     pytest.importorskip("gunicorn")
     (tmp_path / "program.py").write_text(PROGRAM)
     with started(GUNICORN, tmp_path) as (port, process), ExitStack() as stack:
-        clients = []
-        for _ in range(10):
-            one = socket.create_connection(("127.0.0.1", port), timeout=30)
-            clients.append(stack.enter_context(closing(one)))
-            one.sendall(REQUEST)
-        for one in clients:
-            received = b""
-            while b"hello" not in received:
-                received += one.recv(4096)
+        clients = greeted(stack, port, 10)
         begun = time.monotonic()
         os.kill(process.pid, number)
         process.wait(25)
