@@ -268,8 +268,7 @@ def test_a_request_of_starlettes_has_the_last_event_id_too() -> None:
 
 @pytest.mark.parametrize("served", ["async", "blocking"])
 def test_django_streams_under_asgi(served: str) -> None:
-    django = pytest.importorskip("django")
-    configured_django()
+    pytest.importorskip("django")
     http = import_module("django.http")
     asgi = import_module("django.core.handlers.asgi")
 
@@ -280,17 +279,21 @@ def test_django_streams_under_asgi(served: str) -> None:
         events: Any = source() if served == "async" else iter(["one"])
         return http.StreamingHttpResponse(event_body(events), headers=HEADERS)
 
-    sys.modules[__name__].urlpatterns = [import_module("django.urls").path("", view)]  # type: ignore[attr-defined]
-    django.setup()
+    configure_django(view)
     _, body = run(ask(asgi.ASGIHandler()))
     assert body == b"data: one\n\n"
 
 
-def configured_django() -> None:
-    """Configure Django for this process, with the views that this module names."""
+def configure_django(view: Any) -> None:
+    """Have this process' Django answer with a view, whatever it answered with before."""
     conf = import_module("django.conf")
     if not conf.settings.configured:
         conf.settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="none")
+    urls: Any = import_module("django.urls")
+    module: Any = sys.modules[__name__]
+    module.urlpatterns = [urls.path("", view)]
+    import_module("django").setup()
+    urls.clear_url_caches()
 
 
 # --- Ctrl-C

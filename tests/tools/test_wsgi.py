@@ -20,7 +20,7 @@ import pytest
 from ssewire import Comment, ServerSentEvent, client, parse
 from ssewire.wsgi import HEADERS, event_body, event_stream, last_event_id
 from tests.tools.test_asgi import Blocking
-from tests.tools.test_asgi_servers import greeted, started
+from tests.tools.test_asgi_servers import configure_django, greeted, started
 
 pytestmark = pytest.mark.sockets
 
@@ -285,9 +285,7 @@ def test_flask_streams_it() -> None:
 
 
 def test_django_streams_it() -> None:
-    django = pytest.importorskip("django")
-    servers: Any = import_module("tests.tools.test_asgi_servers")
-    servers.configured_django()
+    pytest.importorskip("django")
     http = import_module("django.http")
     wsgi = import_module("django.core.handlers.wsgi")
     closed = threading.Event()
@@ -296,9 +294,7 @@ def test_django_streams_it() -> None:
         body = event_body(["a", "b"], on_close=closed.set)
         return http.StreamingHttpResponse(body, headers=HEADERS)
 
-    servers.urlpatterns = [import_module("django.urls").path("", view)]
-    django.setup()
-    import_module("django.urls").clear_url_caches()
+    configure_django(view)
     with served(wsgi.WSGIHandler()) as url:
         assert data(url) == ["a", "b"]
     assert closed.wait(10)
