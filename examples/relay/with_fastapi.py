@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from ssewire.asgi import HEADERS, event_body
+from ssewire.asgi import EventResponse
 from ssewire.claude import AsyncClaude
 
 from .app import PAGE, Refused, answer, asked
@@ -35,8 +35,7 @@ def make_app(client: AsyncClaude | None = None) -> FastAPI:
             messages = await asked(request.headers.get("content-type"), request.stream())
         except Refused as exc:
             return JSONResponse(exc.content, exc.status)
-        headers = {name.decode(): value.decode() for name, value in HEADERS}
-        return StreamingResponse(event_body(answer(claude, messages)), headers=headers)
+        return EventResponse(answer(claude, messages))
 
     return application
 

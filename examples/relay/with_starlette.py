@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ssewire.asgi import HEADERS, event_body
+from ssewire.asgi import EventResponse
 from ssewire.claude import AsyncClaude
 
 from .app import PAGE, Refused, answer, asked
@@ -32,8 +32,7 @@ def make_app(client: AsyncClaude | None = None) -> Starlette:
             messages = await asked(request.headers.get("content-type"), request.stream())
         except Refused as exc:
             return JSONResponse(exc.content, exc.status)
-        headers = {name.decode(): value.decode() for name, value in HEADERS}
-        return StreamingResponse(event_body(answer(claude, messages)), headers=headers)
+        return EventResponse(answer(claude, messages))
 
     routes = [Route("/", page), Route("/api/chat", chat, methods=["POST"])]
     return Starlette(routes=routes, lifespan=lifespan)
