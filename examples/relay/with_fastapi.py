@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
-from ssewire.asgi import HEADERS, event_body
+from ssewire.asgi import EventResponse
 from ssewire.claude import AsyncClaude
 
 from .answering import answer
@@ -43,8 +43,7 @@ def make_app(client: AsyncClaude | None = None, *, hosts: Collection[str] | None
         check_origin(request.headers, names)
         # Not a parameter of a type: then FastAPI would read bodies of any size.
         messages = await asked(request.headers, request.stream())
-        headers = {name.decode(): value.decode() for name, value in HEADERS}
-        return StreamingResponse(event_body(answer(claude, messages)), headers=headers)
+        return EventResponse(answer(claude, messages))
 
     @application.exception_handler(Refused)
     async def refuse(_: Request, exc: Refused) -> Response:

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ssewire.asgi import HEADERS, event_body
+from ssewire.asgi import EventResponse
 from ssewire.claude import AsyncClaude
 
 from .answering import answer
@@ -38,8 +38,7 @@ def make_app(
         check_host(request.headers, names)
         check_origin(request.headers, names)
         messages = await asked(request.headers, request.stream())
-        headers = {name.decode(): value.decode() for name, value in HEADERS}
-        return StreamingResponse(event_body(answer(claude, messages)), headers=headers)
+        return EventResponse(answer(claude, messages))
 
     async def refuse(_: Request, exc: Exception) -> Response:
         assert isinstance(exc, Refused)

@@ -107,7 +107,11 @@ def test_a_response_has_its_headers_events_and_end() -> None:
 
     client = run(main())
     start, *events, last = client.sent
-    assert start == {"type": "http.response.start", "status": 200, "headers": list(HEADERS)}
+    assert start == {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(name.encode(), value.encode()) for name, value in HEADERS.items()],
+    }
     assert [message["body"] for message in events] == [b"data: event 1\n\n", b"data: event 2\n\n"]
     assert all(message["more_body"] for message in events)
     assert last == {"type": "http.response.body", "body": b"", "more_body": False}
@@ -261,7 +265,7 @@ def test_an_error_of_the_source_ends_the_stream_with_an_event_that_tells_nothing
         body = run(main())
     event, error = parse(body)
     assert event.data == "event 1"
-    assert error.event == "error"
+    assert error.event == "stream-error"
     assert error.json()["error"]["type"] == "internal_error"
     assert b"1234" not in body
     assert "the password is 1234" in caplog.text
@@ -281,7 +285,7 @@ def test_a_source_that_is_cancelled_from_within_ends_with_an_error_event(
         return await Client().ask(event_stream(source()))
 
     event, error = parse(run(main()))
-    assert (event.data, error.event) == ("one", "error")
+    assert (event.data, error.event) == ("one", "stream-error")
     assert "was cancelled" in caplog.text
 
 
@@ -338,7 +342,7 @@ def test_what_is_given_in_pieces_is_torn_neither_by_a_comment_nor_by_an_error(
         return b"".join([data async for data in event_body(source(), 0.02)])
 
     data = run(main())
-    assert [e.event if e.event == "error" else e.data for e in parse(data)] == expected
+    assert ["error" if e.event == "stream-error" else e.data for e in parse(data)] == expected
     assert (b":" + b"\n" in data) is bool(parts and expected)
 
 
@@ -372,7 +376,7 @@ def test_an_item_that_is_no_event_is_an_error_of_the_source(
     async def main() -> bytes:
         return await Client().ask(event_stream(source()))
 
-    assert parse(run(main()))[0].event == "error"
+    assert parse(run(main()))[0].event == "stream-error"
     assert closed
 
 
@@ -485,11 +489,11 @@ def test_a_keep_alive_that_makes_no_sense_fails_at_once(keep_alive: Any) -> None
         event_body(Source(), keep_alive)
 
 
-@pytest.mark.parametrize("events", [[], "text", None, 7])
-def test_a_source_that_cannot_be_awaited_fails_at_once(events: Any) -> None:
-    with pytest.raises(TypeError, match="events must be an asynchronous iterable"):
+@pytest.mark.parametrize("events", ["text", b"bytes", {}, ServerSentEvent("x"), None, 7])
+def test_what_is_no_source_fails_at_once(events: Any) -> None:
+    with pytest.raises(TypeError, match="events must be an iterable"):
         event_stream(events)
-    with pytest.raises(TypeError, match="events must be an asynchronous iterable"):
+    with pytest.raises(TypeError, match="events must be an iterable"):
         event_body(events)
 
 

@@ -203,7 +203,7 @@ def test_a_prompt_is_answered_with_text_usage_and_done(variant: str, server: str
         answer = ask(url)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["Cache-Control"] == "no-cache, no-transform"
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.text.startswith(TEXT)
     kinds = [kind for kind, _ in answer.events]
