@@ -16,12 +16,13 @@ import pytest
 from ssewire.claude import AsyncClaude
 from ssewire.replay import Recording, serve_in_thread
 from tests.kit import nodejs
+from tests.kit.serving import RECORDINGS
 
 pytest.importorskip("selenium", reason="the browser's driver runs on CPython only")
 
 from tests.kit.browser import browser, marks
 from tests.kit.cutting import cutting
-from tests.tools.test_relay import HELLO, KEY, RECORDINGS, made, relayed, served, wait_until
+from tests.tools.test_relay import HELLO, KEY, made, relayed, served, wait_until
 
 __all__ = ["browser"]
 
