@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from ._checks import check_count, check_seconds, wrong_type
+from ._checks import check_count, check_seconds, shown_number, wrong_type
 from ._headers import Headers
 from ._http.request import check_field, encode_value, without
 from .encoder import encode, encode_comment, encode_event
@@ -206,7 +206,7 @@ class Options:
         self.on_close = on_close
         self.status = check_count("status", status, 200)
         if status > 599:
-            raise ValueError(f"status must be from 200 to 599, not {status}")
+            raise ValueError(f"status must be from 200 to 599, not {shown_number(status)}")
         self.fields = _fields(headers)
 
     @property

@@ -11,6 +11,8 @@ from __future__ import annotations
 import http
 import logging
 import queue
+import signal
+import time
 
 from ._checks import wrong_type
 from ._closing import Closeable, close_all
@@ -52,6 +54,9 @@ __all__ = [
 ]
 
 _log = logging.getLogger("ssewire")
+
+# Seconds between two looks whether the server stops.
+_LOOK = 0.25
 
 
 def event_body(
@@ -226,6 +231,17 @@ class EventBody(Closeable):
             self.close()
 
 
+def server_stops() -> bool:
+    """Whether this process is a worker of gunicorn's that was told to stop.
+
+    It waits for its responses, half a minute by default, and tells them nothing; but the handler
+    of the signal is a method of the worker, which knows. From other servers a thread of theirs
+    learns nothing: they end theirs without waiting, or are told how long to wait.
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(worker, "alive", True) is False
+
+
 class _Here:
     """A source that runs in the thread that asks for its items."""
 
@@ -259,12 +275,18 @@ class _There:
         if not self._asked:
             self._thread.ask()
             self._asked = True
+        begun = time.monotonic()
         while True:
+            left = begun + self._keep_alive - time.monotonic()
             try:
-                item = self._given.get(timeout=self._keep_alive)
+                item = self._given.get(timeout=min(max(left, 0), _LOOK))
             except queue.Empty:
-                if wire.between_lines:
-                    return COMMENT
+                if server_stops():
+                    raise StopIteration from None
+                if left <= _LOOK:
+                    begun = time.monotonic()
+                    if wire.between_lines:
+                        return COMMENT
                 continue
             self._asked = False
             if type(item) is not Ended:

@@ -67,15 +67,17 @@ class EventBody(AsyncCloseable):
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            data = await self._handing.next()
-        except asyncio.CancelledError:
-            await self.aclose()
-            raise
-        if data is None:
-            await self._handing.closed()
-            raise StopAsyncIteration
-        return data
+        handing = self._handing
+        if not handing.given:
+            try:
+                await handing.wait()
+            except asyncio.CancelledError:
+                await self.aclose()
+                raise
+            if not handing.given:
+                await handing.closed()
+                raise StopAsyncIteration
+        return handing.take()
 
     async def aclose(self) -> None:
         """Close the source, also one that is being waited for; the iteration then ends."""
@@ -90,49 +92,61 @@ class EventBody(AsyncCloseable):
             handing.abandon()
 
 
-class _Handing(Running):
-    """Hands over the bytes of one event for each that is asked for."""
+# Bytes that the source may be ahead of what was taken. Waiting for each event to be taken costs
+# a change of tasks more; what comes at once is handed over at once, as one piece.
+_AHEAD = 16 * 1024
 
-    __slots__ = ("_demand", "_item", "_news", "_since", "_timer")
+
+class _Handing(Running):
+    """Hands over the bytes of what was given since it was last asked."""
+
+    __slots__ = ("_demand", "_news", "_since", "_size", "_timer", "given")
 
     def __init__(self, events: Any, options: Options) -> None:
         super().__init__(events, options)
-        # What was given, and nobody has taken yet.
-        self._item: bytes | None = None
+        # What was given, and nobody has taken yet, and its size.
+        self.given: list[bytes] = []
+        self._size = 0
         # Done when there is something to take, or nothing any more; None while nobody waits.
         self._news: asyncio.Future[None] | None = None
-        # Done when the item has been taken, and another is wanted; None while there is none.
+        # Done when that has been taken; None while the source need not wait for it.
         self._demand: asyncio.Future[None] | None = None
         # When something was last asked for.
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def next(self) -> bytes | None:
-        """Return the next bytes, a comment where those are long in coming, None at the end."""
+    async def wait(self) -> None:
+        """Wait until something is given, a comment where that is long in coming, or the end."""
         task = self._task
         if task is None:
             if self._ended:
-                return None
+                return
             task = self.start()
             task.add_done_callback(self._wake)
-        elif self._demand is not None and not self._demand.done():
-            self._demand.set_result(None)
         self._since = self._loop.time()
         if self._timer is None:
             self._plan()
-        while self._item is None:
+        while not self.given:
             if task.done():
                 self._stop_looking()
-                return None
+                return
             self._news = self._loop.create_future()
             await self._news
-        item, self._item = self._item, None
-        return item
+
+    def take(self) -> bytes:
+        """Return what was given."""
+        given = self.given
+        data = given[0] if len(given) == 1 else b"".join(given)
+        given.clear()
+        self._size = 0
+        if self._demand is not None and not self._demand.done():
+            self._demand.set_result(None)
+        return data
 
     def leave(self) -> None:
         """End for a consumer who wants no more."""
         self.end(silent=True)
-        self._item = None
+        self.given.clear()
         self._stop_looking()
 
     def abandon(self) -> None:
@@ -142,15 +156,18 @@ class _Handing(Running):
             loop.call_soon_threadsafe(self.leave)
 
     async def _deliver(self, data: bytes) -> None:
-        self._item = data
-        self._demand = self._loop.create_future()
+        self.given.append(data)
+        self._size += len(data)
         self._wake()
-        await self._demand
-        self._demand = None
+        if self._size >= _AHEAD:
+            self._demand = self._loop.create_future()
+            await self._demand
+            self._demand = None
 
     async def _deliver_end(self, data: bytes, hurried: bool) -> None:
-        # The last is not waited for: who takes it finds that the task is done.
-        self._item = data or None
+        # Nobody is waited for: who takes it finds that the task is done.
+        if data:
+            self.given.append(data)
 
     def _wake(self, _: object = None) -> None:
         news, self._news = self._news, None
@@ -172,10 +189,10 @@ class _Handing(Running):
         if self._news is None:
             # Nobody waits: the next who does plans again.
             return
-        if now - self._since >= keep_alive and self._item is None:
+        if now - self._since >= keep_alive and not self.given:
             self._since = now
             if self._wire.between_lines:
-                self._item = COMMENT
+                self.given.append(COMMENT)
                 self._wake()
         self._plan()
 

@@ -130,7 +130,7 @@ async def _respond_nothing(send: Send) -> None:
 class Response(Running):
     """One response."""
 
-    __slots__ = ("_comment", "_delivering", "_send", "_since", "_timer")
+    __slots__ = ("_comment", "_delivering", "_over", "_send", "_since", "_timer")
 
     def __init__(self, events: Any, options: Options, send: Send) -> None:
         super().__init__(events, options)
@@ -142,6 +142,8 @@ class Response(Running):
         # When a send was last begun or ended.
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        # Done when the source is to be closed, or has been.
+        self._over: asyncio.Future[None] | None = None
 
     async def respond(self, method: str, receive: Receive) -> None:
         """Send it all; return, or raise what the server or a middleware raised, when it is over."""
@@ -165,36 +167,42 @@ class Response(Running):
             await self.closed()
 
     async def _respond(self, receive: Receive) -> None:
-        task = self.start()
-        loop = self._loop
-        self._since = loop.time()
-        self._plan()
         # Not the task itself: whom a server cancels would cancel it, without a word of why.
-        over = loop.create_future()
-
-        def is_over(task: asyncio.Task[None]) -> None:
-            if not task.cancelled():
-                # Looked at here, lest asyncio complains where the server is past hearing of it.
-                task.exception()
-            if not over.done():
-                over.set_result(None)
-
-        task.add_done_callback(is_over)
-        watching = loop.create_task(self._watch(receive))
+        self._over = asyncio.get_running_loop().create_future()
+        task = self.start()
+        task.add_done_callback(self._on_done)
+        self._since = self._loop.time()
+        self._plan()
+        watching = self._loop.create_task(self._watch(receive))
         try:
-            await over
+            await self._over
+            await self.closed()
         finally:
             if self._timer is not None:
                 self._timer.cancel()
             ours = {watching}
-            watching.cancel()
             if self._comment is not None:
-                self._comment.cancel()
                 ours.add(self._comment)
+            for each in ours:
+                each.cancel()
             self.end(silent=True)
             await asyncio.wait(ours, timeout=_LAST)
-        if not task.cancelled() and task.exception() is not None:
+        if task.done() and not task.cancelled() and task.exception() is not None:
             await task
+
+    def end(self, silent: bool = False) -> None:
+        super().end(silent)
+        self._be_over()
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            # Looked at here, lest asyncio complains where the server is past hearing of it.
+            task.exception()
+        self._be_over()
+
+    def _be_over(self) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
 
     async def _watch(self, receive: Receive) -> None:
         try:
@@ -216,6 +224,8 @@ class Response(Running):
 
     async def _deliver_end(self, data: bytes, hurried: bool) -> None:
         if self._comment is not None:
+            if hurried:
+                self._comment.cancel()
             await self._commented()
         self._since = self._loop.time()
         self._delivering = True

@@ -79,9 +79,10 @@ class Running:
         self._cancellable = True
         if isinstance(self._events, Viewer):
             self._events.on_gone = self.end
+        # Before the task: an eager one may be over when it is made.
+        streams_of(self._loop).add(self)
         task: asyncio.Task[None] = self._loop.create_task(self._run())
         self._task = task
-        streams_of(self._loop).add(self)
         return task
 
     def end(self, silent: bool = False) -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # Seconds between two looks; uvicorn's own loop looks as often whether it was told to stop.
 _LOOK = 0.1
 
+# Seconds after which the first stream to be opened looks for servers anew: there may be another,
+# and it costs a microsecond for each task of the loop.
+_AGAIN = 1.0
+
 # Coroutines that wait for each other before a server's is found, at most.
 _DEEP = 16
 
@@ -41,6 +45,8 @@ class Streams:
         self._open: set[Stream] = set()
         # Tell whether a server that was found stops.
         self._servers: list[Callable[[], bool]] = []
+        # When they were looked for.
+        self._found = -_AGAIN
         self._timer: asyncio.TimerHandle | None = None
         # What was there before our handlers, by signal.
         self._handlers: dict[int, Any] = {}
@@ -66,10 +72,11 @@ class Streams:
         loop = self._loop()
         if loop is None:
             return
-        if not self._servers or any(stops() for stops in self._servers):
+        if loop.time() - self._found >= _AGAIN or any(stops() for stops in self._servers):
+            self._found = loop.time()
             self._servers = find_servers(loop)
-            if not self._servers:
-                self._hook(loop)
+        if not self._servers:
+            self._hook(loop)
         self._timer = loop.call_later(_LOOK, self._look)
 
     def _look(self) -> None:
@@ -88,7 +95,8 @@ class Streams:
         before = self._handlers = {}
 
         def handler(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self.end_all)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.end_all)
             before[number](number, frame)
 
         self._handler = handler
@@ -123,8 +131,13 @@ def find_servers(loop: asyncio.AbstractEventLoop) -> list[Callable[[], bool]]:
     A server runs as a coroutine of one of the loop's tasks, whether it was started by its own
     command, by a program's main() or in a thread, and that coroutine knows.
     """
-    found = []
-    for task in asyncio.all_tasks(loop):
+    found: list[Callable[[], bool]] = []
+    try:
+        tasks = asyncio.all_tasks(loop)
+    except RuntimeError:
+        # A server may have tasks of a kind of its own (granian --task-impl rust).
+        return found
+    for task in tasks:
         coroutine: Any = task.get_coro()
         for _ in range(_DEEP):
             frame = getattr(coroutine, "cr_frame", None)
