@@ -451,6 +451,42 @@ def test_an_answer_that_is_whole_has_nothing_to_continue(browser: Any) -> None:
         assert chat.texts(".continue") == []
 
 
+# --- other sites
+
+
+def test_a_page_of_another_site_has_a_visitors_browser_ask_nothing(browser: Any) -> None:
+    async def blank(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"<!doctype html><title>Evil</title>"})
+
+    tries = """
+        const [url, done] = arguments;
+        const body = JSON.stringify({prompt: "Spend"});
+        const json = {"content-type": "application/json"};
+        Promise.allSettled([
+            fetch(url, {method: "POST", body, mode: "no-cors"}),
+            fetch(url, {method: "POST", body, mode: "no-cors", headers: json}),
+            fetch(url, {method: "POST", body, headers: json}),
+            fetch(url, {method: "POST", body, headers: json, credentials: "include"}),
+            Promise.resolve(navigator.sendBeacon(url, new Blob([body], {type: "text/plain"}))),
+        ]).then((all) => done(all.map((one) => one.value?.type ?? one.status)));
+    """
+    with relayed() as (url, upstream), served(blank) as evil:
+        for other in (evil, evil.replace("127.0.0.1", "localhost")):
+            browser.get(other)
+            ended = browser.execute_async_script(tries, f"{url}/api/chat")
+            # Refused, and not even to be read; of the last a page learns nothing.
+            assert ended == ["rejected"] * 4 + ["fulfilled"]
+        assert not upstream.requests
+        browser.execute_script(f"document.body.innerHTML = '<iframe src={url}/></iframe>'")
+        wait_until(lambda: "frame-ancestors" in str(browser.get_log("browser")))
+        chat = Chat(browser, url)
+        chat.ask("Its own page may")
+        wait_until(lambda: chat.texts(".note"))
+        assert len(upstream.requests) == 1
+
+
 # --- for everyone
 
 
