@@ -287,7 +287,11 @@ def test_while_no_worker_answers_a_browser_is_told_to_come_back(service: Service
             worker.wait()
 
 
-@pytest.mark.parametrize("last", ["1-1", "nonsense", "99999999999999999999-0", "9" * 5000])
+@pytest.mark.parametrize(
+    "last",
+    ["1-1", "nonsense", "99999999999999999999-0", "9" * 5000],
+    ids=["old", "of no stream", "of the future", "long"],
+)
 def test_a_viewer_whose_event_is_kept_no_longer_is_told_so(service: Service, last: str) -> None:
     headers = {"last-event-id": last}
     with client.open_stream(service.url, headers=headers, proxy=None) as stream:
