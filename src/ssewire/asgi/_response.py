@@ -2,7 +2,7 @@
 
 Three tasks: the server's waits; one runs the source and sends; one listens
 whether the client leaves. None cancels one that is not its own.
-May import: _checks, _serving, _running.
+May import: _checks, _serving, _running, _servers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 from .._checks import wrong_type
 from .._serving import COMMENT, ERROR_EVENT, KEEP_ALIVE, Options, is_source
 from ._running import Running, log
+from ._servers import transport_behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ async def _respond_nothing(send: Send) -> None:
 class Response(Running):
     """One response."""
 
-    __slots__ = ("_comment", "_delivering", "_over", "_send", "_since", "_timer")
+    __slots__ = ("_comment", "_delivering", "_over", "_send", "_since", "_timer", "_transport")
 
     def __init__(self, events: Any, options: Options, send: Send) -> None:
         super().__init__(events, options)
@@ -142,6 +143,7 @@ class Response(Running):
         # When a send was last begun or ended.
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._transport = transport_behind(send)
         # Done when the source is to be closed, or has been.
         self._over: asyncio.Future[None] | None = None
 
@@ -256,6 +258,9 @@ class Response(Running):
 
     def _look(self) -> None:
         if self._ended:
+            return
+        if self._transport is not None and self._transport.is_closing():
+            self.end(silent=True)
             return
         options = self._options
         silence = self._loop.time() - self._since

@@ -3,7 +3,7 @@
 From its first event to its closing it runs in that task, so that timeouts and
 cancel scopes in it work; it is asked for an event when the one before has been
 delivered. It is cancelled once, when nobody wants more, and then has time to
-close. May import: _checks, _broadcast, _closing, _serving, _stopping, _threaded.
+close. May import: _checks, _broadcast, _closing, _servers, _serving, _threaded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .._checks import wrong_type
 from .._closing import aclose_all
 from .._serving import Wire, is_source
 from ._broadcast import Viewer
-from ._stopping import streams_of
+from ._servers import streams_of
 from ._threaded import InThread
 
 TYPE_CHECKING = False

@@ -1,8 +1,8 @@
-"""Does the server stop? Then streams end, for it waits for them.
+"""What servers do not say by themselves: that they stop, and, one of them, that a client has left.
 
-ASGI says nothing of it before the last response is through. So it is seen from
-the server itself, where it is one that is known, and else from the signals that
-stop processes. Looked at while streams are open, by one timer for all of a loop.
+ASGI tells of a stop only when the last response is through, and streams have no end of their
+own. So it is seen from the server itself, where it is one that is known, and else from the
+signals that stop processes: while streams are open, by one timer for all of a loop.
 May import: nothing.
 """
 
@@ -29,7 +29,8 @@ _LOOK = 0.1
 # and it costs a microsecond for each task of the loop.
 _AGAIN = 1.0
 
-# Coroutines that wait for each other before a server's is found, at most.
+# Coroutines that wait for each other before a server's is found, at most; and functions that
+# middlewares have put around a send.
 _DEEP = 16
 
 _SIGNALS = [
@@ -171,3 +172,20 @@ def _hypercorn(variables: Any) -> Callable[[], bool] | None:
 
 
 _KNOWN = {"uvicorn.server": _uvicorn, "hypercorn.asyncio.run": _hypercorn}
+
+
+def transport_behind(send: Any) -> Any:
+    """Return the transport that a `send` of uvicorn's writes to, or None where there is none.
+
+    uvicorn over httptools tells only the last of several requests that came at once on a
+    connection when that is lost; what it is sent for the others goes nowhere, without a word.
+    Middlewares are looked through as far as they are functions around a `send`.
+    """
+    for _ in range(_DEEP):
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if hasattr(transport, "is_closing"):
+            return transport
+        names = getattr(getattr(send, "__code__", None), "co_freevars", ())
+        cells = getattr(send, "__closure__", None) or ()
+        send = next((cell.cell_contents for n, cell in zip(names, cells) if n == "send"), None)
+    return None
