@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 import ssewire
 from ssewire import aio, client
 from ssewire.reconnect import ReconnectPolicy
-from tests.kit.pages import named_programs
+from tests.kit.pages import DOCS, named_programs
 
 pytest.importorskip("uvicorn", reason="real servers run on CPython only")
 
@@ -156,3 +157,26 @@ def test_the_broadcast_of_the_page_gives_an_event_to_all_and_to_who_comes_back()
             f"{url}/news", headers={"last-event-id": "of old"}, proxy=None
         ) as late:
             assert next(late).event == "stream-missed"
+
+
+def test_the_endpoint_of_the_guide_to_claude_is_nothing_that_a_browser_asks_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    page = (DOCS / "claude-streaming.md").read_text("utf-8")
+    [text] = re.findall(
+        r"^```python\n((?:(?!^```).)*^async def app.*?)^async def main",
+        page,
+        re.DOTALL | re.MULTILINE,
+    )
+    namespace: dict[str, Any] = {"__name__": "module"}
+    exec(compile(text, "docs/claude-streaming.md", "exec"), namespace)
+
+    async def plain(scope: Any, receive: Any, send: Any) -> None:
+        # The page's server asks nothing of this kind.
+        assert scope["type"] == "http"
+        await namespace["app"](scope, receive, send)
+
+    with served(plain) as url, client.request(f"{url}/", proxy=None) as response:
+        assert response.status == 405
+    asyncio.run(namespace["client"].close())
