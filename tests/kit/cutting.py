@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 
-def cutting(send: Any, after: int) -> Any:
-    """Return a send that drops the connection after so many pieces of the body."""
-    sent = 0
+def cutting(send: Any, events: int) -> Any:
+    """Return a send that drops the connection after so many events.
+
+    However they come: several in one piece, or with comments in between.
+    """
+    left = events
 
     async def sending(message: Any) -> None:
-        nonlocal sent
+        nonlocal left
         if message["type"] == "http.response.body":
-            if sent == after:
+            ended = message["body"].split(b"\n\n")
+            if len(ended) > left:
+                body = b"".join(event + b"\n\n" for event in ended[:left])
+                await send({**message, "body": body, "more_body": True})
                 # The server gives a connection up when the application raises.
                 raise _Cut
-            sent += 1
+            left -= len(ended) - 1
         await send(message)
 
     return sending

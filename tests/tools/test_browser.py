@@ -41,7 +41,7 @@ def listening(
     """Open a page whose EventSource reads these events; give what it has seen so far.
 
     Args:
-        cut_after: pieces of the first response after which its connection is dropped.
+        cut_after: events of the first response after which its connection is dropped.
     """
     stream = event_stream(events, keep_alive=0.05)
 

@@ -261,7 +261,7 @@ def test_text_that_looks_like_html_stays_text(browser: Any) -> None:
 
 
 def _dying(application: Any, after: int) -> Any:
-    """Return an application whose POST responses break off after so many pieces of the body."""
+    """Return an application whose POST responses break off after so many events."""
 
     async def dying(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":

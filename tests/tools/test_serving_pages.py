@@ -150,6 +150,7 @@ def test_a_page_whose_connection_is_lost_takes_a_new_ticket_and_goes_on(
     both, asked = with_page(html, dying)
     with served(both) as url:
         browser.get(f"{url}/")
+        wait_until(lambda: asked == ["/ticket"])
         browser.execute_script("sessionStorage.setItem('token', 'the-token')")
         asked.clear()
         browser.get(f"{url}/")
