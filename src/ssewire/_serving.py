@@ -105,7 +105,7 @@ class Wire:
         # The end of what the source gave, as much as a blank line is: CR LF CR LF.
         self._tail = _BLANK_LINE
         # An event was given in part, as bytes: what comes next belongs to it.
-        self.within = False
+        self.within: bool = False
         # Whether the source's first bytes have gone out, less a byte order mark.
         self._begun = False
         # The first bytes of what may become one.
@@ -197,17 +197,17 @@ class Options:
         send_timeout: float | None = None,
     ) -> None:
         """Raise TypeError or ValueError for what makes no sense."""
-        self.keep_alive = _seconds("keep_alive", keep_alive)
-        self.send_timeout = _seconds("send_timeout", send_timeout)
+        self.keep_alive: float | None = _seconds("keep_alive", keep_alive)
+        self.send_timeout: float | None = _seconds("send_timeout", send_timeout)
         # Encoded now, so that a name with a line end in it fails here.
-        self.error_event = b"" if error_event is None else failure(error_event)
+        self.error_event: bytes = b"" if error_event is None else failure(error_event)
         if on_close is not None and not callable(on_close):
             raise wrong_type("on_close", "a function or None", on_close)
-        self.on_close = on_close
-        self.status = check_count("status", status, 200)
+        self.on_close: Callable[[], object] | None = on_close
+        self.status: int = check_count("status", status, 200)
         if status > 599:
             raise ValueError(f"status must be from 200 to 599, not {shown_number(status)}")
-        self.fields = _fields(headers)
+        self.fields: list[tuple[bytes, bytes]] = _fields(headers)
 
     @property
     def bodiless(self) -> bool:

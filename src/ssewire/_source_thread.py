@@ -31,7 +31,7 @@ class Ended:
 
     __slots__ = ("error",)
 
-    def __init__(self, error: BaseException | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
 
 
@@ -86,5 +86,10 @@ class SourceThread:
         except BaseException as exc:
             if self._closed:
                 _log.exception("the source of an event stream could not be closed")
+            if not isinstance(exc, Exception):
+                # sys.exit() in it ends a thread, as elsewhere, and not the server.
+                error = RuntimeError(f"the source raised {type(exc).__name__}")
+                error.__cause__ = exc
+                exc = error
             ended = Ended(exc)
         self._hand(ended)

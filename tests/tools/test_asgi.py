@@ -96,6 +96,11 @@ class Client:
         return b"".join(message.get("body", b"") for message in self.sent)
 
 
+async def answer(application: Any, method: str = "GET") -> bytes:
+    """Return the body of an answer; made in a loop, which Python 3.9 wants."""
+    return await Client().ask(application, method)
+
+
 def leaving(client: Client, at: bytes = b"") -> Callable[[dict[str, Any]], None]:
     """Return what has a client leave at the first body that holds these bytes."""
 
@@ -525,7 +530,7 @@ def test_a_function_of_the_scope_may_be_a_coroutine_function() -> None:
         await asyncio.sleep(0)
         return opened(scope)
 
-    assert run(Client().ask(event_stream(source))) == b"data: opened\n\n"
+    assert run(answer(event_stream(source))) == b"data: opened\n\n"
 
 
 def test_a_function_that_gives_none_ends_the_browsers_reconnecting() -> None:
@@ -600,7 +605,7 @@ def test_a_blocking_source_is_kept_alive_while_it_blocks() -> None:
 
 def test_a_blocking_source_that_fails_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
     source = Blocking("a", error=RuntimeError("the password is 1234"))
-    body = run(Client().ask(event_stream(source)))
+    body = run(answer(event_stream(source)))
     assert [event.event for event in parse(body)] == ["message", "stream-error"]
     assert b"1234" not in body
     assert "the password is 1234" in caplog.text
@@ -620,10 +625,47 @@ def test_a_blocking_source_whose_client_left_is_not_waited_for_and_closed_in_its
     assert len(source.threads) == 1
 
 
+def test_a_blocking_source_that_exits_ends_its_stream_and_not_the_server() -> None:
+    body = run(answer(event_stream(Blocking("a", error=SystemExit(3)))))
+    assert [event.event for event in parse(body)] == ["message", "stream-error"]
+
+
+def test_an_iterator_that_a_source_makes_is_closed_with_it() -> None:
+    closed = []
+
+    class Made:
+        async def __aiter__(self) -> AsyncIterator[str]:
+            try:
+                yield "one"
+                await asyncio.Event().wait()
+            finally:
+                closed.append("iterator")
+
+        async def close(self) -> None:
+            closed.append("source")
+
+    async def main() -> None:
+        client = Client()
+        client.on_send = leaving(client)
+        await client.ask(event_stream(Made()))
+
+    run(main())
+    assert closed == ["iterator", "source"]
+
+
+def test_a_source_that_cannot_be_begun_is_a_failure_of_the_source() -> None:
+    class Broken:
+        def __aiter__(self) -> Any:
+            raise RuntimeError("the password is 1234")
+
+    body = run(answer(event_stream(Broken())))
+    assert [event.event for event in parse(body)] == ["stream-error"]
+
+
 def test_a_list_serves_any_number_of_responses() -> None:
     application = event_stream(["a", "b"])
     for _ in range(2):
-        assert run(Client().ask(application)) == b"data: a\n\ndata: b\n\n"
+        assert run(answer(application)) == b"data: a\n\ndata: b\n\n"
 
 
 # --- whatever is asked for
@@ -647,7 +689,7 @@ def test_a_response_has_the_status_and_headers_that_it_is_given() -> None:
 @pytest.mark.parametrize("status", [204, 205, 304])
 def test_a_status_without_a_body_leaves_the_source_unread(status: int) -> None:
     source = Source()
-    assert run(Client().ask(event_stream(source, status=status))) == b""
+    assert run(answer(event_stream(source, status=status))) == b""
     assert (source.given, source.closed) == (0, 1)
 
 
@@ -656,7 +698,7 @@ def test_the_event_of_a_failure_has_the_name_that_it_is_given(
     name: Any, expected: list[str]
 ) -> None:
     source = Source(0, error=RuntimeError())
-    body = run(Client().ask(event_stream(source, error_event=name)))
+    body = run(answer(event_stream(source, error_event=name)))
     assert [event.event for event in parse(body)] == expected
 
 
@@ -700,7 +742,7 @@ def test_an_on_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> N
     def closed() -> None:
         raise RuntimeError("the password is 1234")
 
-    body = run(Client().ask(event_stream(Source(1), on_close=closed)))
+    body = run(answer(event_stream(Source(1), on_close=closed)))
     assert body == b"data: event 1\n\n"
     assert "the password is 1234" in caplog.text
 
@@ -740,22 +782,23 @@ def test_a_client_that_is_slow_and_reads_is_not_let_go() -> None:
     assert run(main()).count(b"data: ") == 5
 
 
-def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once() -> None:
-    steps = []
+async def slow_to_close(steps: list[int]) -> AsyncIterator[str]:
+    try:
+        yield "one"
+        await asyncio.Event().wait()
+    finally:
+        for step in range(3):
+            await asyncio.sleep(0.01)
+            steps.append(step)
 
-    async def source() -> AsyncIterator[str]:
-        try:
-            yield "one"
-            await asyncio.Event().wait()
-        finally:
-            for step in range(3):
-                await asyncio.sleep(0.01)
-                steps.append(step)
+
+def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once() -> None:
+    steps: list[int] = []
 
     async def main() -> None:
         client = Client()
         client.on_send = leaving(client)
-        await client.ask(event_stream(source()))
+        await client.ask(event_stream(slow_to_close(steps)))
 
     run(main())
     assert steps == [0, 1, 2]
@@ -763,20 +806,11 @@ def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once
 
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_a_source_closes_in_peace_however_often_its_response_is_cancelled(times: int) -> None:
-    steps = []
-
-    async def source() -> AsyncIterator[str]:
-        try:
-            yield "one"
-            await asyncio.Event().wait()
-        finally:
-            for step in range(3):
-                await asyncio.sleep(0.01)
-                steps.append(step)
+    steps: list[int] = []
 
     async def main() -> None:
         client = Client()
-        task = asyncio.ensure_future(client.ask(event_stream(source())))
+        task = asyncio.ensure_future(client.ask(event_stream(slow_to_close(steps))))
         while not client.body:
             await asyncio.sleep(0)
         # As anyio's scopes do, at each turn of the loop.
@@ -857,7 +891,7 @@ def test_what_a_server_raises_at_a_send_is_no_failure_of_the_source(
 def test_an_oserror_of_the_source_is_a_failure_of_the_source(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    body = run(Client().ask(event_stream(Source(1, error=ConnectionResetError()))))
+    body = run(answer(event_stream(Source(1, error=ConnectionResetError()))))
     assert [event.event for event in parse(body)] == ["message", "stream-error"]
     assert "failed" in caplog.text
 

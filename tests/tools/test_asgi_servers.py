@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from ssewire import aio, parse
-from ssewire.asgi import HEADERS, EventResponse, event_body, event_stream
+from ssewire.asgi import HEADERS, EventResponse, event_body, event_stream, last_event_id
 from tests.tools.test_asgi import Serving, Source
 
 pytestmark = pytest.mark.sockets
@@ -124,6 +124,30 @@ def test_a_client_that_stops_reading_is_let_go_after_send_timeout(name: str) -> 
     run(main())
 
 
+@pytest.mark.parametrize("served", ["stream", "endpoint"])
+def test_a_client_that_reads_nothing_does_not_keep_a_server_from_stopping(served: str) -> None:
+    closings = []
+
+    async def source(scope: Any = None) -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "x" * 100_000
+        finally:
+            closings.append(True)
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            async with Serving("uvicorn", application(served, source)) as server:
+                host, port = server.url[7:-1].split(":")
+                client = stack.enter_context(socket.create_connection((host, int(port))))
+                client.sendall(REQUEST)
+                # Until it waits for the client.
+                await asyncio.sleep(0.1)
+            assert closings == [True]
+
+    run(main())
+
+
 @servers
 @pytest.mark.parametrize("served", ["stream", "body", "response"])
 def test_streams_end_when_the_server_stops(name: str, served: str) -> None:
@@ -148,7 +172,7 @@ def test_streams_end_when_the_server_stops(name: str, served: str) -> None:
 
 
 def application(served: str, source: Any, **options: Any) -> Any:
-    """Return an application that serves a source: ours, or Starlette's, also behind a middleware."""
+    """Return an application for a source: ours, or Starlette's, also behind a middleware."""
     if served == "stream":
         return event_stream(source, **options)
     responses = import_module("starlette.responses")
@@ -234,6 +258,12 @@ def test_a_route_of_starlettes_takes_a_stream_as_it_is() -> None:
     )
     _, body = run(ask(app, "/seven"))
     assert body == b"data: seven\n\n"
+
+
+def test_a_request_of_starlettes_has_the_last_event_id_too() -> None:
+    requests = import_module("starlette.requests")
+    scope = {"type": "http", "headers": [(b"last-event-id", b"7")]}
+    assert last_event_id(requests.Request(scope)) == "7"
 
 
 @pytest.mark.parametrize("served", ["async", "blocking"])
@@ -326,6 +356,20 @@ def started(command: str, folder: Path) -> Iterator[tuple[int, Any]]:
                 pass
 
 
+def greeted(stack: ExitStack, port: int, count: int) -> list[socket.socket]:
+    """Return so many clients that a PROGRAM has said hello to."""
+    clients = []
+    for _ in range(count):
+        client = socket.create_connection(("127.0.0.1", port), timeout=30)
+        clients.append(stack.enter_context(closing(client)))
+        client.sendall(REQUEST)
+    for client in clients:
+        received = b""
+        while b"hello" not in received:
+            received += client.recv(4096)
+    return clients
+
+
 @pytest.mark.once
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a POSIX terminal sends it")
 @pytest.mark.parametrize("server", COMMANDS)
@@ -333,15 +377,7 @@ def test_a_server_with_open_streams_is_gone_after_ctrl_c(server: str, tmp_path: 
     pytest.importorskip(server.partition(" ")[0])
     (tmp_path / "program.py").write_text(PROGRAM)
     with started(COMMANDS[server], tmp_path) as (port, process), ExitStack() as stack:
-        clients = []
-        for _ in range(STREAMS):
-            client = socket.create_connection(("127.0.0.1", port), timeout=30)
-            clients.append(stack.enter_context(closing(client)))
-            client.sendall(REQUEST)
-        for client in clients:
-            received = b""
-            while b"hello" not in received:
-                received += client.recv(4096)
+        clients = greeted(stack, port, STREAMS)
         # To the whole group, as a terminal does.
         os.killpg(process.pid, signal.SIGINT)
         # It takes 0.1 to 0.7 s, and without us 3 s (hypercorn) or for ever.

@@ -130,8 +130,8 @@ class _Handing(Running):
             if task.done():
                 self._stop_looking()
                 return
-            self._news = self._loop.create_future()
-            await self._news
+            news = self._news = self._loop.create_future()
+            await news
 
     def take(self) -> bytes:
         """Return what was given."""
@@ -160,8 +160,8 @@ class _Handing(Running):
         self._size += len(data)
         self._wake()
         if self._size >= _AHEAD:
-            self._demand = self._loop.create_future()
-            await self._demand
+            taken = self._demand = self._loop.create_future()
+            await taken
             self._demand = None
 
     async def _deliver_end(self, data: bytes, hurried: bool) -> None:

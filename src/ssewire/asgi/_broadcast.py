@@ -49,9 +49,9 @@ class _Link:
     __slots__ = ("item", "next", "number")
 
     def __init__(self, item: Item | None, number: int = 0) -> None:
-        self.item = item
+        self.item: Item | None = item
         # Counted from one in the order of the chain.
-        self.number = number
+        self.number: int = number
         self.next: _Link | None = None
 
 
@@ -225,6 +225,11 @@ class Broadcast:
         for viewer in self._waiting.pop(loop, ()):
             viewer._wake()
 
+    def _forget(self, viewer: Viewer, loop: Any) -> None:
+        self._viewers.discard(viewer)
+        # Until the next event it would wait there, and the event may be long in coming.
+        self._waiting.get(loop, set()).discard(viewer)
+
     def _wait(self, loop: Any, viewer: Viewer) -> None:
         self._waiting.setdefault(loop, set()).add(viewer)
 
@@ -279,7 +284,7 @@ class Viewer(AsyncCloseable):
     async def aclose(self) -> None:
         """Leave; the iteration then ends."""
         self._link = None
-        self._broadcast._viewers.discard(self)
+        self._broadcast._forget(self, self._loop)
         self._wake()
 
     def _wake(self) -> None:

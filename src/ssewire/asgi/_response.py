@@ -100,7 +100,7 @@ class EventStream:
             await receive()
             await send({"type": "websocket.close", "code": 1003})
         elif kind == "http":
-            events = self._events
+            events: Any = self._events
             if callable(events) and not hasattr(events, "__aiter__"):
                 events = events(scope)
                 if hasattr(events, "__await__"):
@@ -131,7 +131,16 @@ async def _respond_nothing(send: Send) -> None:
 class Response(Running):
     """One response."""
 
-    __slots__ = ("_comment", "_delivering", "_over", "_send", "_since", "_timer", "_transport")
+    __slots__ = (
+        "_comment",
+        "_delivering",
+        "_over",
+        "_send",
+        "_since",
+        "_started",
+        "_timer",
+        "_transport",
+    )
 
     def __init__(self, events: Any, options: Options, send: Send) -> None:
         super().__init__(events, options)
@@ -140,6 +149,8 @@ class Response(Running):
         self._comment: asyncio.Task[None] | None = None
         # Whether the server is at a send for the source, and not yet through.
         self._delivering = False
+        # Whether the head has been sent.
+        self._started = False
         # When a send was last begun or ended.
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -149,15 +160,9 @@ class Response(Running):
 
     async def respond(self, method: str, receive: Receive) -> None:
         """Send it all; return, or raise what the server or a middleware raised, when it is over."""
-        options = self._options
-        start = {
-            "type": "http.response.start",
-            "status": options.status,
-            "headers": list(options.fields),
-        }
         try:
-            await self._send(start)
-            if method == "HEAD" or options.bodiless:
+            if method == "HEAD" or self._options.bodiless:
+                await self._send_head()
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
                 return
             await self._respond(receive)
@@ -171,14 +176,17 @@ class Response(Running):
     async def _respond(self, receive: Receive) -> None:
         # Not the task itself: whom a server cancels would cancel it, without a word of why.
         self._over = asyncio.get_running_loop().create_future()
+        self._since = asyncio.get_running_loop().time()
         task = self.start()
         task.add_done_callback(self._on_done)
-        self._since = self._loop.time()
         self._plan()
         watching = self._loop.create_task(self._watch(receive))
         try:
             await self._over
             await self.closed()
+            if not self._started and not self._silent:
+                # The server stopped before the task had its first turn.
+                await self._deliver_end(b"", hurried=False)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -214,6 +222,20 @@ class Response(Running):
             log.debug("the server has nothing more to say", exc_info=True)
         self.end(silent=True)
 
+    async def _send_head(self) -> None:
+        self._started = True
+        fields = list(self._options.fields)
+        start = {"type": "http.response.start", "status": self._options.status, "headers": fields}
+        await self._send(start)
+
+    async def _give(self) -> None:
+        # Here, so that a client who does not even take this is let go like others.
+        self._delivering = True
+        await self._send_head()
+        self._delivering = False
+        self._since = self._loop.time()
+        await super()._give()
+
     async def _deliver(self, data: bytes) -> None:
         if self._comment is not None:
             await self._commented()
@@ -231,14 +253,28 @@ class Response(Running):
             await self._commented()
         self._since = self._loop.time()
         self._delivering = True
-        last = self._send({"type": "http.response.body", "body": data, "more_body": False})
-        if not hurried:
-            await last
-            return
+        hurry = None
+        if hurried:
+            task: Any = asyncio.current_task()
+            hurry = self._loop.call_later(_LAST, self._drop, task)
         try:
-            await asyncio.wait_for(last, _LAST)
-        except asyncio.TimeoutError:
-            log.debug("the client does not take the end of its stream")
+            if not self._started:
+                await self._send_head()
+            await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        finally:
+            if hurry is not None:
+                hurry.cancel()
+
+    def _drop(self, task: asyncio.Task[None] | None = None) -> None:
+        """Let a client go that reads nothing, the connection too where we can reach it.
+
+        A server that closes it waits until what was sent has been read, and a server that stops
+        waits for that.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+        if task is not None:
+            task.cancel()
 
     def _undelivered(self) -> bool:
         return self._delivering
@@ -268,6 +304,7 @@ class Response(Running):
             if options.send_timeout is not None and silence >= options.send_timeout:
                 log.info("a client took no event for %.3g s, and was let go", silence)
                 self.end(silent=True)
+                self._drop()
                 return
         elif options.keep_alive is not None and silence >= options.keep_alive:
             self._since += silence

@@ -60,7 +60,8 @@ class Running:
     )
 
     def __init__(self, events: Any, options: Options) -> None:
-        self._events = self._iterator = source_of(events)
+        self._events: Any = source_of(events)
+        self._iterator: Any = self._events
         self._options = options
         self._on_close = options.on_close
         self._wire = Wire()

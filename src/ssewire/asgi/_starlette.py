@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.background import BackgroundTask
-from starlette.responses import Response as StarletteResponse
+from starlette.background import BackgroundTask  # pyright: ignore[reportMissingImports]
+from starlette.responses import (  # pyright: ignore[reportMissingImports]
+    Response as StarletteResponse,
+)
 
 from .._serving import ERROR_EVENT, KEEP_ALIVE, Options
 from ._response import Response
@@ -55,10 +57,10 @@ class EventResponse(StarletteResponse):  # type: ignore[misc]
             on_close=on_close,
         )
         self._events = source_of(events)
-        self.status_code = status_code
-        self.background = background
+        self.status_code: int = status_code
+        self.background: BackgroundTask | None = background
         # Where cookies and what FastAPI adds come to.
-        self.raw_headers = self._options.fields
+        self.raw_headers: list[tuple[bytes, bytes]] = self._options.fields
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as Starlette asks for it."""
