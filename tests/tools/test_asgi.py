@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 import pytest
@@ -1060,25 +1058,3 @@ def test_a_real_server_keeps_a_silent_stream_alive(name: str) -> None:
                 assert caught.value.kind == "stall"
 
     asyncio.run(asyncio.wait_for(main(), 20))
-
-
-# --- documentation
-
-PROGRAMS = re.findall(
-    r"^```python\n(.*?)^```",
-    (Path(__file__).resolve().parents[2] / "docs" / "serving.md").read_text("utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
-
-
-@pytest.mark.parametrize("program", PROGRAMS, ids=["plain", "FastAPI", "Starlette"])
-def test_an_application_of_the_documentation_serves_its_events(program: str) -> None:
-    namespace: dict[str, Any] = {"__name__": "application"}
-    exec(compile(program, "docs/serving.md", "exec"), namespace)
-
-    async def main() -> list[str]:
-        async with Serving("uvicorn", namespace["app"]) as server:
-            stream = await aio.open_stream(server.url, proxy=None)
-            return [event.data async for event in stream]
-
-    assert asyncio.run(asyncio.wait_for(main(), 20)) == ["tick 0", "tick 1", "tick 2"]
