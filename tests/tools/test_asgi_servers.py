@@ -25,7 +25,8 @@ from ssewire import aio, parse
 from ssewire.asgi import HEADERS, EventResponse, event_body, event_stream, last_event_id
 from tests.tools.test_asgi import Serving, Source
 
-pytestmark = pytest.mark.sockets
+# Against servers of others, whose processes take a second each to start.
+pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 servers = pytest.mark.parametrize("name", ["uvicorn", "hypercorn"])
 
