@@ -106,6 +106,8 @@ def answers(asked: Any) -> Iterator[Any]:
 
 # A socket that an exception met as it changed hands is closed when it is collected.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+# A destructor is a place like any other, from which nothing comes out.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("what", ["stream", "client", "raise"])
 def test_a_handler_may_close_or_raise_before_any_line_and_no_thread_hangs_after_it(
     what: str, caplog: pytest.LogCaptureFixture

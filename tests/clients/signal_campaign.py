@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -60,6 +61,9 @@ class Alarm:
 
     def __enter__(self) -> Alarm:
         self._before = signal.signal(signal.SIGALRM, self._handle)
+        # What is raised in a destructor: by one call into C, since a hook of pytest's would be
+        # interrupted in its turn.
+        self._hook, sys.unraisablehook = sys.unraisablehook, deque(maxlen=1).append
         self._on = True
         self._set()
         return self
@@ -68,6 +72,7 @@ class Alarm:
         self._on = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
+        sys.unraisablehook = self._hook
 
     def _set(self) -> None:
         signal.setitimer(signal.ITIMER_REAL, self._chance.uniform(0.00005, 0.002))

@@ -41,10 +41,11 @@ class TextRun(Slotted):
 
     def passed(self) -> int:
         """Return how many pieces the reader has taken."""
-        if self.pieces is None:
+        pieces = self.pieces
+        if pieces is None:
             return 0
         left: int = self.walker.__length_hint__()
-        return len(self.pieces) - left // self.each
+        return len(pieces) - left // self.each
 
 
 class GrowingText(Slotted):
@@ -111,7 +112,8 @@ class GrowingText(Slotted):
         """Return the pieces of the run that were handed out."""
         self._follow_run()
         run = self._run
-        return [] if run is None or run.pieces is None else run.pieces[: run.added]
+        pieces = None if run is None else run.pieces
+        return [] if run is None or pieces is None else pieces[: run.added]
 
     def end_run(self) -> int:
         """End the run; return how many of its pieces were handed out. The others are no more."""
@@ -125,16 +127,22 @@ class GrowingText(Slotted):
         return run.added
 
     def _follow_run(self) -> None:
-        """Add what was handed out of the run since the last look."""
+        """Add what was handed out of the run since the last look.
+
+        A signal handler that closes the stream comes here too, in the middle of this: who
+        adds a piece sees first that nobody has, without a call in between.
+        """
         run = self._run
-        if run is None or run.pieces is None:
+        if run is None:
             return
+        pieces, added = run.pieces, run.added
         passed = run.passed()
-        if passed > run.added:
-            piece = "".join(run.pieces[run.added : passed])
-            self._pieces, run.added = [*self._pieces, piece], passed
-            if len(self._pieces) > _MAX_PIECES:
-                self._fold()
+        if pieces is None or passed <= added:
+            return
+        piece = "".join(pieces[added:passed])
+        if run.added == added: self._pieces, run.added = [*self._pieces, piece], passed  # fmt: skip  # noqa: E701
+        if len(self._pieces) > _MAX_PIECES:
+            self._fold()
 
     def get(self) -> str:
         """Return the text; each call costs what was added since the last one.
