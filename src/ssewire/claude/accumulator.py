@@ -24,6 +24,8 @@ from .errors import MalformedEvent, OversizedEvent, interrupted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Buffer
 
     from .errors import ClaudeError
@@ -254,8 +256,8 @@ class Accumulator(Assembly):
         return self._fail(sse, error)
 
 
-def _check_bytes(data: object) -> None:
+def _check_bytes(data: Any) -> None:
     try:
-        memoryview(data).release()  # type: ignore[arg-type]
+        memoryview(data).release()
     except TypeError:
         raise not_bytes(data) from None
