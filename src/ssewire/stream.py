@@ -222,7 +222,8 @@ class EventIterator(_Parsing[ItemT], Reading):
             try:
                 events = self._parser.feed(chunk)
             except EventTooLarge as exc:
-                events = exc.events
+                complete: list[Any] = exc.events
+                events = complete
                 self._error = exc
             except BaseException:
                 self._release()
@@ -287,7 +288,8 @@ class AsyncEventIterator(_Parsing[ItemT], AsyncReading):
             try:
                 events = self._parser.feed(chunk)
             except EventTooLarge as exc:
-                events = exc.events
+                complete: list[Any] = exc.events
+                events = complete
                 self._error = exc
             except BaseException:
                 await self._release()

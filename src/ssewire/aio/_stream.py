@@ -263,7 +263,8 @@ class Parsed(Generic[ItemT]):
             self.ended = True
             return
         except EventTooLarge as exc:
-            items = exc.events
+            complete: list[Any] = exc.events
+            items = complete
             self.ended = True
             self.error = exc
         except SSEWireError as exc:

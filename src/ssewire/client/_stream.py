@@ -208,7 +208,8 @@ class EventStream(Closeable, Generic[ItemT]):
         try:
             items = self._parser.feed(chunk)
         except EventTooLarge as exc:
-            items = exc.events
+            complete: list[Any] = exc.events
+            items = complete
             self._error = exc
         except BaseException:
             self._shut()
