@@ -130,6 +130,7 @@ bench:
 	-.venv-bench/bin/python -m benchmarks.claude_clients
 	-.venv-bench/bin/python -m benchmarks.imports
 	-.venv-bench/bin/python -m benchmarks.attributes
+	-.venv-bench/bin/python -m benchmarks.serving
 	-.venv-bench/bin/python -m benchmarks.scaling
 	.venv-bench/bin/python -m pytest -p benchmark benchmarks
 

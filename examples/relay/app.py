@@ -1,12 +1,12 @@
 """A chat endpoint: Claude's answers, as server-sent events, for a page in the browser.
 
-    GET  /           the page
+    GET  /           the page, and its files beside it
     POST /api/chat   {"prompt": "..."} or {"messages": [{"role": ..., "content": ...}]}
 
 The answer is `event: text` with {"text": ...} for each piece, `event: usage`, and
 `data: [DONE]` at the end, without which the connection broke. A failure is
-`event: error`, in the shape of the API's own errors, with a sentence for the public;
-why it failed goes to the log. The key never leaves this process but to the API.
+`event: error`, in the shape of the API's own errors. `asking` is what a request may be,
+`answering` what comes back.
 
 A plain ASGI application: `uvicorn examples.relay.app:app`.
 """
@@ -14,193 +14,62 @@ A plain ASGI application: `uvicorn examples.relay.app:app`.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, MutableMapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Collection, MutableMapping
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
-from ssewire import ServerSentEvent
 from ssewire.asgi import KEEP_ALIVE, event_stream
 from ssewire.claude import AsyncClaude
-from ssewire.claude.errors import (
-    APIError,
-    AuthenticationError,
-    BillingError,
-    ClaudeError,
-    ConfigurationError,
-    InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    RequestTooLargeError,
-)
+from ssewire.claude.errors import ConfigurationError
+
+from .answering import MAX_TOKENS, MODEL, answer
+from .asking import Refused, asked, check_host, check_origin, invalid
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MODEL = "claude-sonnet-5-5"
-
-# Of one answer: a long one, and what a visitor can make you pay for at most.
-MAX_TOKENS = 4096
-
-# Bytes of a request: some 60,000 tokens, a conversation of hours. You pay for what
-# visitors send.
-MAX_BODY = 256 * 1024
-
-# Bytes that are read, and dropped, of a request that is too large: a client that is
-# answered while it still sends takes the answer for a broken connection.
-MAX_DROPPED = 16 * 2**20
-
-DONE = ServerSentEvent("[DONE]")
-
-PAGE = (Path(__file__).parent / "page.html").read_bytes()
-# All of the page is in the page: it loads nothing, and nobody frames its button.
-POLICY = (
-    b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    b"connect-src 'self'; img-src data:; frame-ancestors 'none'"
-)
-PAGE_HEADERS = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"content-security-policy", POLICY),
-)
-
-_log = logging.getLogger("relay")
+# What every response says. All of the page is here: it loads nothing from elsewhere, runs no
+# script that stands in a text, and nobody frames its buttons.
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
 
 
-class Refused(Exception):
-    """A request that is answered with a 4xx status and a sentence."""
+class File(NamedTuple):
+    """A file of the page, with its headers."""
 
-    def __init__(self, status: int, kind: str, sentence: str) -> None:
-        super().__init__(status, kind, sentence)
-        self.status = status
-        self.content = error_content(kind, sentence)
+    headers: dict[str, str]
+    body: bytes
 
 
-def error_content(kind: str, sentence: str) -> dict[str, Any]:
-    """Return what tells of an error, in the shape of the API's own."""
-    return {"type": "error", "error": {"type": kind, "message": sentence}}
+def _file(name: str, media_type: str) -> File:
+    headers = {"content-type": f"{media_type}; charset=utf-8", "cache-control": "no-cache"}
+    return File({**headers, **HEADERS}, (Path(__file__).parent / "page" / name).read_bytes())
 
 
-def _invalid(sentence: str, status: int = 400) -> Refused:
-    return Refused(status, "invalid_request_error", sentence)
+# By their paths, relative to where the application is mounted.
+FILES = {
+    "/": _file("index.html", "text/html"),
+    "/page.css": _file("page.css", "text/css"),
+    "/page.js": _file("page.js", "text/javascript"),
+    "/markdown-it.min.js": _file("markdown-it.min.js", "text/javascript"),
+    "/markdown-it.LICENSE.txt": _file("markdown-it.LICENSE.txt", "text/plain"),
+}
 
 
-async def asked(content_type: str | None, chunks: AsyncIterable[bytes]) -> list[dict[str, str]]:
-    """Return the messages that a request asks with.
-
-    Args:
-        content_type: the header of that name.
-        chunks: the body.
-
-    Raises:
-        Refused: it asks for nothing that can be answered.
-    """
-    # A page of another site cannot send this type without asking first, which nobody
-    # answers: so it cannot spend your tokens through a visitor's browser.
-    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise _invalid("The content type must be application/json.", 415)
-    body = bytearray()
-    size = 0
-    async for chunk in chunks:
-        size += len(chunk)
-        if size <= MAX_BODY:
-            body += chunk
-        elif size > MAX_DROPPED:
-            break
-    if size > MAX_BODY:
-        sentence = f"The request is too large: {MAX_BODY // 1024} KiB is the limit."
-        raise Refused(413, "request_too_large", sentence)
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _invalid("The body is not JSON.") from None
-    if not isinstance(content, dict):
-        raise _invalid("The body is not a JSON object.")
-    if "prompt" in content and "messages" in content:
-        raise _invalid("Send a prompt or messages, not both.")
-    if "prompt" in content:
-        return [_message({"role": "user", "content": content["prompt"]})]
-    messages = content.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise _invalid("There is no prompt, and there are no messages.")
-    return [_message(message) for message in messages]
-
-
-def _message(message: object) -> dict[str, str]:
-    """Return a message that may go to the API, with nothing in it but these two.
-
-    Raises:
-        Refused: it is not one.
-    """
-    if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):
-        raise _invalid('Each message has a role, "user" or "assistant".')
-    content = message.get("content")
-    # No blocks: with those a visitor could have the API fetch files at your cost.
-    if not isinstance(content, str) or not content.strip():
-        raise _invalid("The content of each message is text that is not empty.")
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        # What a browser makes of text that was cut in the middle of an emoji.
-        raise _invalid("The text holds half a character.") from None
-    return {"role": message["role"], "content": content}
-
-
-async def answer(
-    client: AsyncClaude,
-    messages: list[dict[str, str]],
-    *,
-    model: str = MODEL,
-    max_tokens: int = MAX_TOKENS,
-) -> AsyncIterator[ServerSentEvent]:
-    """Yield Claude's answer as the events of the page; closing it closes the stream upstream."""
-    try:
-        async with client.messages.stream(
-            model=model, max_tokens=max_tokens, messages=messages
-        ) as stream:
-            async for text in stream.text_stream:
-                yield _event("text", {"text": text})
-            message = await stream.get_final_message()
-        usage = message.usage
-        yield _event(
-            "usage",
-            {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "stop_reason": message.stop_reason,
-            },
-        )
-    except Exception as exc:
-        if isinstance(exc, ClaudeError):
-            _log.warning("no whole answer, request %s: %r", exc.request_id, exc)
-        else:
-            _log.exception("no whole answer")
-        yield _event("error", error_content(*public(exc)))
-    yield DONE
-
-
-def public(exc: Exception) -> tuple[str, str]:
-    """Return the type and the sentence with which the public is told of an error."""
-    if isinstance(exc, (InvalidRequestError, RequestTooLargeError)):
-        sentence = "Claude cannot answer this conversation. Shorten it, or begin a new one."
-        return exc.type, sentence
-    ours = (AuthenticationError, BillingError, PermissionDeniedError, NotFoundError)
-    if isinstance(exc, (*ours, ConfigurationError)):
-        return "api_error", "This server is not set up as it should be. Its log says more."
-    if isinstance(exc, RateLimitError):
-        return exc.type, "Too many questions at once. Try again in a minute."
-    if isinstance(exc, APIError):
-        return "overloaded_error", "Claude is busy. Try again in a moment."
-    if isinstance(exc, ClaudeError):
-        return "api_error", "The connection to Claude broke off. Try again."
-    return "api_error", "Something went wrong in this server. Its log says more."
-
-
-def _event(kind: str, content: dict[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(content, separators=(",", ":")), kind)
+def own_hosts() -> tuple[str, ...]:
+    """Return the names of this server that RELAY_HOSTS lists, with commas in between."""
+    names = os.environ.get("RELAY_HOSTS", "").lower().split(",")
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def make_app(
@@ -209,6 +78,7 @@ def make_app(
     model: str = MODEL,
     max_tokens: int = MAX_TOKENS,
     keep_alive: float | None = KEEP_ALIVE,
+    hosts: Collection[str] | None = None,
 ) -> Application:
     """Return the application.
 
@@ -216,12 +86,15 @@ def make_app(
         client: who asks Claude, closed when the server stops; None takes one with
             the environment's key.
         keep_alive: seconds of silence after which a comment is sent.
+        hosts: names under which browsers reach this server, besides addresses and localhost;
+            None takes those of RELAY_HOSTS.
     """
     claude = client or AsyncClaude()
+    names = own_hosts() if hosts is None else hosts
 
-    async def chat(scope: Scope, receive: Receive, send: Send) -> None:
-        content_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
-        messages = await asked(content_type, _body(receive))
+    async def chat(scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        check_origin(headers, names)
+        messages = await asked(headers, _body(receive))
         events = answer(claude, messages, model=model, max_tokens=max_tokens)
         await event_stream(events, keep_alive=keep_alive)(scope, receive, send)
 
@@ -231,36 +104,40 @@ def make_app(
             return
         if scope["type"] != "http":
             raise ValueError(f"this application does not speak {scope['type']}")
+        headers = {name.decode("latin-1"): it.decode("latin-1") for name, it in scope["headers"]}
         try:
-            method = _routed(scope)
-            if method == "POST":
-                await chat(scope, receive, send)
+            check_host(headers, names)
+            file = _routed(scope)
+            if file is None:
+                await chat(scope, headers, receive, send)
             else:
-                await _respond(send, 200, PAGE_HEADERS, PAGE if method == "GET" else b"")
+                body = file.body if scope["method"] == "GET" else b""
+                await _respond(send, 200, file.headers, body, len(file.body))
         except Refused as exc:
             content = json.dumps(exc.content).encode()
-            await _respond(send, exc.status, [(b"content-type", b"application/json")], content)
+            refusal = {"content-type": "application/json", **HEADERS}
+            await _respond(send, exc.status, refusal, content, len(content))
         except _Gone:
             pass
 
     return application
 
 
-def _routed(scope: Scope) -> str:
-    """Return the method of a request that there is an answer to.
+def _routed(scope: Scope) -> File | None:
+    """Return the file that a request is for, or None for the chat.
 
     Raises:
-        Refused: there is none.
+        Refused: there is no answer to it.
     """
     # Where it is mounted, the path begins with where.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
-    methods = {"/": ("GET", "HEAD"), "/api/chat": ("POST",)}.get(path)
-    if methods is None:
+    file = FILES.get(path)
+    if file is None and path != "/api/chat":
         raise Refused(404, "not_found_error", "There is nothing here.")
-    method: str = scope["method"]
-    if method not in methods:
-        raise _invalid(f"The method here is {methods[0]}.", 405)
-    return method
+    methods = ("GET", "HEAD") if file else ("POST",)
+    if scope["method"] not in methods:
+        raise invalid(f"The method here is {methods[0]}.", 405)
+    return file
 
 
 class _Gone(Exception):
@@ -277,9 +154,12 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-async def _respond(send: Send, status: int, headers: Any, body: bytes) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+async def _respond(
+    send: Send, status: int, headers: dict[str, str], body: bytes, length: int
+) -> None:
+    fields = [(name.encode(), value.encode()) for name, value in headers.items()]
+    fields.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})
 
 

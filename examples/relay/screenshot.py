@@ -1,4 +1,7 @@
-"""Take a picture of the page with a recorded answer: `python -m examples.relay.screenshot FILE`."""
+"""Take pictures of the page with a recorded answer: `python -m examples.relay.screenshot FOLDER`.
+
+relay.png on a desktop in the light, relay-dark.png on a phone in the dark.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from selenium import webdriver
@@ -18,30 +22,42 @@ from ssewire.replay import ReplayServer
 
 from .app import make_app
 
-RECORDING = Path(__file__).parent.parent / "recordings" / "hello.sse"
+RECORDING = Path(__file__).parent.parent / "recordings" / "markdown.sse"
+
+# Name, colour scheme, and the size in pixels.
+PICTURES = [("relay.png", "light", 860, 900), ("relay-dark.png", "dark", 390, 844)]
 
 
-def take(url: str, file: Path) -> None:
-    """Ask the page, and save what it shows when the answer is whole."""
+def take(url: str, folder: Path) -> None:
+    """Ask the page on each screen, and save what it shows when the answer is whole."""
     options = webdriver.ChromeOptions()
     for switch in (
         "--headless=new",
         "--no-sandbox",
         "--disable-dev-shm-usage",
-        "--window-size=760,480",
         "--hide-scrollbars",
     ):
         options.add_argument(switch)
     options.binary_location = shutil.which("chromium") or ""
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     with webdriver.Chrome(options=options, service=service) as browser:
-        browser.get(url)
-        browser.find_element(By.ID, "prompt").send_keys("What is a stream?", Keys.ENTER)
-        WebDriverWait(browser, 20).until(lambda it: it.find_elements(By.CLASS_NAME, "note"))
-        browser.save_screenshot(str(file))
+        for name, scheme, width, height in PICTURES:
+            _set_screen(browser, scheme, width, height)
+            browser.get(url)
+            browser.find_element(By.ID, "prompt").send_keys("What is a stream?", Keys.ENTER)
+            WebDriverWait(browser, 20).until(lambda it: it.find_elements(By.CLASS_NAME, "note"))
+            browser.execute_script("document.querySelector('#turns').scrollTop = 0")
+            browser.save_screenshot(str(folder / name))
 
 
-async def main(file: Path) -> None:
+def _set_screen(browser: Any, scheme: str, width: int, height: int) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+async def main(folder: Path) -> None:
     async with ReplayServer([RECORDING]) as upstream:
         claude = AsyncClaude(api_key="none", base_url=upstream.url)
         server = uvicorn.Server(uvicorn.Config(make_app(claude), port=0, log_level="warning"))
@@ -50,13 +66,14 @@ async def main(file: Path) -> None:
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, take, f"http://127.0.0.1:{port}/", file)
+        await loop.run_in_executor(None, take, f"http://127.0.0.1:{port}/", folder)
         server.should_exit = True
         await serving
-    print(f"{file}, {file.stat().st_size} bytes")
+    for name, *_ in PICTURES:
+        print(f"{folder / name}, {(folder / name).stat().st_size} bytes")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m examples.relay.screenshot")
-    parser.add_argument("file", type=Path, metavar="FILE")
-    asyncio.run(main(parser.parse_args().file))
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    asyncio.run(main(parser.parse_args().folder))

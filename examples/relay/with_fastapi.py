@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
-from ssewire.asgi import HEADERS, event_body
+from ssewire.asgi import EventResponse
 from ssewire.claude import AsyncClaude
 
-from .app import PAGE, Refused, answer, asked
+from .answering import answer
+from .app import FILES, own_hosts
+from .asking import Refused, asked, check_host, check_origin
 
 
-def make_app(client: AsyncClaude | None = None) -> FastAPI:
+def make_app(client: AsyncClaude | None = None, *, hosts: Collection[str] | None = None) -> FastAPI:
     claude = client or AsyncClaude()
+    names = own_hosts() if hosts is None else hosts
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with claude:
             yield
 
-    application = FastAPI(title="relay", lifespan=lifespan)
+    # Without its pages of documentation, which load scripts from elsewhere.
+    application = FastAPI(title="relay", lifespan=lifespan, openapi_url=None)
 
-    @application.get("/", response_class=HTMLResponse)
-    async def page() -> Response:
-        return HTMLResponse(PAGE)
+    @application.get("/")
+    @application.get("/{name}")
+    async def file(request: Request) -> Response:
+        check_host(request.headers, names)
+        found = FILES.get("/" + request.path_params.get("name", ""))
+        if found is None:
+            raise Refused(404, "not_found_error", "There is nothing here.")
+        return Response(found.body, headers=found.headers)
 
     @application.post("/api/chat")
     async def chat(request: Request) -> Response:
+        check_host(request.headers, names)
+        check_origin(request.headers, names)
         # Not a parameter of a type: then FastAPI would read bodies of any size.
-        try:
-            messages = await asked(request.headers.get("content-type"), request.stream())
-        except Refused as exc:
-            return JSONResponse(exc.content, exc.status)
-        headers = {name.decode(): value.decode() for name, value in HEADERS}
-        return StreamingResponse(event_body(answer(claude, messages)), headers=headers)
+        messages = await asked(request.headers, request.stream())
+        return EventResponse(answer(claude, messages))
+
+    @application.exception_handler(Refused)
+    async def refuse(_: Request, exc: Refused) -> Response:
+        return JSONResponse(exc.content, exc.status)
 
     return application
 

@@ -31,6 +31,7 @@ from tests.claude.scenarios import (
     SSE,
     TEXT,
 )
+from tests.claude.scenarios import kept as kept_open
 from tests.claude.test_both import text_of
 from tests.clients.both import LOOPS, Asyncio, sockets_to
 from tests.kit.limits import LIMIT, PAUSE, WAYS, by_wait_for, patiently
@@ -313,8 +314,30 @@ def test_a_client_that_is_dropped_closes_its_connections_with_a_warning(
         await asyncio.sleep(0.01)
         assert server.wait_closed()
 
-    with Server([[*GOOD, "request"] * 2 + GOOD]) as server:
+    with Server([kept_open(GOOD, GOOD, GOOD)]) as server:
         loop.run(main(server))
+
+
+def test_a_client_that_is_dropped_closes_its_connections_where_the_warning_is_an_error() -> None:
+    raised: list[object] = []
+
+    async def main(server: Server) -> None:
+        client = make_client(server)
+        await client.messages.create(**ASKED)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            del client
+            gc.collect()
+        await asyncio.sleep(0.01)
+        assert server.wait_closed()
+
+    hook, sys.unraisablehook = sys.unraisablehook, lambda args: raised.append(args.exc_type)
+    try:
+        with Server([kept_open(GOOD, GOOD)]) as server:
+            asyncio.run(main(server))
+    finally:
+        sys.unraisablehook = hook
+    assert raised == [ResourceWarning]
 
 
 def test_a_client_that_has_nothing_open_is_dropped_without_a_word() -> None:

@@ -26,7 +26,10 @@ async def by_wait_for(step: Step, seconds: float) -> list[Any]:
         # A TimeoutError too, but the stream's own.
         raise
     except asyncio.TimeoutError:
-        return []
+        pass
+    # From Python 3.12 on the task refers to the cancelled frames for another turn.
+    await asyncio.sleep(0)
+    return []
 
 
 async def by_timeout(step: Step, seconds: float) -> list[Any]:

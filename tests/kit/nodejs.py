@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,14 +21,17 @@ def modules() -> Path:
     """Return the folder that holds node_modules; skip the test where it cannot be made."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node or npm is not installed")
-    # Beside other caches of the machine, so that each interpreter's run need not install anew.
-    folder = Path(tempfile.gettempdir()) / f"ssewire-node-{os.getuid()}"
     wanted = (HERE / "package.json").read_text("utf-8")
+    # Beside other caches of the machine, so that each interpreter's run need not install anew; a
+    # checkout that wants other packages has a folder of its own, and takes none from under us.
+    name = f"ssewire-node-{os.getuid()}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    folder = Path(tempfile.gettempdir()) / name
     stamp = folder / "installed.json"
     # Tests run side by side: one installs, the others wait for it.
     with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text("utf-8") != wanted:
+        # Written last: what was interrupted is begun anew.
+        if not stamp.exists():
             _install(folder, wanted)
             stamp.write_text(wanted, "utf-8")
     return folder

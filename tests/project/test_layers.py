@@ -39,14 +39,15 @@ LEVELS = {
     **dict.fromkeys(["_standard", "_parser_py", "_parser_cy", "parser"], 1),
     **dict.fromkeys(["encoder", "stream", "_reading", "_unfinished", "sdk", "__init__"], 1),
     # 2: HTTP without I/O
-    **dict.fromkeys(["_http", "reconnect", "_following"], 2),
+    **dict.fromkeys(["_http", "reconnect", "_following", "_serving"], 2),
     # 3: two ways to wait
     **dict.fromkeys(["_settings", "client", "aio"], 3),
     # 4: Claude without I/O, and 5: over the network
     "claude": 4,
     **dict.fromkeys(["claude.__init__", "claude.client", "claude.aio"], 5),
     # 6: tools
-    **dict.fromkeys(["cli", "replay", "asgi", "wsgi", "compat", "__main__"], 6),
+    **dict.fromkeys(["cli", "replay", "asgi", "wsgi", "_source_thread"], 6),
+    **dict.fromkeys(["compat", "__main__"], 6),
 }
 # Levels that a level may import from besides its own, where that is not all of the lower ones.
 ONLY = {4: {0, 1, 2}}

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import sys
-from collections.abc import AsyncIterator, Coroutine
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 import pytest
@@ -97,6 +96,21 @@ class Client:
         return b"".join(message.get("body", b"") for message in self.sent)
 
 
+async def answer(application: Any, method: str = "GET") -> bytes:
+    """Return the body of an answer; made in a loop, which Python 3.9 wants."""
+    return await Client().ask(application, method)
+
+
+def leaving(client: Client, at: bytes = b"") -> Callable[[dict[str, Any]], None]:
+    """Return what has a client leave at the first body that holds these bytes."""
+
+    def leave(message: dict[str, Any]) -> None:
+        if message.get("body") and at in message["body"]:
+            client.gone.set()
+
+    return leave
+
+
 def test_a_response_has_its_headers_events_and_end() -> None:
     source = Source(2)
 
@@ -107,7 +121,11 @@ def test_a_response_has_its_headers_events_and_end() -> None:
 
     client = run(main())
     start, *events, last = client.sent
-    assert start == {"type": "http.response.start", "status": 200, "headers": list(HEADERS)}
+    assert start == {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(name.encode(), value.encode()) for name, value in HEADERS.items()],
+    }
     assert [message["body"] for message in events] == [b"data: event 1\n\n", b"data: event 2\n\n"]
     assert all(message["more_body"] for message in events)
     assert last == {"type": "http.response.body", "body": b"", "more_body": False}
@@ -132,17 +150,24 @@ def test_items_are_events_data_comments_or_bytes() -> None:
 
 
 def test_silence_is_filled_with_comments_and_no_event_is_lost() -> None:
-    async def source() -> AsyncIterator[str]:
-        yield "one"
-        await asyncio.sleep(0.2)
-        yield "two"
-
     async def main() -> list[bytes]:
-        return [data async for data in event_body(source(), keep_alive=0.03)]
+        go_on = asyncio.Event()
+
+        async def source() -> AsyncIterator[str]:
+            yield "one"
+            await go_on.wait()
+            yield "two"
+
+        pieces = []
+        async for data in event_body(source(), keep_alive=0.02):
+            pieces.append(data)
+            if len(pieces) == 4:
+                go_on.set()
+        return pieces
 
     one, *comments, two = run(main())
     assert (one, two) == (b"data: one\n\n", b"data: two\n\n")
-    assert 2 <= len(comments) <= 7
+    assert len(comments) >= 3
     assert set(comments) == {b":\n"}
 
 
@@ -261,7 +286,7 @@ def test_an_error_of_the_source_ends_the_stream_with_an_event_that_tells_nothing
         body = run(main())
     event, error = parse(body)
     assert event.data == "event 1"
-    assert error.event == "error"
+    assert error.event == "stream-error"
     assert error.json()["error"]["type"] == "internal_error"
     assert b"1234" not in body
     assert "the password is 1234" in caplog.text
@@ -281,7 +306,7 @@ def test_a_source_that_is_cancelled_from_within_ends_with_an_error_event(
         return await Client().ask(event_stream(source()))
 
     event, error = parse(run(main()))
-    assert (event.data, error.event) == ("one", "error")
+    assert (event.data, error.event) == ("one", "stream-error")
     assert "was cancelled" in caplog.text
 
 
@@ -338,7 +363,7 @@ def test_what_is_given_in_pieces_is_torn_neither_by_a_comment_nor_by_an_error(
         return b"".join([data async for data in event_body(source(), 0.02)])
 
     data = run(main())
-    assert [e.event if e.event == "error" else e.data for e in parse(data)] == expected
+    assert ["error" if e.event == "stream-error" else e.data for e in parse(data)] == expected
     assert (b":" + b"\n" in data) is bool(parts and expected)
 
 
@@ -372,7 +397,7 @@ def test_an_item_that_is_no_event_is_an_error_of_the_source(
     async def main() -> bytes:
         return await Client().ask(event_stream(source()))
 
-    assert parse(run(main()))[0].event == "error"
+    assert parse(run(main()))[0].event == "stream-error"
     assert closed
 
 
@@ -485,12 +510,428 @@ def test_a_keep_alive_that_makes_no_sense_fails_at_once(keep_alive: Any) -> None
         event_body(Source(), keep_alive)
 
 
-@pytest.mark.parametrize("events", [[], "text", None, 7])
-def test_a_source_that_cannot_be_awaited_fails_at_once(events: Any) -> None:
-    with pytest.raises(TypeError, match="events must be an asynchronous iterable"):
+@pytest.mark.parametrize("events", ["text", b"bytes", {}, ServerSentEvent("x"), None, 7])
+def test_what_is_no_source_fails_at_once(events: Any) -> None:
+    with pytest.raises(TypeError, match="events must be an iterable"):
         event_stream(events)
-    with pytest.raises(TypeError, match="events must be an asynchronous iterable"):
+    with pytest.raises(TypeError, match="events must be an iterable"):
         event_body(events)
+
+
+# --- whatever the source is
+
+
+async def opened(scope: Any) -> AsyncIterator[str]:
+    yield "opened"
+
+
+def test_a_function_of_the_scope_may_be_a_coroutine_function() -> None:
+    async def source(scope: Any) -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        return opened(scope)
+
+    assert run(answer(event_stream(source))) == b"data: opened\n\n"
+
+
+def test_a_function_that_gives_none_ends_the_browsers_reconnecting() -> None:
+    async def main() -> list[Any]:
+        client = Client()
+        await client.ask(event_stream(lambda scope: None))
+        return client.sent
+
+    start, end = run(main())
+    assert start["status"] == 204
+    assert not [name for name, _ in start["headers"] if name == b"content-type"]
+    assert end["body"] == b""
+
+
+class Blocking:
+    """A source that blocks; remembers its threads."""
+
+    def __init__(self, *items: Any, hold: bool = False, error: Any = None) -> None:
+        self.items = list(items)
+        self.threads: set[int] = set()
+        self.closed = threading.Event()
+        self.go_on = threading.Event()
+        self._hold = hold
+        self._error = error
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            for item in self.items:
+                self.threads.add(threading.get_ident())
+                yield item
+            if self._hold:
+                self.go_on.wait(10)
+            if self._error is not None:
+                raise self._error
+        finally:
+            self.threads.add(threading.get_ident())
+            self.closed.set()
+
+
+@pytest.mark.parametrize("served", ["stream", "body"])
+def test_a_blocking_source_runs_in_a_thread_of_its_own(served: str) -> None:
+    source = Blocking("a", {"b": 1}, Comment("c"))
+
+    async def main() -> bytes:
+        if served == "stream":
+            return await Client().ask(event_stream(source))
+        return b"".join([data async for data in event_body(source)])
+
+    assert run(main()) == b'data: a\n\ndata: {"b":1}\n\n:c\n'
+    assert source.closed.is_set()
+    assert len(source.threads) == 1
+    assert threading.get_ident() not in source.threads
+
+
+def test_a_blocking_source_is_kept_alive_while_it_blocks() -> None:
+    source = Blocking("a", hold=True)
+
+    async def main() -> bytes:
+        client = Client()
+
+        def comment(message: dict[str, Any]) -> None:
+            if message.get("body") == b":\n":
+                source.go_on.set()
+
+        client.on_send = comment
+        return await client.ask(event_stream(source, keep_alive=0.02))
+
+    body = run(main())
+    assert body.startswith(b"data: a\n\n:\n")
+    assert source.closed.is_set()
+
+
+def test_a_blocking_source_that_fails_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    source = Blocking("a", error=RuntimeError("the password is 1234"))
+    body = run(answer(event_stream(source)))
+    assert [event.event for event in parse(body)] == ["message", "stream-error"]
+    assert b"1234" not in body
+    assert "the password is 1234" in caplog.text
+
+
+def test_a_blocking_source_whose_client_left_is_not_waited_for_and_closed_in_its_thread() -> None:
+    source = Blocking("a", hold=True)
+
+    async def main() -> None:
+        client = Client()
+        client.on_send = leaving(client)
+        # on_close is how what it blocks on is told.
+        await client.ask(event_stream(source, on_close=source.go_on.set))
+
+    run(main())
+    assert source.closed.wait(10)
+    assert len(source.threads) == 1
+
+
+def test_a_blocking_source_that_exits_ends_its_stream_and_not_the_server() -> None:
+    body = run(answer(event_stream(Blocking("a", error=SystemExit(3)))))
+    assert [event.event for event in parse(body)] == ["message", "stream-error"]
+
+
+def test_an_iterator_that_a_source_makes_is_closed_with_it() -> None:
+    closed = []
+
+    class Made:
+        async def __aiter__(self) -> AsyncIterator[str]:
+            try:
+                yield "one"
+                await asyncio.Event().wait()
+            finally:
+                closed.append("iterator")
+
+        async def close(self) -> None:
+            closed.append("source")
+
+    async def main() -> None:
+        client = Client()
+        client.on_send = leaving(client)
+        await client.ask(event_stream(Made()))
+
+    run(main())
+    assert closed == ["iterator", "source"]
+
+
+def test_a_source_that_cannot_be_begun_is_a_failure_of_the_source() -> None:
+    class Broken:
+        def __aiter__(self) -> Any:
+            raise RuntimeError("the password is 1234")
+
+    body = run(answer(event_stream(Broken())))
+    assert [event.event for event in parse(body)] == ["stream-error"]
+
+
+def test_a_list_serves_any_number_of_responses() -> None:
+    application = event_stream(["a", "b"])
+    for _ in range(2):
+        assert run(answer(application)) == b"data: a\n\ndata: b\n\n"
+
+
+# --- whatever is asked for
+
+
+def test_a_response_has_the_status_and_headers_that_it_is_given() -> None:
+    async def main() -> dict[str, Any]:
+        client = Client()
+        application = event_stream(
+            Source(1), status=201, headers={"Access-Control-Allow-Origin": "*"}
+        )
+        await client.ask(application)
+        return client.sent[0]
+
+    start = run(main())
+    assert start["status"] == 201
+    assert (b"access-control-allow-origin", b"*") in start["headers"]
+    assert (b"cache-control", b"no-cache, no-transform") in start["headers"]
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_a_status_without_a_body_leaves_the_source_unread(status: int) -> None:
+    source = Source()
+    assert run(answer(event_stream(source, status=status))) == b""
+    assert (source.given, source.closed) == (0, 1)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("failed", ["failed"]), (None, [])])
+def test_the_event_of_a_failure_has_the_name_that_it_is_given(
+    name: Any, expected: list[str]
+) -> None:
+    source = Source(0, error=RuntimeError())
+    body = run(answer(event_stream(source, error_event=name)))
+    assert [event.event for event in parse(body)] == expected
+
+
+ENDS = ["at its end", "failing", "left", "cancelled", "HEAD", "204", "unbegun", "body"]
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("awaited", [False, True])
+def test_on_close_is_called_once_when_the_source_is_closed(how: str, awaited: bool) -> None:
+    error = RuntimeError() if how == "failing" else None
+    source = Source(1, hold=how in ("left", "cancelled"), error=error)
+    seen = []
+
+    def closed() -> Any:
+        seen.append(source.closed)
+        return asyncio.sleep(0) if awaited else None
+
+    async def main() -> None:
+        client = Client()
+        if how == "left":
+            client.on_send = leaving(client)
+        elif how == "unbegun":
+            client.gone.set()
+        status = 204 if how == "204" else 200
+        if how == "body":
+            assert [data async for data in event_body(source, on_close=closed)]
+            return
+        application = event_stream(source, on_close=closed, status=status)
+        task = asyncio.ensure_future(client.ask(application, "HEAD" if how == "HEAD" else "GET"))
+        if how == "cancelled":
+            while not client.body:
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait({task})
+
+    run(main())
+    assert seen == [1]
+
+
+def test_an_on_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def closed() -> None:
+        raise RuntimeError("the password is 1234")
+
+    body = run(answer(event_stream(Source(1), on_close=closed)))
+    assert body == b"data: event 1\n\n"
+    assert "the password is 1234" in caplog.text
+
+
+# --- clients that do not read, and leave while somebody is busy
+
+
+@pytest.mark.parametrize("comments", [False, True])
+def test_a_client_that_takes_nothing_is_let_go_after_send_timeout(comments: bool) -> None:
+    source = Source(1, hold=True)
+
+    async def main() -> Client:
+        client = Client()
+
+        def block(message: dict[str, Any]) -> Any:
+            body = message.get("body", b"")
+            return (
+                asyncio.Event().wait() if body.startswith(b":" if comments else b"data") else None
+            )
+
+        client.on_send = block
+        keep_alive = 0.01 if comments else None
+        await client.ask(event_stream(source, keep_alive=keep_alive, send_timeout=0.05))
+        return client
+
+    client = run(main())
+    assert source.closed == 1
+    assert client.sent[-1]["more_body"], "the end was sent to a client that reads nothing"
+
+
+def test_a_client_that_is_slow_and_reads_is_not_let_go() -> None:
+    async def main() -> bytes:
+        client = Client()
+        client.on_send = lambda message: asyncio.sleep(0.02)
+        return await client.ask(event_stream(Source(5), send_timeout=0.5, keep_alive=0.01))
+
+    assert run(main()).count(b"data: ") == 5
+
+
+async def slow_to_close(steps: list[int]) -> AsyncIterator[str]:
+    try:
+        yield "one"
+        await asyncio.Event().wait()
+    finally:
+        for step in range(3):
+            await asyncio.sleep(0.01)
+            steps.append(step)
+
+
+def test_a_source_has_time_to_close_when_its_client_leaves_and_is_cancelled_once() -> None:
+    steps: list[int] = []
+
+    async def main() -> None:
+        client = Client()
+        client.on_send = leaving(client)
+        await client.ask(event_stream(slow_to_close(steps)))
+
+    run(main())
+    assert steps == [0, 1, 2]
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_source_closes_in_peace_however_often_its_response_is_cancelled(times: int) -> None:
+    steps: list[int] = []
+
+    async def main() -> None:
+        client = Client()
+        task = asyncio.ensure_future(client.ask(event_stream(slow_to_close(steps))))
+        while not client.body:
+            await asyncio.sleep(0)
+        # As anyio's scopes do, at each turn of the loop.
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while len(steps) < 3:
+            await asyncio.sleep(0.001)
+
+    run(main())
+    assert steps == [0, 1, 2]
+
+
+def test_a_source_that_does_not_end_its_closing_is_left_to_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssewire.asgi._running.CLOSING", 0.02)
+    at_last = []
+
+    async def source() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)
+            at_last.append(True)
+
+    async def main() -> None:
+        client = Client()
+        client.on_send = leaving(client)
+        await client.ask(event_stream(source()))
+        assert not at_last
+        while not at_last:
+            await asyncio.sleep(0.001)
+
+    run(main())
+    assert "still closing" in caplog.text
+
+
+def test_a_source_that_never_waits_lets_others_have_a_turn() -> None:
+    async def source() -> AsyncIterator[str]:
+        while True:
+            yield "more"
+
+    async def main() -> None:
+        client = Client()
+        task = asyncio.ensure_future(client.ask(event_stream(source())))
+        await asyncio.sleep(0)
+        client.gone.set()
+        await task
+
+    run(main())
+
+
+def test_what_a_server_raises_at_a_send_is_no_failure_of_the_source(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = Source(5)
+
+    async def main() -> None:
+        client = Client()
+
+        def fail(message: dict[str, Any]) -> None:
+            if source.given == 2:
+                raise LookupError("of the server")
+
+        client.on_send = fail
+        with pytest.raises(LookupError, match="of the server"):
+            await client.ask(event_stream(source))
+
+    run(main())
+    assert source.closed == 1
+    assert not caplog.records
+
+
+def test_an_oserror_of_the_source_is_a_failure_of_the_source(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = run(answer(event_stream(Source(1, error=ConnectionResetError()))))
+    assert [event.event for event in parse(body)] == ["message", "stream-error"]
+    assert "failed" in caplog.text
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_eager_tasks_serve_as_others_do() -> None:
+    async def main() -> None:
+        factory = import_module("asyncio").eager_task_factory
+        asyncio.get_running_loop().set_task_factory(factory)
+        for hold in (False, True):
+            source = Source(2, hold=hold)
+            client = Client()
+            if hold:
+                client.on_send = leaving(client, b"2")
+            await client.ask(event_stream(source))
+            assert (source.given, source.closed) == (2, 1)
+        assert len([data async for data in event_body(Source(2))]) >= 1
+
+    run(main())
+
+
+def test_a_burst_is_handed_over_as_one_piece_and_no_more_than_fits() -> None:
+    given = []
+
+    async def source() -> AsyncIterator[str]:
+        for number in range(40):
+            given.append(number)
+            yield "x" * 1000
+
+    async def main() -> list[bytes]:
+        body = event_body(source())
+        first = await body.__anext__()
+        # One is on its way, and the next is not asked for before this one is taken.
+        assert len(given) <= 17
+        assert len(first) <= 17 * 1008
+        return [first] + [data async for data in body]
+
+    pieces = run(main())
+    assert len(pieces) < 10
+    assert len(parse(b"".join(pieces))) == 40
 
 
 # --- real servers
@@ -517,7 +958,7 @@ class Serving:
     async def _uvicorn(self) -> None:
         uvicorn = import_module("uvicorn")
         server = uvicorn.Server(
-            uvicorn.Config(self._application, port=0, lifespan="on", log_level="warning", ws="none")
+            uvicorn.Config(self._application, port=0, log_level="warning", ws="none")
         )
         # The tests have their own signals.
         server.capture_signals = import_module("contextlib").nullcontext
@@ -617,25 +1058,3 @@ def test_a_real_server_keeps_a_silent_stream_alive(name: str) -> None:
                 assert caught.value.kind == "stall"
 
     asyncio.run(asyncio.wait_for(main(), 20))
-
-
-# --- documentation
-
-PROGRAMS = re.findall(
-    r"^```python\n(.*?)^```",
-    (Path(__file__).resolve().parents[2] / "docs" / "serving.md").read_text("utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
-
-
-@pytest.mark.parametrize("program", PROGRAMS, ids=["plain", "FastAPI", "Starlette"])
-def test_an_application_of_the_documentation_serves_its_events(program: str) -> None:
-    namespace: dict[str, Any] = {"__name__": "application"}
-    exec(compile(program, "docs/serving.md", "exec"), namespace)
-
-    async def main() -> list[str]:
-        async with Serving("uvicorn", namespace["app"]) as server:
-            stream = await aio.open_stream(server.url, proxy=None)
-            return [event.data async for event in stream]
-
-    assert asyncio.run(asyncio.wait_for(main(), 20)) == ["tick 0", "tick 1", "tick 2"]

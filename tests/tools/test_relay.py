@@ -21,7 +21,7 @@ import pytest
 
 import ssewire
 from ssewire import aio, client, parse
-from ssewire.claude import AsyncClaude
+from ssewire.claude import AsyncClaude, Message, continuation
 from ssewire.replay import Recording, ReplayServer, serve_in_thread
 from tests.kit.serving import RECORDINGS
 
@@ -157,12 +157,21 @@ class Answer(NamedTuple):
 
 
 def ask(
-    url: str, body: Any = None, content_type: str = "application/json", method: str = "POST"
+    url: str,
+    body: Any = None,
+    content_type: str = "application/json",
+    method: str = "POST",
+    **more: str,
 ) -> Answer:
-    """Ask the endpoint with JSON, or with the bytes given, and read the whole answer."""
+    """Ask the endpoint with JSON, or with the bytes given, and read the whole answer.
+
+    `more` are headers.
+    """
     if not isinstance(body, bytes):
         body = json.dumps({"prompt": "Say hello."} if body is None else body).encode()
-    headers = {"content-type": content_type} if content_type else {}
+    headers = {name.replace("_", "-"): value for name, value in more.items()}
+    if content_type:
+        headers["content-type"] = content_type
     response = client.request(
         url if method != "POST" else f"{url}/api/chat",
         method=method,
@@ -194,7 +203,7 @@ def test_a_prompt_is_answered_with_text_usage_and_done(variant: str, server: str
         answer = ask(url)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["Cache-Control"] == "no-cache, no-transform"
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.text.startswith(TEXT)
     kinds = [kind for kind, _ in answer.events]
@@ -376,6 +385,43 @@ def test_what_the_api_says_of_the_key_reaches_nobody(caplog: pytest.LogCaptureFi
     assert "req_replay_000001" in record.getMessage()
 
 
+def test_what_the_api_calls_its_errors_and_ends_reaches_nobody() -> None:
+    strange = HELLO.read_bytes().replace(b'"end_turn"', b'"secret at 10.0.0.7"')
+    refused = {"type": "error", "error": {"type": "secret", "message": "secret"}}
+    event = f"event: error\ndata: {json.dumps(refused)}\n\n".encode()
+    with relayed(Recording(strange), Recording(event)) as (url, _):
+        answer = ask(url)
+        assert answer.events[-2][1]["stop_reason"] is None
+        failed = ask(url)
+    assert failed.events[0][0] == "error"
+    assert b"secret" not in answer.body + failed.body
+
+
+def test_what_is_logged_of_a_failure_is_of_bounded_length(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    content = {"type": "api_error", "message": "\x1b[2J" + "x" * 100_000}
+    event = f"event: error\ndata: {json.dumps({'type': 'error', 'error': content})}\n\n"
+    with relayed(Recording(event.encode())) as (url, _), caplog.at_level("WARNING", "relay"):
+        ask(url)
+    [record] = caplog.records
+    assert len(record.getMessage()) < 1000
+    assert record.getMessage().isprintable()
+
+
+@variants
+def test_an_answer_that_broke_off_goes_on_by_the_librarys_own_continuation(variant: str) -> None:
+    conversation = [
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Good "},
+    ]
+    with relayed(variant=variant) as (url, upstream):
+        assert ask(url, {"messages": conversation}).text.startswith(TEXT)
+        [seen] = upstream.requests
+    begun = Message({"role": "assistant", "content": [{"type": "text", "text": "Good "}]})
+    assert json.loads(seen.body)["messages"] == [conversation[0], *continuation(begun)]
+
+
 def test_an_event_that_is_not_of_the_protocol_says_nothing_of_itself() -> None:
     with relayed(Recording(b"data: {secret\n\n")) as (url, _):
         answer = ask(url)
@@ -446,6 +492,7 @@ BAD = {
     "role": (b'{"messages": [{"role": "system", "content": "a"}]}', "a role"),
     "role is a list": (b'{"messages": [{"role": [], "content": "a"}]}', "a role"),
     "no content": (b'{"messages": [{"role": "user"}]}', "is text"),
+    "nothing asked": (b'{"messages": [{"role": "assistant", "content": "a"}]}', "first message"),
     "blocks": (
         b'{"messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]}',
         "is text",
@@ -516,6 +563,72 @@ def test_what_a_page_of_another_site_could_send_is_refused(variant: str, content
         assert len(upstream.requests) == 1
 
 
+ELSEWHERE = {
+    "another site": {"origin": "https://other.example"},
+    "another port": {"origin": "http://127.0.0.1:1"},
+    "a frame without an origin": {"origin": "null"},
+    "not even a URL": {"origin": "other.example"},
+    "a page of a site beside it": {"sec_fetch_site": "same-site"},
+    "a page of another site": {"sec_fetch_site": "cross-site"},
+    "a link in the address bar": {"sec_fetch_site": "none"},
+}
+
+
+@variants
+def test_what_comes_from_a_page_of_another_site_is_refused(variant: str) -> None:
+    with relayed(variant=variant) as (url, upstream):
+        for name, headers in ELSEWHERE.items():
+            answer = ask(url, **headers)
+            assert answer.status == 403, name
+            assert "own page" in answer.error
+            assert "access-control-allow-origin" not in answer.headers
+        assert not upstream.requests
+        assert ask(url, origin=url, sec_fetch_site="same-origin").status == 200
+
+
+@variants
+def test_what_comes_under_a_name_that_is_not_the_servers_is_refused(variant: str) -> None:
+    with relayed(variant=variant) as (url, upstream):
+        port = url.rpartition(":")[2]
+        for host in (f"rebound.example:{port}", "0x7f000001", "127.0.0.1.rebound.example"):
+            # The page of a name that points here is of one origin with it.
+            headers = {"host": host, "origin": f"http://{host}", "sec_fetch_site": "same-origin"}
+            assert ask(url, **headers).status == 421, host
+            assert ask(f"{url}/", method="GET", host=host).status == 421, host
+        assert not upstream.requests
+        for host in (f"localhost:{port}", f"LOCALHOST:{port}", f"[::1]:{port}", "192.0.2.7"):
+            assert ask(url, host=host, origin=f"http://{host}").status == 200, host
+
+
+@variants
+def test_a_name_that_is_listed_is_the_servers_own(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELAY_HOSTS", "Chat.example, chat.example:8443")
+    with relayed(variant=variant) as (url, _):
+        assert ask(url, host="chat.example", origin="https://chat.example").status == 200
+        # A proxy in between that says its own name for the host.
+        assert ask(url, host="127.0.0.1:8000", origin="https://chat.example").status == 200
+        assert ask(url, host="chat.example:8443", origin="https://chat.example:8443").status == 200
+        assert ask(url, host="chat.example:9", origin="https://chat.example:9").status == 421
+        assert ask(url, host="chat.example", origin="https://other.example").status == 403
+
+
+@variants
+def test_a_browser_that_asks_whether_it_may_is_not_told_so(variant: str) -> None:
+    with relayed(variant=variant) as (url, _):
+        response = client.request(
+            f"{url}/api/chat",
+            method="OPTIONS",
+            headers={"origin": "https://other.example", "access-control-request-method": "POST"},
+            timeouts=PATIENCE,
+            proxy=None,
+        )
+        assert response.status == 405
+        assert not [name for name in response.headers if name.lower().startswith("access-control")]
+        response.close()
+
+
 @servers
 def test_a_browser_that_leaves_within_its_request_disturbs_nobody(
     server: str, caplog: pytest.LogCaptureFixture
@@ -539,12 +652,32 @@ def test_a_browser_that_leaves_within_its_request_disturbs_nobody(
 @servers
 @variants
 def test_the_page_needs_nothing_from_elsewhere(variant: str, server: str) -> None:
+    folder = ROOT / "examples" / "relay" / "page"
+    types = {"html": "text/html", "css": "text/css", "js": "text/javascript", "txt": "text/plain"}
     with relayed(variant=variant, server=server) as (url, _):
-        page = ask(f"{url}/", method="GET")
-    assert page.status == 200
-    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert page.body == (ROOT / "examples" / "relay" / "page.html").read_bytes()
-    assert not re.findall(rb"""https?://|src=|@import|url\(|href="(?!data:,")""", page.body)
+        for path in sorted(folder.iterdir()):
+            name = "" if path.name == "index.html" else path.name
+            file = ask(f"{url}/{name}", method="GET")
+            assert file.status == 200
+            assert (
+                file.headers["Content-Type"] == f"{types[path.name.split('.')[-1]]}; charset=utf-8"
+            )
+            assert "script-src 'self';" in file.headers["Content-Security-Policy"]
+            assert file.headers["X-Content-Type-Options"] == "nosniff"
+            assert file.body == path.read_bytes()
+        assert ask(f"{url}/app.py", method="GET").status == 404
+    ours = b"".join((folder / name).read_bytes() for name in ("index.html", "page.css", "page.js"))
+    assert not re.findall(rb"https?://|@import|url\(", ours)
+    # What it loads lies beside it.
+    loaded = re.findall(rb"""(?:src|href)="([^"]*)\"""", (folder / "index.html").read_bytes())
+    assert sorted(loaded) == [b"data:,", b"markdown-it.min.js", b"page.css", b"page.js"]
+
+
+def test_the_library_of_the_page_comes_with_its_licence() -> None:
+    folder = ROOT / "examples" / "relay" / "page"
+    version = re.match(r"/\*! (markdown-it [\d.]+) ", (folder / "markdown-it.min.js").read_text())
+    assert version
+    assert f"== {version[1]}\n" in (folder / "markdown-it.LICENSE.txt").read_text("utf-8")
 
 
 @servers

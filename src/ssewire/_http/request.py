@@ -108,7 +108,7 @@ class HTTPRequest:
         elif self.method in ("POST", "PUT", "PATCH"):
             # Without it some servers wait for a body or answer 411.
             fields.append(("Content-Length", "0"))
-        return [(name.encode("ascii"), _encode_value(value)) for name, value in fields]
+        return [(name.encode("ascii"), encode_value(value)) for name, value in fields]
 
     def with_headers(self, headers: HeaderChanges) -> HTTPRequest:
         """Return this request with these header fields in place of those of the same names.
@@ -180,20 +180,30 @@ def _with_defaults(headers: Headers) -> Headers:
 
 def _check_headers(headers: Headers) -> None:
     for name, value in headers.multi_items():
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"not a valid header name: {excerpt(name)}")
-        # Never the value in a text: it may be a key.
-        if any(char in value for char in "\r\n\0"):
-            raise ValueError(f"header {name} must not contain CR, LF or NUL")
-        try:
-            _encode_value(value)
-        except UnicodeEncodeError:
-            raise ValueError(f"header {name} is not encodable as UTF-8") from None
-        if name.lower() in _OURS:
-            raise ValueError(f"header {name} is set by the client and cannot be given")
+        check_field(name, value, "client")
 
 
-def _encode_value(value: str) -> bytes:
+def check_field(name: str, value: str, sender: str) -> None:
+    """Refuse a header field that cannot be sent, or that is for `sender` itself to say.
+
+    Raises:
+        ValueError: such a one.
+    """
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"not a valid header name: {excerpt(name)}")
+    # Never the value in a text: it may be a key.
+    if any(char in value for char in "\r\n\0"):
+        raise ValueError(f"header {name} must not contain CR, LF or NUL")
+    try:
+        encode_value(value)
+    except UnicodeEncodeError:
+        raise ValueError(f"header {name} is not encodable as UTF-8") from None
+    if name.lower() in _OURS:
+        raise ValueError(f"header {name} is set by the {sender} and cannot be given")
+
+
+def encode_value(value: str) -> bytes:
+    """Return the value of a header field that has been checked, as bytes of the wire."""
     # The standard's encoding of Last-Event-ID; other bytes that the caller
     # gave as bytes came in by surrogateescape.
     return value.encode("utf-8", "surrogateescape")

@@ -196,9 +196,9 @@ class ForeignBody:
         if self._closing is None:
             self._closing = Closing()
             if not self._loop.is_closed():
-                warn_unclosed(owner)
                 step, response, loop = self._step, self._response, self._loop
                 call_in(loop, lambda: in_background(_close_foreign(step.end(), response)))
+                warn_unclosed(owner)
 
     def __del__(self) -> None:
         self.abandon(self)

@@ -428,9 +428,9 @@ class Connection(asyncio.BufferedProtocol):
     def abandon(self, owner: object) -> None:
         """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
         if not self.ended and not self.loop.is_closed():
-            warn_unclosed(owner)
             # It may run in any thread.
             call_in(self.loop, self.close)
+            warn_unclosed(owner)
 
     # --- common
 

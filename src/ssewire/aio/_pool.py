@@ -113,11 +113,11 @@ class Pool:
         # Streams refer to it: nothing is left but what is idle, in loops that go on without it.
         if self._process != os.getpid():
             return
-        for corner in list(self._corners.values()):
-            if corner.shelf and not corner.loop.is_closed():
-                warn_unclosed(self)
-                break
+        corners = list(self._corners.values())
+        unclosed = any(corner.shelf and not corner.loop.is_closed() for corner in corners)
         self.close()
+        if unclosed:
+            warn_unclosed(self)
 
     def __repr__(self) -> str:
         return f"<{self._owner} with connections that are kept>"

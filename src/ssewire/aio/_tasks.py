@@ -230,8 +230,8 @@ class Errand(Generic[_T]):
         """End what nobody can end any more, as the destructor of `owner`, with a warning."""
         task = self._task
         if task is not None and not task.get_loop().is_closed():
-            warn_unclosed(owner)
             call_in(task.get_loop(), self.end)
+            warn_unclosed(owner)
 
 
 def call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
@@ -241,7 +241,7 @@ def call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> 
 
 
 def warn_unclosed(owner: object) -> None:
-    """Warn of what was dropped unclosed, as its destructor."""
+    """Warn of what was dropped unclosed, as the last act of its destructor: it may be an error."""
     warnings.warn(f"unclosed {owner!r}", ResourceWarning, 3, owner)
 
 
