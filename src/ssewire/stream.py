@@ -184,7 +184,7 @@ class EventIterator(_Parsing[ItemT], Reading):
         self, chunks: Iterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
     ) -> None:
         self._parse_with(parser, unfinished)
-        super().__init__(chunks)
+        Reading.__init__(self, chunks)
 
     def __iter__(self) -> Self:
         return self
@@ -252,7 +252,7 @@ class AsyncEventIterator(_Parsing[ItemT], AsyncReading):
         self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
     ) -> None:
         self._parse_with(parser, unfinished)
-        super().__init__(chunks)
+        AsyncReading.__init__(self, chunks)
 
     def __aiter__(self) -> Self:
         return self
