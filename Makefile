@@ -81,12 +81,16 @@ lint: $(VENV)/.check-tools
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src benchmarks
 	$(BIN)/codespell
 
+# Our sources, and what users write (tests/typing), as four checkers see them.
 types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/mypy
-	$(BIN)/mypy --python-version 3.10 tests/typing/claude_example.py
+	$(BIN)/mypy --python-version 3.10 tests/typing/*.py
 	$(BIN)/pyright
-	$(BIN)/pyright --pythonversion 3.10 tests/typing/claude_example.py
+	$(BIN)/pyright --pythonversion 3.10 tests/typing
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes ssewire --ignoreexternal
+	$(BIN)/ty check --python $(VENV) --error-on-warning src tests/typing
+	$(BIN)/pyrefly check
+	$(BIN)/pyrefly check --preset strict tests/typing/*.py
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 dist: $(VENV)/.test-tools

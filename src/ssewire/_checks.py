@@ -6,10 +6,6 @@ of the same mistake. May import: nothing.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 # Enough of the peer's data to recognise it, too little to flood or forge a log.
 _SHOWN = 64
 
@@ -72,7 +68,7 @@ def wrong_type(name: str, expected: str, value: object) -> TypeError:
     return TypeError(f"{name} must be {expected}, not {type(value).__name__}")
 
 
-def exact_str(name: str, value: object, expected: str = "a str") -> str:
+def exact_str(name: str, value: Any, expected: str = "a str") -> str:
     """Return the text of `value` as a str that is of no subclass.
 
     What is checked is thus what is written: a subclass may say other things of itself when it is
@@ -87,7 +83,8 @@ def exact_str(name: str, value: object, expected: str = "a str") -> str:
     if not issubclass(type(value), str):
         raise wrong_type(name, expected, value)
     # Not str.__str__(): on PyPy that asks the subclass.
-    return str.__add__("", value)  # type: ignore[operator]
+    text: str = str.__add__("", value)
+    return text
 
 
 def exact_int(value: int) -> int:

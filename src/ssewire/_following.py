@@ -3,7 +3,8 @@
 Both `EventSource` classes are a `Following` that waits and moves bytes. When
 to connect again is for `reconnect` to say; what goes into the next request,
 which parser reads its answer and what an end amounts to is said here. Time is
-passed in. May import: _checks, _headers, _http, errors, parser, reconnect.
+passed in. May import: _checks, _headers, _http, _standard, errors, parser,
+reconnect.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ._checks import exact_str, excerpt, shown_url, wrong_type
 from ._headers import Headers
 from ._http.refusal import parse_retry_after
 from ._http.request import HTTPRequest
+from ._standard import Generic, ItemT
 from .errors import StateError, StatusError
 from .parser import Parser
 from .reconnect import Connect, Reconnection, ReconnectPolicy
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
         def _heard(self) -> bool: ...
 
 
-class Following:
+class Following(Generic[ItemT]):
     """The state of an event source.
 
     Args:
@@ -90,11 +92,12 @@ class Following:
             "comments": comments,
             "default_event": default_event,
         }
-        self._parser: Parser[Any] = Parser(
+        parser: Any = Parser(
             last_event_id=exact_str("last_event_id", last_event_id)
             or first.headers.get("Last-Event-ID", ""),
             **self._parser_options,
         )
+        self._parser: Parser[ItemT] = parser
         # An ID that no header can carry fails here, not in a later attempt.
         first.with_last_event_id(self._parser.last_event_id)
         if reconnect is None:
@@ -184,7 +187,8 @@ class Following:
         else:
             # The parser is ahead of what was handed out.
             self._machine.retry = self.retry
-            self._parser = Parser(last_event_id=self._given_id, **self._parser_options)
+            parser: Any = Parser(last_event_id=self._given_id, **self._parser_options)
+            self._parser = parser
         return self._request.with_last_event_id(self._given_id)
 
     def _opened(self, stream: Followed, now: float) -> None:

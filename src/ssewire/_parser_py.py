@@ -18,7 +18,7 @@ from .event import make_event
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from typing import Literal, overload
+    from typing import Any, Literal, overload
 
     from typing_extensions import Buffer
 
@@ -151,15 +151,15 @@ class Parser(LineParser[ItemT]):
                 if LF not in value and CR not in value:
                     self._skip_lf = False
                     text = str(value, "utf-8", "replace")
-                    event = make_event(text, self._prefix_type, self._last_event_id, None)
-                    return [event]  # type: ignore[list-item]
+                    event: Any = make_event(text, self._prefix_type, self._last_event_id, None)
+                    return [event]
             # A piece of a line (`python -m benchmarks --chunks 16`).
             if self._line and LF not in data and CR not in data:
                 self._line += data
                 if len(self._data) + len(self._line) > self._limit:
                     raise self._poison([])
                 return []
-            events: list[ItemT] = []
+            events: list[Any] = []
             # A stream keeps to one kind of line end; CR alone is not worth a shortcut.
             if CR in data:
                 eol = "\r\n"
@@ -200,7 +200,7 @@ class Parser(LineParser[ItemT]):
             self._prefix_type = self._default_event
             raise
 
-    def _feed_blocks(self, text: str, eol: str, events: list[ItemT]) -> None:
+    def _feed_blocks(self, text: str, eol: str, events: list[Any]) -> None:
         """Take whole events; `text` ends before the last one's blank line.
 
         May only be called between events. There is no CR in text unless `eol`
@@ -219,9 +219,9 @@ class Parser(LineParser[ItemT]):
                 self._feed_each_block(prefix + data, eol, events)
                 last_event_id = self._last_event_id
             else:
-                events.append(make_event(data, event_type, last_event_id, None))  # type: ignore[arg-type]
+                events.append(make_event(data, event_type, last_event_id, None))
 
-    def _feed_each_block(self, text: str, eol: str, events: list[ItemT]) -> None:
+    def _feed_each_block(self, text: str, eol: str, events: list[Any]) -> None:
         """Take whole events that begin in different ways; otherwise as `_feed_blocks`."""
         if eol == "\r\n":
             text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -250,7 +250,7 @@ class Parser(LineParser[ItemT]):
                 usual = len(value) - len(data) == data.count("\n") * len("data: ")
             if usual:
                 self._id = self._last_event_id = event_id
-                events.append(make_event(data, event_type, event_id, None))  # type: ignore[arg-type]
+                events.append(make_event(data, event_type, event_id, None))  # type: ignore[arg-type] # ty: ignore
             else:
                 self._feed_lines((block + "\n\n").encode(), events)
         prefix = head + "data: "

@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
+    from typing_extensions import TypedDict
+
     from ._headers import Headers, HeaderSource
     from ._http.exchange import Steps
     from ._http.proxy import Proxy
@@ -44,6 +46,27 @@ if TYPE_CHECKING:
         status: int
         headers: Headers
         url: str
+
+    class RequestOptions(TypedDict, total=False):
+        """The keywords of `request` for checkers, but for `transport`."""
+
+        method: str
+        headers: HeaderSource | None
+        body: Body | None
+        timeouts: Timeouts | float | NotGiven | None
+        timeout: Timeouts | float | NotGiven | None
+        tls: ssl.SSLContext | None
+        proxy: str | None
+        max_redirects: int
+
+    class StreamOptions(RequestOptions, total=False):
+        """Those of `open_stream` besides, but for `comments`: that decides what it gives."""
+
+        media_types: MediaTypes
+        last_event_id: str
+        max_event_size: int | None
+        default_event: str
+        unfinished: Unfinished
 
 
 log = logging.getLogger("ssewire")

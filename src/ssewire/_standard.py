@@ -29,13 +29,20 @@ from .event import Comment, make_event
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from typing import Generic, NoReturn, TypeVar, Union
+    from typing import Any, NoReturn, Union
+    from typing import Generic as Generic
 
-    from typing_extensions import Buffer
+    from typing_extensions import Buffer, TypeVar
 
     from .event import ServerSentEvent
 
-    ItemT = TypeVar("ItemT", bound=Union[ServerSentEvent, Comment], covariant=True)
+    # What comes out. An annotation that does not say means events, as most streams give.
+    ItemT = TypeVar(
+        "ItemT",
+        bound=Union[ServerSentEvent, Comment],
+        default=ServerSentEvent,
+        covariant=True,
+    )
 else:
     ItemT = None
 
@@ -200,7 +207,7 @@ class LineParser(Generic[ItemT]):
         try:
             if self._attention:
                 data = self._before_feed(data)
-            events: list[ItemT] = []
+            events: list[Any] = []
             if data and self._skip_lf:
                 self._skip_lf = False
                 if data[0] == LF:
@@ -236,13 +243,13 @@ class LineParser(Generic[ItemT]):
         self._attention = False
         return data[len(BOM) :] if data.startswith(BOM) else data
 
-    def _poison(self, events: list[ItemT]) -> EventTooLarge:
+    def _poison(self, events: list[Any]) -> EventTooLarge:
         """Refuse all further input; return the error for this one."""
         self._poisoned = self._attention = True
         self._drop_event()
         return EventTooLarge(self._limit, events)
 
-    def _feed_lines(self, piece: bytes, events: list[ItemT]) -> None:
+    def _feed_lines(self, piece: bytes, events: list[Any]) -> None:
         """Take lines of any kind, the last one perhaps not complete; `piece` is not empty."""
         # "Lines must be separated by either a U+000D CARRIAGE RETURN U+000A LINE FEED
         # (CRLF) character pair, a single U+000A LINE FEED (LF) character, or a single
@@ -276,7 +283,7 @@ class LineParser(Generic[ItemT]):
             if len(self._data) + len(self._line) > self._limit:
                 raise self._poison(events)
 
-    def _end_line(self, line: bytes | bytearray, events: list[ItemT]) -> None:
+    def _end_line(self, line: bytes | bytearray, events: list[Any]) -> None:
         """Act on a line that is not blank, given without its end; a bytearray is taken over."""
         self._between_events = False
         # Nearly every line of a long event; the steps below say the same of it
@@ -290,7 +297,7 @@ class LineParser(Generic[ItemT]):
             # "If the line starts with a U+003A COLON character (:): Ignore the line."
             # Ignored: a comment, unless comments were asked for.
             if self._comments:
-                events.append(Comment(line[1:].decode("utf-8", "replace")))  # type: ignore[arg-type]
+                events.append(Comment(line[1:].decode("utf-8", "replace")))
         elif colon > 0:
             # "If the line contains a U+003A COLON character (:): Collect the characters on
             # the line before the first U+003A COLON character (:), and let field be that
@@ -346,7 +353,7 @@ class LineParser(Generic[ItemT]):
             # "Otherwise: The field is ignored."
             return  # ignored: no name that the standard knows, "Data" and " data" among them
 
-    def _dispatch(self, events: list[ItemT]) -> None:
+    def _dispatch(self, events: list[Any]) -> None:
         """Act on a blank line: fire the event if any data line was seen, and start anew."""
         # 1. "Set the last event ID string of the event source to the value of the last
         # event ID buffer. The buffer does not get reset".
@@ -370,7 +377,7 @@ class LineParser(Generic[ItemT]):
             event_type = self._event_type or self._default_event
             event = make_event(text, event_type, self._last_event_id, self._block_retry)
             # 8. "Queue a task which ... dispatches the newly created event".
-            events.append(event)  # type: ignore[arg-type]
+            events.append(event)
         # 7. "Set the data buffer and the event type buffer to the empty string."
         self._event_type = ""
         self._block_retry = None

@@ -12,6 +12,10 @@ from ._limits import MAX_RETRY
 from .errors import EncodeError
 from .event import Comment, ServerSentEvent
 
+TYPE_CHECKING = False  # importing typing costs more than the rest of the package
+if TYPE_CHECKING:
+    from typing import Any
+
 # What would end the line of a field, and in an ID what makes readers ignore it. In an event
 # type the standard lets NUL stand: a parser gives such types out.
 _NOT_IN_EVENT = (("\r", "CR"), ("\n", "LF"))
@@ -102,11 +106,11 @@ def _one_line(field: str, value: object, refused: tuple[tuple[str, str], ...]) -
     return text
 
 
-def _milliseconds(retry: object) -> int:
+def _milliseconds(retry: Any) -> int:
     # bool is an int too, but "retry: True" is nobody's intention.
     if not issubclass(type(retry), int) or isinstance(retry, bool):
         raise EncodeError("retry", f"must be an int or None, not {type(retry).__name__}")
-    number = exact_int(retry)  # type: ignore[arg-type]
+    number = exact_int(retry)
     if not 0 <= number <= MAX_RETRY:
         raise EncodeError("retry", f"must be from 0 to {MAX_RETRY}, not {shown_number(number)}")
     return number

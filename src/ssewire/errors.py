@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._headers import Headers
+    from .event import Item
 
 
 class SSEWireError(Exception):
@@ -55,10 +56,10 @@ class EventTooLarge(ProtocolError):
     what was complete before, and is empty when the error is raised anew.
     """
 
-    def __init__(self, limit: int, events: Sequence[Any] = ()) -> None:
+    def __init__(self, limit: int, events: Sequence[Item] = ()) -> None:
         super().__init__(limit, events)
         self.limit = limit
-        self.events: list[Any] = list(events)
+        self.events: list[Item] = list(events)
 
     def __str__(self) -> str:
         return f"an event is larger than max_event_size ({self.limit} bytes)"

@@ -38,7 +38,8 @@ class _EventFields:
         self.event = event
         self.id = id
         self.retry = retry
-        self.__class__ = ServerSentEvent  # pyright: ignore
+        # ServerSentEvent adds nothing to the layout.
+        self.__class__ = ServerSentEvent  # pyright: ignore # ty: ignore # pyrefly: ignore
 
 
 class ServerSentEvent(_EventFields):
@@ -171,7 +172,7 @@ class Comment:
 
 
 # What a parser calls for each event: no checks, all four fields.
-make_event: Callable[[str, str, str, int | None], ServerSentEvent] = _EventFields  # type: ignore[assignment]
+make_event: Callable[[str, str, str, int | None], ServerSentEvent] = _EventFields  # type: ignore[assignment] # ty: ignore
 
 if not TYPE_CHECKING and compiled_parser is not None:
     ServerSentEvent = make_event = compiled_parser.ServerSentEvent

@@ -62,7 +62,8 @@ class SDKDecoder:
             try:
                 events = feed(chunk)
             except EventTooLarge as exc:
-                for event in exc.events:
+                complete: list[Any] = exc.events
+                for event in complete:
                     yield event if event.event else _untyped(event)
                 raise
             for event in events:
@@ -77,7 +78,8 @@ class SDKDecoder:
             try:
                 events = feed(chunk)
             except EventTooLarge as exc:
-                for event in exc.events:
+                complete: list[Any] = exc.events
+                for event in complete:
                     yield event if event.event else _untyped(event)
                 raise
             for event in events:

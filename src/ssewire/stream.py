@@ -13,6 +13,7 @@ from sys import exc_info
 from ._checks import exact_str
 from ._limits import MAX_EVENT_SIZE
 from ._reading import AsyncReading, Reading
+from ._standard import Generic, ItemT
 from ._unfinished import dispatches, end_input
 from .errors import EventDataError, EventTooLarge
 from .event import Comment
@@ -21,16 +22,13 @@ from .parser import Parser
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Sequence
-    from typing import Any, Callable, Generic, Literal, TypeVar, overload
+    from typing import Any, Callable, Literal, overload
 
     from typing_extensions import Buffer, Self
 
     from ._unfinished import Unfinished
     from .event import Item, ServerSentEvent
-
-    ItemT = TypeVar("ItemT", bound=Item)
 else:
-    from ._standard import Generic, ItemT
 
     def overload(function):
         return function
@@ -160,7 +158,7 @@ class _Parsing(Generic[ItemT]):
     `dropped` is how many bytes of an unfinished event there were when the source ended.
     """
 
-    def __init__(self, parser: Parser[ItemT], unfinished: Unfinished) -> None:
+    def _parse_with(self, parser: Parser[ItemT], unfinished: Unfinished) -> None:
         self._parser = parser
         self._dispatch = dispatches(unfinished)
         self.dropped: int = 0
@@ -185,7 +183,7 @@ class EventIterator(_Parsing[ItemT], Reading):
     def __init__(
         self, chunks: Iterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
     ) -> None:
-        _Parsing.__init__(self, parser, unfinished)
+        self._parse_with(parser, unfinished)
         Reading.__init__(self, chunks)
 
     def __iter__(self) -> Self:
@@ -224,7 +222,8 @@ class EventIterator(_Parsing[ItemT], Reading):
             try:
                 events = self._parser.feed(chunk)
             except EventTooLarge as exc:
-                events = exc.events
+                complete: list[Any] = exc.events
+                events = complete
                 self._error = exc
             except BaseException:
                 self._release()
@@ -252,7 +251,7 @@ class AsyncEventIterator(_Parsing[ItemT], AsyncReading):
     def __init__(
         self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
     ) -> None:
-        _Parsing.__init__(self, parser, unfinished)
+        self._parse_with(parser, unfinished)
         AsyncReading.__init__(self, chunks)
 
     def __aiter__(self) -> Self:
@@ -289,7 +288,8 @@ class AsyncEventIterator(_Parsing[ItemT], AsyncReading):
             try:
                 events = self._parser.feed(chunk)
             except EventTooLarge as exc:
-                events = exc.events
+                complete: list[Any] = exc.events
+                events = complete
                 self._error = exc
             except BaseException:
                 await self._release()

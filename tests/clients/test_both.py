@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ssewire import SSEWireError, StateError
+from ssewire import ServerSentEvent, SSEWireError, StateError
 from ssewire.client import HTTPRequest, ReconnectPolicy, Timeouts
 from ssewire.errors import (
     ConnectFailed,
@@ -295,6 +295,12 @@ def test_the_public_names_are_those_of_the_design(both: Both) -> None:
     names += " HTTPRequest HTTPResponse Transport basic_auth"
     assert set(both.module.__all__) == {*names.split()}
     assert all(hasattr(both.module, name) for name in both.module.__all__)
+
+
+@pytest.mark.parametrize("name", ["EventSource", "EventStream"])
+def test_the_classes_can_be_subscripted_for_type_checkers(both: Both, name: str) -> None:
+    cls = getattr(both.module, name)
+    assert cls[ServerSentEvent].__origin__ is cls
 
 
 # --- connecting

@@ -31,7 +31,7 @@ class Stream:
 
     def __init__(self, source: Following, data: bytes) -> None:
         self._source = source
-        self._items = source._parser.feed(data)
+        self._items: list[Any] = source._parser.feed(data)
         self._heard = bool(data)
         self.dropped = source._parser.pending
         self.last_event_id = source._given_id

@@ -1,4 +1,4 @@
-"""How a tool loop is written with these types; checked by mypy and pyright, not run.
+"""How a tool loop is written with these types; read by four checkers, not run.
 
 `match` needs Python 3.10: check with `--python-version 3.10`.
 """
@@ -126,5 +126,5 @@ def keywords(client: Claude, asynchronous: AsyncClaude, anything: dict[str, Any]
     )
     # What checkers are for: a slip, a wrong type, a keyword of next year.
     client.messages.stream(model="m", max_tokens=1, messages=messages, temprature=0.5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
-    client.messages.stream(model="m", max_tokens=1, messages=messages, temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    client.messages.stream(model="m", max_tokens=1, messages=messages, temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # ty: ignore
     client.messages.stream(model="m", max_tokens=1, messages=messages, extra_body={"novel": 1})

@@ -140,8 +140,8 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- what asyncio calls
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._wire = transport  # type: ignore[assignment]
+    def connection_made(self, transport: Any) -> None:
+        self._wire = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._view

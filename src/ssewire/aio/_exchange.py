@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .._http.heads import ResponseHead
     from .._http.request import HTTPRequest
     from .._settings import Settings
+    from .._standard import ItemT
     from ..parser import Parser
     from ._stream import EventStream
 
@@ -145,7 +146,9 @@ class _Driver:
         return HTTPResponse(answer.status, answer.headers, body, url=url, close=body.close)
 
 
-async def open_events(first: HTTPRequest, settings: Settings, parser: Parser[Any]) -> EventStream:
+async def open_events(
+    first: HTTPRequest, settings: Settings, parser: Parser[ItemT]
+) -> EventStream[ItemT]:
     """Return the events of a response that has been found to be an event stream."""
     return parsed(await event_response(first, settings), parser, settings.dispatch)
 

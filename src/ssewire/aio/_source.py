@@ -1,7 +1,7 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _checks, _following, _http, _limits, _settings, errors, event, reconnect, _exchange,
-_response, _stream, _tasks.
+May import: _checks, _following, _http, _limits, _settings, _standard, errors, event, reconnect,
+_exchange, _response, _stream, _tasks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from contextlib import suppress
-from typing import Callable
+from typing import Callable, overload
 
 from .._checks import check_callable, plain_callable
 from .._following import Following, check_hook_error, prepared_request
@@ -19,6 +19,7 @@ from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
 from .._settings import checked_arguments, log_command
+from .._standard import ItemT
 from ..errors import SSEWireError, StateError, TransportError
 from ..event import Comment
 from ..reconnect import Connect
@@ -30,16 +31,18 @@ from ._tasks import Child, Closing, EitherCloseable, Errand, Interrupted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Iterable
-    from typing import Any
+    from collections.abc import Awaitable
+    from typing import Any, Literal
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from .._headers import HeaderSource
+    from .._http.refusal import MediaTypes
     from .._http.request import Body, HTTPRequest
     from .._http.timeouts import NotGiven, Timeouts
-    from .._settings import Settings
+    from .._settings import Settings, StreamOptions
     from .._unfinished import Unfinished
+    from ..event import Item, ServerSentEvent
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
@@ -77,7 +80,7 @@ async def _answer(
     return await event_response(request, settings)
 
 
-class EventSource(EitherCloseable, Following):
+class EventSource(EitherCloseable, Following[ItemT]):
     """Events for ever, across reconnects: an asynchronous iterator and context manager.
 
     Takes the arguments of `open_stream`, and:
@@ -113,6 +116,35 @@ class EventSource(EitherCloseable, Following):
 
     __slots__ = ("__weakref__", "_opening", "_pause", "_settings")
 
+    # The keywords that decide nothing of the type stand once, in StreamOptions.
+    @overload
+    def __init__(
+        self: EventSource[ServerSentEvent],
+        url: str,
+        *,
+        transport: Transport | None = None,
+        comments: Literal[False] = False,
+        reconnect: ReconnectPolicy | None = None,
+        on_open: Callable[[EventStream[ServerSentEvent]], object] | None = None,
+        on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest | Awaitable[HTTPRequest]] | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: EventSource[Item],
+        url: str,
+        *,
+        transport: Transport | None = None,
+        comments: bool,
+        reconnect: ReconnectPolicy | None = None,
+        on_open: Callable[[EventStream[Item]], object] | None = None,
+        on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest | Awaitable[HTTPRequest]] | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> None: ...
+
     def __init__(
         self,
         url: str,
@@ -126,14 +158,14 @@ class EventSource(EitherCloseable, Following):
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
         transport: Transport | None = None,
-        media_types: Iterable[str] | None = EVENT_STREAM,
+        media_types: MediaTypes = EVENT_STREAM,
         last_event_id: str = "",
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
         default_event: str = "message",
         unfinished: Unfinished = "drop",
         reconnect: ReconnectPolicy | None = None,
-        on_open: Callable[[EventStream], object] | None = None,
+        on_open: Callable[[EventStream[Any]], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
         prepare: Callable[[HTTPRequest], HTTPRequest | Awaitable[HTTPRequest]] | None = None,
     ) -> None:
@@ -163,9 +195,9 @@ class EventSource(EitherCloseable, Following):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> ItemT:
         while not self._closing:
-            stream = self._stream
+            stream: EventStream[ItemT] | None = self._stream
             if stream is None:
                 await self._connect()
                 continue

@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: _checks, _unfinished, errors, event, _body, _connection, _tasks.
+May import: _checks, _standard, _unfinished, errors, event, _body, _connection, _tasks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._checks import shown_stream
+from .._standard import Generic, ItemT
 from .._unfinished import end_input
 from ..errors import EventTooLarge, SSEWireError, StateError
 from ..event import Comment, ServerSentEvent
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._headers import Headers
-    from ..event import Item
     from ..parser import Parser
     from ._body import ForeignBody
     from ._response import HTTPResponse
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _NOTHING: Iterator[Any] = iter(())
 
 
-class EventStream(EitherCloseable):
+class EventStream(EitherCloseable, Generic[ItemT]):
     """The events of one response: an asynchronous iterator and context manager.
 
     It ends where the body ends as HTTP says it should, and after `close()`.
@@ -71,8 +71,8 @@ class EventStream(EitherCloseable):
     def __init__(
         self,
         response: HTTPResponse,
-        parser: Parser[Any],
-        source: Connection | Parsed,
+        parser: Parser[ItemT],
+        source: Connection | Parsed[ItemT],
         dispatch: bool = False,
     ) -> None:
         self.status: int = response.status
@@ -82,8 +82,8 @@ class EventStream(EitherCloseable):
         self._parser = parser
         # Received and taken from the source, not handed out: the rest of one
         # read's items, and the reads after it.
-        self._ready: Iterator[Item] = _NOTHING
-        self._batches: Iterator[list[Item]] = _NOTHING
+        self._ready: Iterator[Any] = _NOTHING
+        self._batches: Iterator[list[ItemT]] = _NOTHING
         # The ID of the last event handed out; counts while more of them are ready.
         self._given_id: str = parser.last_event_id
         # Some were dropped by close(): the parser's last event ID is theirs.
@@ -116,27 +116,27 @@ class EventStream(EitherCloseable):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> ItemT:
         while True:
             for item in self._ready:
                 if item.__class__ is not Comment:
-                    self._given_id = item.id  # type: ignore[union-attr]
+                    self._given_id = item.id
                     self._progress = True
-                return item
+                return item  # type: ignore[no-any-return]
             for batch in self._batches:
                 self._ready = iter(batch)
                 break
             else:
                 self._batches = iter(await self._refill())
 
-    def batches(self) -> Batches:
+    def batches(self) -> Batches[ItemT]:
         """Return an asynchronous iterator over the list of events of each read.
 
         For those who want to know what came together, or handle it so.
         """
         return Batches(self)
 
-    async def _next_batch(self) -> list[Any]:
+    async def _next_batch(self) -> list[ItemT]:
         batch = list(self._ready)
         self._ready = _NOTHING
         while not batch:
@@ -150,7 +150,7 @@ class EventStream(EitherCloseable):
                 break
         return batch
 
-    async def _refill(self) -> list[list[Any]]:
+    async def _refill(self) -> list[list[ItemT]]:
         """Return what each read since the last call has completed; wait if that is nothing."""
         source = self._source
         while not source.received:
@@ -175,7 +175,7 @@ class EventStream(EitherCloseable):
         batches, source.received = source.received, []
         return batches
 
-    def _end_input(self) -> list[Item]:
+    def _end_input(self) -> list[ItemT]:
         """Return what the end of the body completes."""
         if self._ended:
             # The second time; or somebody else ended it, not the server.
@@ -220,30 +220,30 @@ class EventStream(EitherCloseable):
             source.abandon(self)
 
 
-class Batches:
+class Batches(Generic[ItemT]):
     """The asynchronous iterator that `EventStream.batches` returns."""
 
     __slots__ = ("_stream",)
 
-    def __init__(self, stream: EventStream) -> None:
+    def __init__(self, stream: EventStream[ItemT]) -> None:
         self._stream = stream
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[Any]:
+    async def __anext__(self) -> list[ItemT]:
         return await self._stream._next_batch()
 
 
-class Parsed:
+class Parsed(Generic[ItemT]):
     """A source of events like a connection with a parser, over any chunks of bytes."""
 
     __slots__ = ("_body", "_parser", "ended", "error", "heard", "received")
 
-    def __init__(self, body: ResponseBody | ForeignBody, parser: Parser[Any]) -> None:
+    def __init__(self, body: ResponseBody | ForeignBody, parser: Parser[ItemT]) -> None:
         self._body = body
         self._parser = parser
-        self.received: list[list[Any]] = []
+        self.received: list[list[ItemT]] = []
         self.ended: bool = False
         self.error: SSEWireError | None = None
         self.heard: bool = False
@@ -263,7 +263,8 @@ class Parsed:
             self.ended = True
             return
         except EventTooLarge as exc:
-            items = exc.events
+            complete: list[Any] = exc.events
+            items = complete
             self.ended = True
             self.error = exc
         except SSEWireError as exc:
@@ -293,7 +294,7 @@ class Parsed:
         self._body.abandon(owner)
 
 
-def parsed(response: HTTPResponse, parser: Parser[Any], dispatch: bool) -> EventStream:
+def parsed(response: HTTPResponse, parser: Parser[ItemT], dispatch: bool) -> EventStream[ItemT]:
     """Return the events of a response; `dispatch` the unfinished one at its end too."""
     body: Any = response.chunks
     connection = body.release() if isinstance(body, ResponseBody) else None

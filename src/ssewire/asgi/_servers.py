@@ -145,7 +145,7 @@ def find_servers(loop: asyncio.AbstractEventLoop) -> list[Callable[[], bool]]:
             if frame is None:
                 break
             server = _KNOWN.get(frame.f_globals.get("__name__"))
-            stops = server and server(frame.f_locals)
+            stops = None if server is None else server(frame.f_locals)
             if stops:
                 found.append(stops)
                 break

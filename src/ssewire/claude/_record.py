@@ -13,7 +13,7 @@ from ._json import Slotted, shown
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, KeysView
     from typing import Any, ClassVar
 
 
@@ -125,7 +125,7 @@ class Record(Slotted):
     def __len__(self) -> int:
         return len(self._data)
 
-    def keys(self) -> Any:
+    def keys(self) -> KeysView[str]:
         """Return the keys that were sent."""
         return self._data.keys()
 

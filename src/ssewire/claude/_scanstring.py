@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from json.decoder import scanstring as _scanstring  # type: ignore[attr-defined]
+from json.decoder import scanstring as _scanstring  # type: ignore[attr-defined] # ty: ignore
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:

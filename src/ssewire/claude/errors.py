@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._headers import Headers
+    from ..event import Item
     from .message import Message
 
 
@@ -202,7 +203,7 @@ class OversizedEvent(MalformedEvent, EventTooLarge):
         Exception.__init__(self, limit, document)
         self.limit = limit
         self.document = document
-        self.events: list[Any] = []
+        self.events: list[Item] = []
         self.data = ""
 
     def __str__(self) -> str:

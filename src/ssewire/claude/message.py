@@ -323,7 +323,8 @@ class Message(Record):
         message = Message.__new__(Message)
         message._data = copy_json(self._data)
         message._request_id = self._request_id
-        message.content = [block._frozen() for block in self.content]  # type: ignore[misc]
+        frozen: list[Any] = [block._frozen() for block in self.content]
+        message.content = frozen
         message.usage = Usage(self.usage._copied())
         return message
 

@@ -62,9 +62,10 @@ _WORDS: dict[str, tuple[str, Any]] = {
 
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
-_space = re.compile(r"[ \t\n\r]+").match
-_digits = re.compile(r"[0-9]*").match
-_plain = re.compile(r'[^"\\\x00-\x1f]*').match
+# Any: checkers think of None, but each of these three is asked where it matches.
+_space: Any = re.compile(r"[ \t\n\r]+").match
+_digits: Any = re.compile(r"[0-9]*").match
+_plain: Any = re.compile(r'[^"\\\x00-\x1f]*').match
 _escape = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))').match
 _low_escape = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})").match
 # An escape, and the second one of a pair, as far as a fragment's end lets them come.
@@ -219,7 +220,7 @@ class PartialJSON(Slotted):
             char = text[pos]
             expected = self._expected
             if char in " \t\n\r":
-                pos = _space(text, pos).end()  # type: ignore[union-attr]
+                pos = _space(text, pos).end()
             elif char == '"':
                 if not expected & (_VALUE | _KEY):
                     return self._fail(pos)
@@ -305,7 +306,7 @@ class PartialJSON(Slotted):
         state = self._number
         while pos < size:
             if state in _DIGIT_STATES:
-                pos = _digits(text, pos).end()  # type: ignore[union-attr]
+                pos = _digits(text, pos).end()
                 if pos == size:
                     break
             following = _NUMBERS[state].get(text[pos])
@@ -336,7 +337,7 @@ class PartialJSON(Slotted):
     def _scan_string(self, text: str, pos: int) -> int:
         """Take as much of the string as there is; return where it ends."""
         size = len(text)
-        end = _plain(text, pos).end()  # type: ignore[union-attr]
+        end: int = _plain(text, pos).end()
         closed = False
         if end == size:
             piece = text[pos:]
@@ -371,7 +372,7 @@ class PartialJSON(Slotted):
             return (piece, end, True) if end <= size else (piece, size, False)
         pieces = []
         while True:
-            end = _plain(text, pos).end()  # type: ignore[union-attr]
+            end = _plain(text, pos).end()
             pieces.append(text[pos:end])
             if end == size:
                 break

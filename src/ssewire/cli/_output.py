@@ -20,7 +20,7 @@ from ._terminal import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import FrameType
     from typing import Any, BinaryIO, TypeVar
 
@@ -53,8 +53,9 @@ def standard_input() -> BinaryIO:
 
 def json_line(item: ServerSentEvent | Comment, **more: object) -> bytes:
     """Return an event or comment as one line of JSON, with the fields `more` at its end."""
+    fields: dict[str, object]
     if isinstance(item, Comment):
-        fields: dict[str, object] = {"comment": item.text}
+        fields = {"comment": item.text}
     else:
         fields = {"event": item.event, "data": item.data}
         if item.id:
@@ -96,7 +97,7 @@ def warn_of_dropped(size: int) -> None:
 
 
 @contextlib.contextmanager
-def usage_errors() -> Iterator[None]:
+def usage_errors() -> Generator[None, None, None]:
     """Make wrong usage of a ValueError: it says which option makes no sense.
 
     Raises:
@@ -112,7 +113,7 @@ def usage_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def file_errors(verb: str, path: str) -> Iterator[None]:
+def file_errors(verb: str, path: str) -> Generator[None, None, None]:
     """Make a sentence of an OSError that the file `path` is at fault for.
 
     Raises:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ..errors import SSEWireError
     from ..event import Item
 
-    Source = Union[EventSource, EventStream]
+    Source = Union[EventSource[Item], EventStream[Item]]
 
 _EPILOG = """\
 POST (as with -d) and PATCH are never sent again: there are no reconnects. With
@@ -158,9 +158,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source:
-    opened: list[EventStream] = []
+    opened: list[EventStream[Item]] = []
 
-    def on_open(stream: EventStream) -> None:
+    def on_open(stream: EventStream[Item]) -> None:
         opened.append(stream)
         reads.count(stream)
 
@@ -179,20 +179,22 @@ def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source
             after = f" after event ID {source.last_event_id!r}" if source.last_event_id else ""
             warn(f"{error}; connecting again in {delay:.1f} s{after}")
 
+    comments: bool = args.comments
     with usage_errors():
         options: dict[str, Any] = {
             **request_arguments(args),
             "last_event_id": last_event_id,
             "max_event_size": args.max_event_size,
-            "comments": args.comments,
             "media_types": None if args.any else EVENT_STREAM,
         }
         if args.no_reconnect:
-            stream = open_stream(**options)
+            stream = open_stream(comments=comments, **options)
             on_open(stream)
             return stream
         policy = ReconnectPolicy(initial_delay=args.retry_delay, max_attempts=args.max_attempts)
-        source = EventSource(**options, reconnect=policy, on_open=on_open, on_error=on_error)
+        source = EventSource(
+            comments=comments, reconnect=policy, on_open=on_open, on_error=on_error, **options
+        )
         return source
 
 
@@ -208,7 +210,7 @@ class _Reads:
         # As of time.monotonic(), for differences.
         self._now = self._before = time.monotonic()
 
-    def count(self, stream: EventStream) -> None:
+    def count(self, stream: EventStream[Item]) -> None:
         """Count the reads of this stream too."""
         self.seen = Seen()
         stream._pass_chunks_through(lambda chunks: _CountedChunks(self, chunks))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .._http.heads import ResponseHead
     from .._http.request import HTTPRequest
     from .._settings import Settings
+    from .._standard import ItemT
     from ..parser import Parser
     from ._connection import Handle
 
@@ -133,8 +134,8 @@ def _close_foreign(response: HTTPResponse) -> None:
 
 
 def open_events(
-    first: HTTPRequest, settings: Settings, handle: Handle, parser: Parser[Any]
-) -> EventStream:
+    first: HTTPRequest, settings: Settings, handle: Handle, parser: Parser[ItemT]
+) -> EventStream[ItemT]:
     """Return the events of a response that has been found to be an event stream."""
     response = respond(first, settings, handle)
     try:

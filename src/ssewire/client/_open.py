@@ -5,6 +5,8 @@ May import: _checks, _http, _limits, _settings, parser, _connection, _exchange.
 
 from __future__ import annotations
 
+from typing import overload
+
 from .._checks import exact_str, plain_callable
 from .._http.redirects import MAX_REDIRECTS
 from .._http.refusal import EVENT_STREAM
@@ -18,12 +20,17 @@ from ._exchange import open_events, respond
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from typing import Any, Literal
+
+    from typing_extensions import Unpack
 
     from .._headers import HeaderSource
+    from .._http.refusal import MediaTypes
     from .._http.request import Body
     from .._http.timeouts import NotGiven, Timeouts
+    from .._settings import StreamOptions
     from .._unfinished import Unfinished
+    from ..event import Item, ServerSentEvent
     from ._response import HTTPResponse, Transport
     from ._stream import EventStream
 
@@ -69,6 +76,27 @@ def request(
     return respond(first, settings, Handle())
 
 
+# The keywords that decide nothing of the type stand once, in StreamOptions.
+@overload
+def open_stream(
+    url: str,
+    *,
+    transport: Transport | None = None,
+    comments: Literal[False] = False,
+    **options: Unpack[StreamOptions],
+) -> EventStream[ServerSentEvent]: ...
+
+
+@overload
+def open_stream(
+    url: str,
+    *,
+    transport: Transport | None = None,
+    comments: bool,
+    **options: Unpack[StreamOptions],
+) -> EventStream[Item]: ...
+
+
 def open_stream(
     url: str,
     *,
@@ -81,13 +109,13 @@ def open_stream(
     proxy: str | None = "env",
     max_redirects: int = MAX_REDIRECTS,
     transport: Transport | None = None,
-    media_types: Iterable[str] | None = EVENT_STREAM,
+    media_types: MediaTypes = EVENT_STREAM,
     last_event_id: str = "",
     max_event_size: int | None = MAX_EVENT_SIZE,
     comments: bool = False,
     default_event: str = "message",
     unfinished: Unfinished = "drop",
-) -> EventStream:
+) -> EventStream[Any]:
     """Send a request and return its events; takes the arguments of `request` and of `Parser`.
 
     Args:

@@ -1,14 +1,14 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
-May import: _checks, _closing, _following, _http, _limits, _settings, errors, event, reconnect,
-_connection, _exchange.
+May import: _checks, _closing, _following, _http, _limits, _settings, _standard, errors, event,
+reconnect, _connection, _exchange.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from typing import Callable
+from typing import Callable, overload
 
 from .._checks import plain_callable
 from .._closing import Closeable
@@ -18,6 +18,7 @@ from .._http.refusal import EVENT_STREAM
 from .._http.timeouts import NOT_GIVEN
 from .._limits import MAX_EVENT_SIZE
 from .._settings import checked_arguments, log_command
+from .._standard import ItemT
 from ..errors import SSEWireError, TransportError
 from ..event import Comment
 from ..reconnect import Connect
@@ -27,22 +28,24 @@ from ._exchange import open_events
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
-    from typing import Any
+    from types import TracebackType
+    from typing import Any, Literal
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from .._headers import HeaderSource
+    from .._http.refusal import MediaTypes
     from .._http.request import Body, HTTPRequest
     from .._http.timeouts import NotGiven, Timeouts
+    from .._settings import StreamOptions
     from .._unfinished import Unfinished
-    from ..event import Item
+    from ..event import Item, ServerSentEvent
     from ..reconnect import ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
 
 
-class EventSource(Closeable, Following):
+class EventSource(Closeable, Following[ItemT]):
     """Events for ever, across reconnects: an iterator, and a context manager that closes it.
 
     Takes the arguments of `open_stream`, and:
@@ -73,6 +76,35 @@ class EventSource(Closeable, Following):
 
     __slots__ = ("__weakref__", "_decided", "_handle", "_pause", "_settings")
 
+    # The keywords that decide nothing of the type stand once, in StreamOptions.
+    @overload
+    def __init__(
+        self: EventSource[ServerSentEvent],
+        url: str,
+        *,
+        transport: Transport | None = None,
+        comments: Literal[False] = False,
+        reconnect: ReconnectPolicy | None = None,
+        on_open: Callable[[EventStream[ServerSentEvent]], object] | None = None,
+        on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest] | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: EventSource[Item],
+        url: str,
+        *,
+        transport: Transport | None = None,
+        comments: bool,
+        reconnect: ReconnectPolicy | None = None,
+        on_open: Callable[[EventStream[Item]], object] | None = None,
+        on_error: Callable[[SSEWireError, float | None], object] | None = None,
+        prepare: Callable[[HTTPRequest], HTTPRequest] | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> None: ...
+
     def __init__(
         self,
         url: str,
@@ -86,14 +118,14 @@ class EventSource(Closeable, Following):
         proxy: str | None = "env",
         max_redirects: int = MAX_REDIRECTS,
         transport: Transport | None = None,
-        media_types: Iterable[str] | None = EVENT_STREAM,
+        media_types: MediaTypes = EVENT_STREAM,
         last_event_id: str = "",
         max_event_size: int | None = MAX_EVENT_SIZE,
         comments: bool = False,
         default_event: str = "message",
         unfinished: Unfinished = "drop",
         reconnect: ReconnectPolicy | None = None,
-        on_open: Callable[[EventStream], object] | None = None,
+        on_open: Callable[[EventStream[Any]], object] | None = None,
         on_error: Callable[[SSEWireError, float | None], object] | None = None,
         prepare: Callable[[HTTPRequest], HTTPRequest] | None = None,
     ) -> None:
@@ -127,9 +159,9 @@ class EventSource(Closeable, Following):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> ItemT:
         while not self._closing:
-            stream = self._stream
+            stream: EventStream[ItemT] | None = self._stream
             if stream is None:
                 self._connect()
                 continue
@@ -143,7 +175,7 @@ class EventSource(Closeable, Following):
                     # After the ID is set, as close() looks at the ID after it set this:
                     # one of the two sees what the other did.
                     if not self._closing or self._still_given(item):
-                        return item
+                        return item  # type: ignore[no-any-return]
                     break
             except BaseException:
                 stream._lose(given_id)
@@ -169,11 +201,11 @@ class EventSource(Closeable, Following):
         self._handle.abort()
         self._pause.end()
 
-    def _still_given(self, item: Item) -> bool:
+    def _still_given(self, item: Any) -> bool:
         """Say whether an item counts that was about to be handed out as close() was called."""
         if item.__class__ is Comment:
             return False
-        last: str = item.id  # type: ignore[union-attr]
+        last: str = item.id
         return self._decided.setdefault("id", last) == last
 
     def restart(self) -> None:
@@ -279,6 +311,11 @@ class EventSource(Closeable, Following):
             stream.close()
             self._ended(stream)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
         self._release()

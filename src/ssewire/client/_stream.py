@@ -1,6 +1,6 @@
 """The events of one response.
 
-May import: _checks, _closing, _unfinished, errors, event.
+May import: _checks, _closing, _standard, _unfinished, errors, event.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from .._checks import shown_stream
 from .._closing import Closeable
+from .._standard import Generic, ItemT
 from .._unfinished import end_input
 from ..errors import EventTooLarge, SSEWireError
 from ..event import Comment
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from .._headers import Headers
     from .._http.timeouts import Deadlines
-    from ..event import Item
     from ..parser import Parser
     from ._connection import Handle
     from ._response import HTTPResponse
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _NOTHING: Iterator[Any] = iter(())
 
 
-class EventStream(Closeable):
+class EventStream(Closeable, Generic[ItemT]):
     """The events of one response: an iterator, and a context manager that closes it.
 
     It ends (StopIteration) where the body ends as HTTP says it should, and
@@ -71,7 +71,7 @@ class EventStream(Closeable):
     def __init__(
         self,
         response: HTTPResponse,
-        parser: Parser[Any],
+        parser: Parser[ItemT],
         deadlines: Deadlines,
         handle: Handle,
         dispatch: bool = False,
@@ -89,7 +89,7 @@ class EventStream(Closeable):
         # Bytes of the body have come.
         self._heard = False
         # Received, not handed out. The list's own iterator: one object per read.
-        self._ready: Iterator[Item] = _NOTHING
+        self._ready: Iterator[Any] = _NOTHING
         # The last event ID as of what was handed out; only the iterating thread sets it.
         self._given_id: str = parser.last_event_id
         # An event has come since `stall` was started; its clock runs only in a wait for more.
@@ -113,7 +113,7 @@ class EventStream(Closeable):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> ItemT:
         while True:
             given_id = self._given_id
             # No call between taking an item and returning it: from Python 3.10 on
@@ -121,8 +121,8 @@ class EventStream(Closeable):
             try:
                 for item in self._ready:
                     if item.__class__ is not Comment:
-                        self._given_id = item.id  # type: ignore[union-attr]
-                    return item
+                        self._given_id = item.id
+                    return item  # type: ignore[no-any-return]
             except BaseException:
                 self._lose(given_id)
                 raise
@@ -141,14 +141,14 @@ class EventStream(Closeable):
         """
         self._chunks = make(self._chunks)
 
-    def batches(self) -> Batches:
+    def batches(self) -> Batches[ItemT]:
         """Return an iterator over the list of events of each read; it may be empty.
 
         For those who want to know what came together, or handle it so.
         """
         return Batches(self)
 
-    def _next_batch(self) -> list[Any]:
+    def _next_batch(self) -> list[ItemT]:
         if not operator.length_hint(self._ready):
             self._refill()
         before = self._given_id
@@ -208,7 +208,8 @@ class EventStream(Closeable):
         try:
             items = self._parser.feed(chunk)
         except EventTooLarge as exc:
-            items = exc.events
+            complete: list[Any] = exc.events
+            items = complete
             self._error = exc
         except BaseException:
             self._shut()
@@ -225,7 +226,7 @@ class EventStream(Closeable):
             self._ready = _NOTHING
             raise StopIteration
 
-    def _end_input(self, exc: Exception) -> list[Item]:
+    def _end_input(self, exc: Exception) -> list[ItemT]:
         """Return what the end of the body completes."""
         whole = isinstance(exc, StopIteration)
         if self._closed or (whole and self._handle.aborted):
@@ -251,16 +252,16 @@ class EventStream(Closeable):
         return shown_stream(self, "closed" if self._closed else "open")
 
 
-class Batches:
+class Batches(Generic[ItemT]):
     """The iterator that `EventStream.batches` returns."""
 
     __slots__ = ("_stream",)
 
-    def __init__(self, stream: EventStream) -> None:
+    def __init__(self, stream: EventStream[ItemT]) -> None:
         self._stream = stream
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> list[Any]:
+    def __next__(self) -> list[ItemT]:
         return self._stream._next_batch()

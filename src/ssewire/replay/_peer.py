@@ -105,7 +105,7 @@ class Peer(asyncio.Protocol):
 
     # --- what asyncio calls
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         # Wait for the reader whenever he is behind. So nothing of ours waits in this process
         # when a reset comes, which would drop it, and a thousand slow readers cost little.

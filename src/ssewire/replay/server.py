@@ -24,7 +24,7 @@ from .recording import Recording, recording_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from typing import Any, Callable
 
     from typing_extensions import Self
@@ -168,7 +168,9 @@ class ReplayServer:
 
 
 @contextlib.contextmanager
-def serve_in_thread(recordings: Iterable[Source], **options: Any) -> Iterator[ReplayServer]:
+def serve_in_thread(
+    recordings: Iterable[Source], **options: Any
+) -> Generator[ReplayServer, None, None]:
     """Run a ReplayServer in a thread of its own, for blocking code; takes its arguments.
 
     Its attributes may be read from any thread.

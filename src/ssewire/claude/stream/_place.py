@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from ...event import ServerSentEvent
-    from ..blocks import ContentBlock
     from ..errors import ClaudeError
     from ..message import Message
 
@@ -395,9 +394,9 @@ class Place:
         self._half = self._json = None
 
 
-def _left(walker: Iterator[Any]) -> int:
+def _left(walker: Any) -> int:
     """Return how many items an iterator over a list or tuple has left."""
-    return walker.__length_hint__()  # type: ignore[attr-defined,no-any-return]
+    return walker.__length_hint__()  # type: ignore[no-any-return]
 
 
 def _pass(walker: Iterator[Any]) -> None:
@@ -411,9 +410,9 @@ def _started(event: Any, message: Message | None) -> tuple[TextBlock, str] | Non
     if message is None:
         return None
     blocks = message.content if type(event) is MessageStartEvent else [event._block]
-    texts: list[ContentBlock] = [block for block in blocks if type(block) is TextBlock]
+    texts: list[Any] = [block for block in blocks if type(block) is TextBlock]
     text = text_of(texts)
-    return (texts[-1], text) if text else None  # type: ignore[return-value]
+    return (texts[-1], text) if text else None
 
 
 def _events_of(
