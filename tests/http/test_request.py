@@ -27,6 +27,7 @@ from ssewire._http.request import HTTPRequest
 from ssewire._http.timeouts import Deadlines, Timeouts
 from ssewire._http.url import parse_url
 from ssewire.errors import ContentDecodingError, RedirectError
+from tests.kit.secrets import secrets_in_frames
 
 # --- URLs
 
@@ -231,6 +232,15 @@ def test_the_repr_of_headers_and_requests_hides_keys() -> None:
 def test_a_header_name_that_is_no_token_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="header name"):
         HTTPRequest("http://h/", headers={name: "v"})
+
+
+@pytest.mark.parametrize("value", ["hunter2\n", "hunter2\ud800"])
+def test_a_header_value_that_cannot_be_sent_is_in_no_frame_of_ours(value: str) -> None:
+    headers = Headers({"X-Key": value})
+    with pytest.raises(ValueError, match="header X-Key") as caught:
+        HTTPRequest("http://h/", headers=headers)
+    assert secrets_in_frames(caught.value, "hunter2") == []
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\0b", "a\r\nX: y", b"a\n"])
@@ -806,6 +816,7 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_with_a_way_out(
         assert "NO_PROXY" in str(caught.value)
         assert "hunter2" not in str(caught.value)
         assert caught.value.__cause__ is None
+        assert secrets_in_frames(caught.value, "hunter2") == []
     assert choose("http://h/", no="h") is None
     assert choose("http://h/", http="p:1") == Proxy("p", 1, None, "the system's http_proxy")
 

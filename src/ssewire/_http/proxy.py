@@ -109,7 +109,9 @@ def choose_proxy(
         return parse_proxy(found)._replace(variable=variable)
     except ValueError as exc:
         why = f"{variable} cannot be used: {exc}; proxy=None, or NO_PROXY, goes without"
-    # Not as its cause: the frames of that hold the URL, with its password.
+    # Not as its cause, and without these: tracebacks show the variables of their frames, and the
+    # environment's URLs may hold passwords.
+    del proxies, found
     raise ValueError(why)
 
 

@@ -179,18 +179,25 @@ def _with_defaults(headers: Headers) -> Headers:
 
 
 def _check_headers(headers: Headers) -> None:
-    for name, value in headers.multi_items():
+    # No value in a variable, and so in no traceback: it may be a key.
+    for name, fault in [(name, _fault(value)) for name, value in headers.multi_items()]:
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"not a valid header name: {excerpt(name)}")
-        # Never the value in a text: it may be a key.
-        if any(char in value for char in "\r\n\0"):
-            raise ValueError(f"header {name} must not contain CR, LF or NUL")
-        try:
-            _encode_value(value)
-        except UnicodeEncodeError:
-            raise ValueError(f"header {name} is not encodable as UTF-8") from None
+        if fault:
+            raise ValueError(f"header {name} {fault}")
         if name.lower() in _OURS:
             raise ValueError(f"header {name} is set by the client and cannot be given")
+
+
+def _fault(value: str) -> str:
+    """Return why a header's value cannot be sent; "" if it can. The text does not hold it."""
+    if any(char in value for char in "\r\n\0"):
+        return "must not contain CR, LF or NUL"
+    try:
+        _encode_value(value)
+    except UnicodeEncodeError:
+        return "is not encodable as UTF-8"
+    return ""
 
 
 def _encode_value(value: str) -> bytes:
