@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .._http.timeouts import NotGiven, Timeouts
     from .._settings import Settings
     from .._unfinished import Unfinished
-    from ..reconnect import ReconnectPolicy
+    from ..reconnect import Reconnection, ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
 
@@ -54,7 +54,10 @@ class _Unprepared(Exception):
 
 
 async def _answer(
-    request: HTTPRequest, prepare: Callable[[HTTPRequest], Any] | None, settings: Settings
+    request: HTTPRequest,
+    prepare: Callable[[HTTPRequest], Any] | None,
+    settings: Settings,
+    machine: Reconnection,
 ) -> HTTPResponse:
     """Return the response to what `prepare` makes of a request.
 
@@ -68,6 +71,7 @@ async def _answer(
                 prepared = await prepared
             request = prepared_request(prepared)
             settings.check(request)
+            machine.on_request(request.method)
         except (TransportError, asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:
@@ -222,7 +226,7 @@ class EventSource(EitherCloseable, Following):
             if current is None:
                 self.close()
                 return
-            opening.begin(_answer(current, self._prepare, self._settings))
+            opening.begin(_answer(current, self._prepare, self._settings, self._machine))
         try:
             response = await opening.result()
         except Interrupted:

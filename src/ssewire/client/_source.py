@@ -235,6 +235,7 @@ class EventSource(Closeable, Following):
         try:
             prepared = prepared_request(self._prepare(request))
             self._settings.check(prepared)
+            self._machine.on_request(prepared.method)
             return prepared
         except TransportError:
             raise
