@@ -762,6 +762,11 @@ def test_urllib_reads_the_environment_in_the_shape_that_is_expected(
     assert found == [None, Proxy("p", 1, None, "the system's http_proxy")]
 
 
+def test_spaces_around_a_proxy_do_not_count() -> None:
+    for proxy in ("http://p:1 ", " p:1", "  http://p:1/  "):
+        assert parse_proxy(proxy) == Proxy("p", 1, None)
+
+
 def test_a_proxy_argument_wins_over_the_environment() -> None:
     env = {"http_proxy": "p:1", "no_proxy": "*"}
     assert chosen("http://h/", None, **env) is None
@@ -776,7 +781,17 @@ def test_proxy_credentials_become_a_header_and_are_not_shown() -> None:
 
 @pytest.mark.parametrize(
     "proxy",
-    ["socks5://u:hunter2@p", "https://p", "http://", "p:0", "hunter2@p:x", "p\r\n", "a b", ""],
+    [
+        "socks5://u:hunter2@p",
+        "https://p",
+        "http://",
+        "p:0",
+        "hunter2@p:x",
+        "p\r\n",
+        "a b",
+        "",
+        '"http://p"',
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_a_value_error(proxy: str) -> None:
     with pytest.raises(ValueError, match=r"prox|host|port") as caught:
