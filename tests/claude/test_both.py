@@ -446,7 +446,7 @@ def test_a_variable_that_cannot_be_used_shows_no_secret_that_is_in_it(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match="proxy|header") as caught:
+    with pytest.raises(ValueError, match=r"proxy|header") as caught:
         claude(both, proxy="env")
     assert "hunter2" not in str(caught.value)
     assert secrets_in_frames(caught.value, "hunter2") == []

@@ -130,7 +130,7 @@ def test_a_stream_needs_no_lock_that_a_handler_may_have_left_held() -> None:
 
     def follow(url: str) -> str:
         with EventSource(url, proxy=None, reconnect=AT_ONCE) as source:
-            return "".join([next(source).data, next(source).data])
+            return f"{next(source).data}{next(source).data}"
 
     def accumulate() -> bool:
         accumulator = Accumulator()
