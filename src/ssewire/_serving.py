@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from ._checks import check_count, check_seconds, shown_number, wrong_type
 from ._headers import Headers
-from ._http.request import check_field, encode_value, without
+from ._http.request import check_field, encode_value, value_fault, without
 from .encoder import encode, encode_comment, encode_event
 from .event import Comment, ServerSentEvent
 
@@ -229,7 +229,7 @@ def _fields(headers: HeaderSource | None) -> list[tuple[bytes, bytes]]:
     """Return the fields of a response's head: those that are given, and of HEADERS the others."""
     given = Headers(headers)
     for name, value in given.multi_items():
-        check_field(name, value, "server")
+        check_field(name, value_fault(value), "server")
     ours = without(Headers(HEADERS), {name.lower() for name in given})
     return [(n.lower().encode("ascii"), encode_value(v)) for n, v in ours + given.multi_items()]
 

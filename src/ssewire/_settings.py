@@ -1,6 +1,6 @@
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
-May import: _checks, _http, _unfinished, errors, reconnect.
+May import: _checks, _http, _logger, _unfinished, errors, reconnect.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ._http.proxy import choose_proxy
 from ._http.refusal import EVENT_STREAM, accepted, check_media_types, refusal
 from ._http.request import HTTPRequest
 from ._http.timeouts import given_timeouts, timeouts_of
+from ._logger import known_logger
 from ._unfinished import dispatches
 from .errors import TransportError
 from .reconnect import Connect
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("ssewire")
+known_logger()  # Now, and not within a stream.
 
 _KEEPALIVE = keepalive_options(socket)
 

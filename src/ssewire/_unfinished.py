@@ -1,17 +1,16 @@
 """What becomes of an event that the input ends within: dropped, as the standard says, and said so.
 
-May import: _checks.
+May import: _checks, _logger.
 """
 
 from __future__ import annotations
 
-from sys import modules
-
 from ._checks import exact_str, excerpt
+from ._logger import known_logger
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Literal
 
     from ._standard import ItemT, LineParser
 
@@ -42,9 +41,8 @@ def end_input(parser: LineParser[ItemT], dispatch: bool) -> tuple[list[ItemT], i
         if items:
             return items, 0
     if dropped:
-        # Where nobody has imported it, nobody listens. Most programs need not pay for it.
-        logging: Any = modules.get("logging")
-        if logging is not None:
+        log = known_logger()
+        if log is not None:
             text = "%d bytes of an unfinished event were dropped at the end of the stream"
-            logging.getLogger("ssewire").debug(text, dropped)
+            log.debug(text, dropped)
     return [], dropped

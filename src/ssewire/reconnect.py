@@ -1,6 +1,6 @@
 """When to connect again, and when to stop: a state machine without I/O.
 
-A client reports what became of each connection (`on_open`, `on_event`,
+A client reports what became of each connection (`on_request`, `on_open`, `on_event`,
 `on_up`, `on_end`, `on_failure`) and carries out the command that it gets back:
 `Connect` after a delay, or `Stop`. The rules are written here once, for both
 clients; no clock is read and chance is passed in. An attempt is failed when no
@@ -196,7 +196,8 @@ class Reconnection:
     ) -> None:
         self._policy = policy
         self._random = random
-        self._may_repeat = policy.retry_unsafe_methods or method.upper() in _IDEMPOTENT
+        # Whether the source's own request may be sent more than once, and the one sent last.
+        self._own_may = self._may_repeat = self._allows(method)
         self.state: State = "connecting"
         # The server's reconnection time in milliseconds, from whichever connection.
         self.retry: int | None = None
@@ -204,6 +205,9 @@ class Reconnection:
         self.failures: int = 0
         # An event of the current connection has been handed out, or it was up for long.
         self._progress = False
+
+    def _allows(self, method: str) -> bool:
+        return self._policy.retry_unsafe_methods or method.upper() in _IDEMPOTENT
 
     @property
     def may_repeat(self) -> bool:
@@ -213,6 +217,13 @@ class Reconnection:
     def start(self) -> Command:
         """Return the first command."""
         return Connect() if self.state != "closed" else Stop()
+
+    def on_request(self, method: str) -> None:
+        """Note the method of a request that is about to be sent, where it may be another one.
+
+        A source of a GET whose caller makes a POST of it ends as one of a POST does.
+        """
+        self._may_repeat = self._own_may and self._allows(method)
 
     def on_open(self) -> None:
         """Note that a response has been accepted as an event stream."""

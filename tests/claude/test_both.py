@@ -7,12 +7,10 @@ import logging
 import socket
 import threading
 import traceback
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import ssewire
 from ssewire.claude import ClaudeError, ConfigurationError, StreamClosed, StreamInterrupted
 from ssewire.client import Timeouts
 from ssewire.errors import (
@@ -48,8 +46,7 @@ from tests.clients.both import BOTH, Both, step
 from tests.kit.scripted import ClosingServer as Server
 from tests.kit.scripted import Server as KeepingServer
 from tests.kit.scripted import chunk, head, trusting_context
-
-PACKAGE = Path(ssewire.__file__).parent
+from tests.kit.secrets import secrets_in_frames
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
@@ -384,19 +381,6 @@ def test_keys_are_in_no_repr_no_log_and_no_error(
     assert "0." in caplog.text
 
 
-def secrets_in_frames(error: BaseException | None, secret: str) -> list[str]:
-    """Return the variables of the package's frames whose repr shows a secret."""
-    found = []
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
-                for name, value in frame.f_locals.items():
-                    if secret in repr(value):
-                        found.append(f"{frame.f_code.co_name}: {name}")
-        error = error.__cause__ or error.__context__
-    return found
-
-
 FAILING: dict[str, list[Any]] = {
     "refused": [BUSY],
     "no head": [["hold"]],
@@ -445,6 +429,26 @@ def test_settings_that_make_no_sense_show_no_key_of_the_environment(
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "Cookie: hunter2")
     with pytest.raises((ValueError, TypeError)) as caught:
         claude(both, **options)
+    assert secrets_in_frames(caught.value, "hunter2") == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ANTHROPIC_CUSTOM_HEADERS": "X-Api-Key: hunter2\rx"},
+        {"all_proxy": "socks5://u:hunter2@h:1"},
+        {"https_proxy": "http://u:hunter2@h:x"},
+    ],
+    ids=str,
+)
+def test_a_variable_that_cannot_be_used_shows_no_secret_that_is_in_it(
+    both: Both, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=r"proxy|header") as caught:
+        claude(both, proxy="env")
+    assert "hunter2" not in str(caught.value)
     assert secrets_in_frames(caught.value, "hunter2") == []
 
 

@@ -1551,6 +1551,23 @@ def test_prepare_makes_the_request_of_each_connection(both: Both) -> None:
         assert prepared == [(url, None), (url, "1"), (url, "1")]
 
 
+def test_a_post_that_prepare_makes_of_a_get_is_sent_once(both: Both) -> None:
+    def prepare(request: HTTPRequest) -> HTTPRequest:
+        return request.with_method("POST", b"order")
+
+    async def main(url: str) -> None:
+        policy = ReconnectPolicy(initial_delay=0.0)
+        source = both.source(url, prepare=prepare, reconnect=policy)
+        assert (await step(source)).data == "a"
+        with pytest.raises(StopAsyncIteration):
+            await step(source)
+        assert source.state == "closed"
+
+    with Server([[head(), b"data: a\n\n"]] * 2) as server:
+        both.run(main(server.url))
+        assert [request.method for request in server.requests] == ["POST"]
+
+
 def test_prepare_may_go_on_by_get_where_a_post_was_cut(both: Both) -> None:
     def prepare(request: HTTPRequest) -> HTTPRequest:
         if "Last-Event-ID" not in request.headers:

@@ -19,6 +19,7 @@ from typing import Any, Callable
 import pytest
 
 import ssewire
+from ssewire.claude import Accumulator
 from ssewire.client import EventSource, ReconnectPolicy, Timeouts, open_stream
 from ssewire.client._connection import _shut_down
 from ssewire.errors import ConnectionLost, StateError
@@ -113,6 +114,37 @@ def in_its_own_thread(test: Callable[..., None]) -> Callable[..., None]:
             executor.submit(test, *args, **kwargs).result()
 
     return run
+
+
+@pytest.mark.skipif(not hasattr(logging, "_lock"), reason="logging has its lock elsewhere")
+def test_a_stream_needs_no_lock_that_a_handler_may_have_left_held() -> None:
+    """As `logging.getLogger` leaves its own up to Python 3.12, interrupted where it took it."""
+    logger = logging.getLogger("ssewire")
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+        logger.isEnabledFor(level)  # which is looked up under that lock, once
+    torn = [head(), b"data: a\n\ndata: torn"]
+
+    def read(url: str) -> tuple[list[str], int]:
+        with open_stream(url, proxy=None) as stream:
+            return [event.data for event in stream], stream.dropped
+
+    def follow(url: str) -> str:
+        with EventSource(url, proxy=None, reconnect=AT_ONCE) as source:
+            return f"{next(source).data}{next(source).data}"
+
+    def accumulate() -> bool:
+        accumulator = Accumulator()
+        accumulator.feed(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+        return accumulator.message is None
+
+    with Server([torn, torn, torn]) as server:
+        logging._lock.acquire()  # type: ignore[attr-defined]
+        try:
+            assert within(10.0, lambda: read(server.url)) == (["a"], 10)
+            assert within(10.0, lambda: follow(server.url)) == "aa"
+            assert within(10.0, accumulate)
+        finally:
+            logging._lock.release()  # type: ignore[attr-defined]
 
 
 def numbers(last: int, chunked: bool) -> Callable[[Request], Steps]:

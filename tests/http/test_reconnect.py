@@ -432,6 +432,24 @@ def test_an_unsafe_method_is_repeated_where_the_caller_says_so(method: str) -> N
     assert delay_of(source.on_failure(LOST)) == 6
 
 
+def test_what_was_sent_last_decides_whether_it_may_be_sent_again() -> None:
+    source = machine()
+    source.on_request("POST")
+    assert error_of(source.on_failure(LOST)) is LOST
+    source = machine()
+    source.on_request("post")
+    source.restart()
+    source.on_request("GET")
+    assert delay_of(source.on_failure(LOST)) == 3
+    # A source of a POST may have another one to send.
+    source = machine("POST")
+    source.on_request("GET")
+    assert error_of(source.on_failure(LOST)) is LOST
+    source = machine("POST", retry_unsafe_methods=True)
+    source.on_request("POST")
+    assert delay_of(source.on_failure(LOST)) == 3
+
+
 @pytest.mark.parametrize("method", ["GET", "get", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_an_idempotent_method_is_repeated(method: str) -> None:
     assert delay_of(machine(method).on_failure(LOST)) == 3

@@ -171,6 +171,10 @@ def test_media_types_of_the_callers_are_accepted_and_no_others(
         (("plain",), ValueError),
         (("",), ValueError),
         (("text/plain\n",), ValueError),
+        # They would accept nothing, which nobody can want.
+        ((), ValueError),
+        (("*/*",), ValueError),
+        (("text/*",), ValueError),
     ],
 )
 def test_media_types_that_make_no_sense_are_refused(

@@ -27,6 +27,7 @@ from ssewire._http.request import HTTPRequest
 from ssewire._http.timeouts import Deadlines, Timeouts
 from ssewire._http.url import parse_url
 from ssewire.errors import ContentDecodingError, RedirectError
+from tests.kit.secrets import secrets_in_frames
 
 # --- URLs
 
@@ -231,6 +232,15 @@ def test_the_repr_of_headers_and_requests_hides_keys() -> None:
 def test_a_header_name_that_is_no_token_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="header name"):
         HTTPRequest("http://h/", headers={name: "v"})
+
+
+@pytest.mark.parametrize("value", ["hunter2\n", "hunter2\ud800"])
+def test_a_header_value_that_cannot_be_sent_is_in_no_frame_of_ours(value: str) -> None:
+    headers = Headers({"X-Key": value})
+    with pytest.raises(ValueError, match="header X-Key") as caught:
+        HTTPRequest("http://h/", headers=headers)
+    assert secrets_in_frames(caught.value, "hunter2") == []
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\0b", "a\r\nX: y", b"a\n"])
@@ -752,6 +762,11 @@ def test_urllib_reads_the_environment_in_the_shape_that_is_expected(
     assert found == [None, Proxy("p", 1, None, "the system's http_proxy")]
 
 
+def test_spaces_around_a_proxy_do_not_count() -> None:
+    for proxy in ("http://p:1 ", " p:1", "  http://p:1/  "):
+        assert parse_proxy(proxy) == Proxy("p", 1, None)
+
+
 def test_a_proxy_argument_wins_over_the_environment() -> None:
     env = {"http_proxy": "p:1", "no_proxy": "*"}
     assert chosen("http://h/", None, **env) is None
@@ -766,7 +781,17 @@ def test_proxy_credentials_become_a_header_and_are_not_shown() -> None:
 
 @pytest.mark.parametrize(
     "proxy",
-    ["socks5://u:hunter2@p", "https://p", "http://", "p:0", "hunter2@p:x", "p\r\n", "a b", ""],
+    [
+        "socks5://u:hunter2@p",
+        "https://p",
+        "http://",
+        "p:0",
+        "hunter2@p:x",
+        "p\r\n",
+        "a b",
+        "",
+        '"http://p"',
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_a_value_error(proxy: str) -> None:
     with pytest.raises(ValueError, match=r"prox|host|port") as caught:
@@ -806,6 +831,7 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_with_a_way_out(
         assert "NO_PROXY" in str(caught.value)
         assert "hunter2" not in str(caught.value)
         assert caught.value.__cause__ is None
+        assert secrets_in_frames(caught.value, "hunter2") == []
     assert choose("http://h/", no="h") is None
     assert choose("http://h/", http="p:1") == Proxy("p", 1, None, "the system's http_proxy")
 

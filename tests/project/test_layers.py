@@ -34,7 +34,7 @@ PACKAGE = Path(ssewire.__file__).resolve().parent
 LEVELS = {
     # 0: words and values
     **dict.fromkeys(["errors", "_checks", "_frozen", "_limits", "_headers", "event"], 0),
-    **dict.fromkeys(["_choice", "_closing", "_version"], 0),
+    **dict.fromkeys(["_choice", "_closing", "_logger", "_version"], 0),
     # 1: the format
     **dict.fromkeys(["_standard", "_parser_py", "_parser_cy", "parser"], 1),
     **dict.fromkeys(["encoder", "stream", "_reading", "_unfinished", "sdk", "__init__"], 1),
@@ -67,7 +67,7 @@ IO_CLOCK_CHANCE = {
     *("io", "pathlib", "shutil", "logging", "os", "concurrent"),
 }
 # What looks outside all the same.
-MAY_SEE = {"_choice": {"os"}, "_reading": {"signal"}, "claude": {"logging"}}
+MAY_SEE = {"_choice": {"os"}, "_logger": {"logging"}, "_reading": {"signal"}, "claude": {"logging"}}
 
 LONGEST = 520
 

@@ -149,6 +149,8 @@ def test_a_server_that_is_not_there_is_code_3() -> None:
     done = ask(None, "--base-url", f"http://127.0.0.1:{port}", "Hello", key="k")
     assert done.returncode == 3
     assert b"Traceback" not in done.stderr
+    # Once in the sentence, not again as its cause.
+    assert done.stderr.splitlines()[-1].count(b"could not connect") == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no POSIX signals here")

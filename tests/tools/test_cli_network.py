@@ -231,6 +231,15 @@ def test_tail_sends_basic_authentication(run: Run, monkeypatch: pytest.MonkeyPat
     assert asked == ["password for Aladdin: "]
 
 
+def test_a_password_is_not_asked_for_where_there_is_no_terminal() -> None:
+    command = [*COMMAND, "tail", "http://127.0.0.1:9/", "--no-reconnect", "-u", "user"]
+    result = subprocess.run(
+        command, input=b"hunter2\n", capture_output=True, timeout=PATIENCE, start_new_session=True
+    )
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.splitlines() == [b"ssewire: no terminal to ask for the password on"]
+
+
 @pytest.mark.parametrize("command", [("tail",), ("record", "-o", "never-written")])
 @pytest.mark.parametrize(
     ("args", "said"),

@@ -109,7 +109,9 @@ def choose_proxy(
         return parse_proxy(found)._replace(variable=variable)
     except ValueError as exc:
         why = f"{variable} cannot be used: {exc}; proxy=None, or NO_PROXY, goes without"
-    # Not as its cause: the frames of that hold the URL, with its password.
+    # Not as its cause, and without these: tracebacks show the variables of their frames, and the
+    # environment's URLs may hold passwords.
+    del proxies, found
     raise ValueError(why)
 
 
@@ -122,11 +124,12 @@ def _variable(name: str, environ: Iterable[str]) -> str:
 
 
 def parse_proxy(proxy: str) -> Proxy:
-    """Return where a proxy URL, with or without "http://", points.
+    """Return where a proxy URL, with or without "http://", points; spaces around it do not count.
 
     Raises:
         ValueError: another scheme than http, no host, a port out of range.
     """
+    proxy = proxy.strip(" ")
     if "://" not in proxy:
         proxy = f"http://{proxy}"
     if CONTROLS.search(proxy):
@@ -137,6 +140,9 @@ def parse_proxy(proxy: str) -> Proxy:
         host = parts.hostname or ""
     except ValueError:
         raise ValueError("not a valid proxy URL") from None
+    if not parts.scheme:
+        # In quotes, such as a shell or a file of settings has left around it.
+        raise ValueError("not a valid proxy URL")
     if parts.scheme != "http":
         raise ValueError(f"only http:// proxies can be used, not {shortened(parts.scheme)}://")
     authorization = None

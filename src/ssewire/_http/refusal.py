@@ -48,16 +48,23 @@ def check_media_types(media_types: MediaTypes) -> CheckedTypes:
 
     Raises:
         TypeError: no iterable of str, or a str, which is not one type but a row of letters.
-        ValueError: one that is no media type; parameters do not belong to it.
+        ValueError: none at all, or one that is no media type; parameters do not belong to it,
+            and a wildcard is no type that a response has.
     """
     if media_types is None:
         return None
     if isinstance(media_types, (str, bytes)) or not isinstance(media_types, Iterable):
         raise wrong_type("media_types", "a tuple of media types or None", media_types)
     checked = tuple(exact_str("each of media_types", name).lower() for name in media_types)
+    if not checked:
+        raise ValueError("media_types names none; None allows any")
     for name in checked:
         if not re.fullmatch(f"{_TOKEN}/{_TOKEN}", name):
             raise ValueError(f"not a media type, such as text/plain: {excerpt(name)}")
+        if "*" in name.split("/"):
+            # It would match no response at all.
+            why = "media_types knows no wildcards; None allows any"
+            raise ValueError(f"{why}: {excerpt(name)}")
     return checked
 
 

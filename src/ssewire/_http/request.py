@@ -179,27 +179,37 @@ def _with_defaults(headers: Headers) -> Headers:
 
 
 def _check_headers(headers: Headers) -> None:
-    for name, value in headers.multi_items():
-        check_field(name, value, "client")
+    # No value in a variable, and so in no traceback: it may be a key.
+    for name, fault in [(name, value_fault(value)) for name, value in headers.multi_items()]:
+        check_field(name, fault, "client")
 
 
-def check_field(name: str, value: str, sender: str) -> None:
+def check_field(name: str, fault: str, sender: str) -> None:
     """Refuse a header field that cannot be sent, or that is for `sender` itself to say.
+
+    Args:
+        fault: what `value_fault` says of its value.
 
     Raises:
         ValueError: such a one.
     """
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"not a valid header name: {excerpt(name)}")
-    # Never the value in a text: it may be a key.
+    if fault:
+        raise ValueError(f"header {name} {fault}")
+    if name.lower() in _OURS:
+        raise ValueError(f"header {name} is set by the {sender} and cannot be given")
+
+
+def value_fault(value: str) -> str:
+    """Return why a header's value cannot be sent; "" if it can. The text does not hold it."""
     if any(char in value for char in "\r\n\0"):
-        raise ValueError(f"header {name} must not contain CR, LF or NUL")
+        return "must not contain CR, LF or NUL"
     try:
         encode_value(value)
     except UnicodeEncodeError:
-        raise ValueError(f"header {name} is not encodable as UTF-8") from None
-    if name.lower() in _OURS:
-        raise ValueError(f"header {name} is set by the {sender} and cannot be given")
+        return "is not encodable as UTF-8"
+    return ""
 
 
 def encode_value(value: str) -> bytes:

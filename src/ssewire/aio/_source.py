@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .._settings import Settings, StreamOptions
     from .._unfinished import Unfinished
     from ..event import Item, ServerSentEvent
-    from ..reconnect import ReconnectPolicy
+    from ..reconnect import Reconnection, ReconnectPolicy
     from ._response import Transport
     from ._stream import EventStream
 
@@ -57,7 +57,10 @@ class _Unprepared(Exception):
 
 
 async def _answer(
-    request: HTTPRequest, prepare: Callable[[HTTPRequest], Any] | None, settings: Settings
+    request: HTTPRequest,
+    prepare: Callable[[HTTPRequest], Any] | None,
+    settings: Settings,
+    machine: Reconnection,
 ) -> HTTPResponse:
     """Return the response to what `prepare` makes of a request.
 
@@ -71,6 +74,7 @@ async def _answer(
                 prepared = await prepared
             request = prepared_request(prepared)
             settings.check(request)
+            machine.on_request(request.method)
         except (TransportError, asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as exc:
@@ -254,7 +258,7 @@ class EventSource(EitherCloseable, Following[ItemT]):
             if current is None:
                 self.close()
                 return
-            opening.begin(_answer(current, self._prepare, self._settings))
+            opening.begin(_answer(current, self._prepare, self._settings, self._machine))
         try:
             response = await opening.result()
         except Interrupted:

@@ -2,11 +2,12 @@
 
 Content never raises: an error is an event, after which nothing is taken any
 more. Deviations of relays are tolerated, each where it is handled, and logged once.
-May import: _json, _record, _sniff, blocks, errors, events, message, ssewire.errors.
+May import: _json, _logger, _record, _sniff, blocks, errors, events, message, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from .._logger import known_logger
 from ..errors import StateError
 from ._json import DELTA_KEYS, IMPLIED_BLOCKS, decode, read_object, shared
 from ._record import ShapeError, copy_json, want, want_or
@@ -473,9 +474,11 @@ class Assembly:
             self._warned = set()
         if deviation not in self._warned:
             self._warned.add(deviation)
-            import logging  # seldom needed, and as large as the rest of the imports
+            import logging  # noqa: F401 - seldom needed, and as large as the rest of the imports
 
-            logging.getLogger("ssewire").warning("Claude stream: %s", deviation)
+            log = known_logger()
+            assert log is not None
+            log.warning("Claude stream: %s", deviation)
 
 
 # Type of a delta -> the class of the blocks that it fits.

@@ -9,6 +9,7 @@ import argparse
 import getpass
 import os
 import ssl
+import warnings
 
 from ..client import Timeouts, basic_auth
 from ._output import CommandError, file_errors, standard_input
@@ -114,8 +115,11 @@ def _basic(text: str) -> str:
     user, colon, password = text.partition(":")
     if not colon:
         try:
-            password = getpass.getpass(f"password for {printable(user)}: ")
-        except EOFError:
+            with warnings.catch_warnings():
+                # It would show what is typed, or take what was piped in for something else.
+                warnings.simplefilter("error", getpass.GetPassWarning)
+                password = getpass.getpass(f"password for {printable(user)}: ")
+        except (EOFError, getpass.GetPassWarning):
             raise CommandError("no terminal to ask for the password on") from None
     return basic_auth(user, password)
 

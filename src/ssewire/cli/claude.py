@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         except ConfigurationError as exc:
             raise CommandError(str(exc)) from exc
         except StreamInterrupted as exc:
-            warn(f"{exc}: {exc.__cause__}")
+            warn(str(exc))
             return EXIT_TRANSPORT
     return 0
 

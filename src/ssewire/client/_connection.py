@@ -91,7 +91,7 @@ class Handle(Custody):
         # closing one twice is harmless.
         self._doomed: list[socket.socket] = []
         # The thread that is in a blocking call, or that an exception took out of one; 0 while
-        # not even its own signal handlers may close the socket.
+        # nobody may touch the socket, not even its own signal handlers. That takes no time.
         self._busy: int | None = None
         self._aborted = False
         # The socket's timeout, to spare the system call that sets the same again.
@@ -162,7 +162,8 @@ class Handle(Custody):
 
     def start_tls(self, current: socket.socket, context: ssl.SSLContext, host: str) -> None:
         """Put TLS on the socket, without a handshake yet."""
-        # Within this call the descriptor passes from one object to another.
+        # Within this call the descriptor passes from one object to another. If it were shut down
+        # meanwhile, ssl would leave its own one unclosed, with a ResourceWarning.
         self._busy = 0
         self._sockets[:] = [
             context.wrap_socket(
@@ -244,7 +245,7 @@ class Handle(Custody):
         # Its own thread is in a signal handler, or was interrupted: it may close.
         if busy is None or busy == get_ident():
             self._close_now()
-        else:
+        elif busy:
             for current in self._sockets:
                 try:
                     _shut_down(current)

@@ -267,6 +267,7 @@ class EventSource(Closeable, Following[ItemT]):
         try:
             prepared = prepared_request(self._prepare(request))
             self._settings.check(prepared)
+            self._machine.on_request(prepared.method)
             return prepared
         except TransportError:
             raise
