@@ -63,7 +63,8 @@ class Alarm:
         self._before = signal.signal(signal.SIGALRM, self._handle)
         # What is raised in a destructor: by one call into C, since a hook of pytest's would be
         # interrupted in its turn.
-        self._hook, sys.unraisablehook = sys.unraisablehook, deque(maxlen=1).append
+        dropped: deque[Any] = deque(maxlen=1)
+        self._hook, sys.unraisablehook = sys.unraisablehook, dropped.append
         self._on = True
         self._set()
         return self
