@@ -253,6 +253,9 @@ def reason(exc: BaseException) -> str:
         ):
             return os.strerror(exc.errno)
         return exc.strerror
+    if isinstance(exc, ConnectionResetError) and not str(exc):
+        # asyncio's, of a TLS handshake.
+        return os.strerror(errno.ECONNRESET)
     return str(exc) or type(exc).__name__
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import gc
 import inspect
 import logging
+import os
 import random
 import re
 import socket
@@ -26,7 +28,7 @@ from typing import Any
 import pytest
 
 from ssewire import StateError, aio, client
-from ssewire._settings import READ_SIZE, _default_context
+from ssewire._settings import READ_SIZE, _default_context, reason
 from ssewire.aio import (
     EventSource,
     HTTPRequest,
@@ -595,6 +597,12 @@ def test_a_cancellation_as_a_source_stops_does_not_make_it_go_on(late: int) -> N
     with Server([[head(), 0.05, b"data: far too large\n\n", "hold"]]) as server:
         run(main(server))
         assert server.connections == 1
+
+
+def test_a_reset_without_words_is_told_in_those_of_the_system() -> None:
+    """As asyncio raises it where a peer resets the connection in a TLS handshake."""
+    assert reason(ConnectionResetError()) == os.strerror(errno.ECONNRESET)
+    assert reason(ConnectionResetError("gone")) == "gone"
 
 
 # --- what a source prepares
