@@ -34,7 +34,14 @@ def classes() -> dict[str, type[Any]]:
     for module in pkgutil.walk_packages(ssewire.__path__, "ssewire."):
         if module.name.endswith("__main__"):
             continue
-        for value in vars(importlib.import_module(module.name)).values():
+        try:
+            names = vars(importlib.import_module(module.name))
+        except ModuleNotFoundError as exc:
+            # What is for a framework that is not here.
+            if str(exc.name).startswith("ssewire"):
+                raise
+            continue
+        for value in names.values():
             if inspect.isclass(value) and value.__module__.partition(".")[0] == "ssewire":
                 found[f"{value.__module__}.{value.__qualname__}"] = value
     return {name: value for name, value in found.items() if not issubclass(value, BaseException)}

@@ -22,8 +22,11 @@ from typing import Any
 import pytest
 
 from ssewire import aio, parse
-from ssewire.asgi import HEADERS, EventResponse, event_body, event_stream, last_event_id
+from ssewire.asgi import HEADERS, event_body, event_stream, last_event_id
 from tests.tools.test_asgi import Serving, Source
+
+pytest.importorskip("starlette", reason="real servers run on CPython only")
+from ssewire.asgi import EventResponse  # which is there where starlette is
 
 # Against servers of others, whose processes take a second each to start.
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
