@@ -223,7 +223,16 @@ def _default_context() -> ssl.SSLContext:
     # Loading the certificates takes tens of milliseconds: once per process.
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
+    tell_cuts(context)
     return context
+
+
+def tell_cuts(context: ssl.SSLContext) -> None:
+    """Have a context tell a connection that was cut from one that was closed (RFC 8446, 6.1).
+
+    Some builds of CPython up to 3.11 have OpenSSL 3 take both for the end (gh-95494).
+    """
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 
 def keep_alive(new: socket.socket) -> None:

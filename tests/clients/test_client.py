@@ -74,9 +74,6 @@ def test_a_body_that_the_kernel_gives_up_is_connection_lost_and_no_clean_end(
             list(stream)
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 10), reason="its ssl takes a bare FIN for a closing alert"
-)
 def test_a_tls_stream_until_close_that_is_cut_without_an_alert_is_connection_lost() -> None:
     # asyncio's own TLS does not tell the two apart.
     with Server([[head(), ABC, 0.05, "fin"]], tls="127.0.0.1") as server:

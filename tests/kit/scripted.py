@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Callable, Union
 
 import pytest
 
+from ssewire._settings import tell_cuts
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -358,6 +360,7 @@ def trusting_context() -> ssl.SSLContext:
     """Return a client's context that trusts the scripted server."""
     context = ssl.create_default_context()
     authority().configure_trust(context)
+    tell_cuts(context)
     return context
 
 

@@ -1,6 +1,6 @@
 """The options of a request, named as curl's, for the commands that make one.
 
-May import: client, _output, _terminal.
+May import: _settings, client, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import ssl
 import warnings
 
+from .._settings import tell_cuts
 from ..client import Timeouts, basic_auth
 from ._output import CommandError, file_errors, standard_input
 from ._terminal import printable
@@ -166,4 +167,5 @@ def _unverified() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    tell_cuts(context)
     return context

@@ -109,7 +109,7 @@ class ResponseBody:
         try:
             return self._wire.receive()
         except ConnectionLost as exc:
-            if not isinstance(exc.__cause__, ssl.SSLEOFError) or self._reader.until_close:
+            if not _is_cut(exc.__cause__) or self._reader.until_close:
                 raise
             # Without TLS's own end; but this body says itself where it ends.
             return b""
@@ -120,6 +120,13 @@ class ResponseBody:
 
     def close(self) -> None:
         self._wire.handle.abort()
+
+
+def _is_cut(exc: BaseException | None) -> bool:
+    """Say whether TLS's own end was missing, in the words of old and new builds of CPython."""
+    return isinstance(exc, ssl.SSLEOFError) or (
+        isinstance(exc, ssl.SSLError) and exc.reason == "UNEXPECTED_EOF_WHILE_READING"
+    )
 
 
 class ForeignBody:
