@@ -99,7 +99,7 @@ def unpicklable(value: object) -> TypeError:
 
 
 def check_seconds(
-    name: str, value: object, *, zero: bool = False, expected: str = "a number"
+    name: str, value: Any, *, zero: bool = False, expected: str = "a number"
 ) -> float:
     """Return a duration as a float of seconds.
 
@@ -111,8 +111,9 @@ def check_seconds(
         TypeError: not a number; a bool is none.
         ValueError: negative, not finite, or zero where that makes no sense.
     """
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not issubclass(type(value), (int, float)) or isinstance(value, bool):
         raise wrong_type(name, expected, value)
+    value = exact_int(value) if isinstance(value, int) else float.__add__(value, 0.0)
     # Written so that NaN fails too.
     if not 0 <= value <= _LARGEST or (value == 0 and not zero):
         wanted = "finite and not negative" if zero else "positive and finite"
@@ -120,20 +121,20 @@ def check_seconds(
     return float(value)
 
 
-def check_count(name: str, value: object, least: int = 0, expected: str = "an int") -> int:
+def check_count(name: str, value: Any, least: int = 0, expected: str = "an int") -> int:
     """Return a count.
 
     Raises:
         TypeError: not an int; a bool is none.
         ValueError: less than `least`.
     """
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not issubclass(type(value), int) or isinstance(value, bool):
         raise wrong_type(name, expected, value)
-    value = exact_int(value)
-    if value < least:
+    count = exact_int(value)
+    if count < least:
         wanted = f"be at least {least}" if least else "not be negative"
-        raise ValueError(f"{name} must {wanted}, not {shown_number(value)}")
-    return value
+        raise ValueError(f"{name} must {wanted}, not {shown_number(count)}")
+    return count
 
 
 def check_callable(name: str, hook: Any) -> Any:
@@ -164,9 +165,9 @@ def plain_callable(name: str, hook: Any) -> Any:
 
 
 def check_parser_options(
-    last_event_id: object, max_event_size: object, default_event: object
-) -> None:
-    """Refuse parser options that make no sense, in the same words for both parsers.
+    last_event_id: object, max_event_size: Any, default_event: object
+) -> int | None:
+    """Return `max_event_size`; refuse options that make no sense, in the same words for both.
 
     Raises:
         TypeError: an option of the wrong type.
@@ -176,9 +177,12 @@ def check_parser_options(
     known_id = exact_str("last_event_id", last_event_id)
     if any(char in known_id for char in "\r\n\0"):
         raise ValueError("last_event_id must not contain CR, LF or NUL")
+    limit = None
     if max_event_size is not None:
-        if not isinstance(max_event_size, int):
+        if not issubclass(type(max_event_size), int):
             raise wrong_type("max_event_size", "an int or None", max_event_size)
-        if max_event_size < 0:
-            raise ValueError(f"max_event_size must not be negative, not {max_event_size}")
+        limit = exact_int(max_event_size)
+        if limit < 0:
+            raise ValueError(f"max_event_size must not be negative, not {shown_number(limit)}")
     exact_str("default_event", default_event)
+    return limit

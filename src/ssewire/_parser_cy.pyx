@@ -264,7 +264,7 @@ default_event='message')\n--\n
         comments=False,
         default_event="message",
     ):
-        check_parser_options(last_event_id, max_event_size, default_event)
+        max_event_size = check_parser_options(last_event_id, max_event_size, default_event)
         with cython.critical_section(self):
             self._max_event_size = max_event_size
             # No bytes object is longer than maxsize, so it is no limit.

@@ -89,7 +89,7 @@ class LineParser(Generic[ItemT]):
         comments: bool = False,
         default_event: str = "message",
     ) -> None:
-        check_parser_options(last_event_id, max_event_size, default_event)
+        max_event_size = check_parser_options(last_event_id, max_event_size, default_event)
         # sys.maxsize: no bytes object is longer, so it is no limit.
         self._limit = maxsize if max_event_size is None else max_event_size
         self._comments = bool(comments)

@@ -11,7 +11,7 @@ May import: _checks, _frozen, errors.
 
 from __future__ import annotations
 
-from ._checks import check_count, check_seconds, plain_callable, wrong_type
+from ._checks import check_count, check_seconds, exact_int, plain_callable, wrong_type
 from ._frozen import Frozen
 from .errors import (
     ConnectionLost,
@@ -130,13 +130,14 @@ class ReconnectPolicy(Frozen):
         # Not seconds, but a number of the same kind.
         keep(self, "jitter", check_seconds("jitter", jitter, zero=True))
         if max_attempts is not None:
-            check_count("max_attempts", max_attempts, 1, "an int or None")
+            max_attempts = check_count("max_attempts", max_attempts, 1, "an int or None")
         keep(self, "max_attempts", max_attempts)
-        statuses = frozenset(retry_statuses)
-        for status in statuses:
-            if not isinstance(status, int):
+        statuses = []
+        for status in retry_statuses:
+            if not issubclass(type(status), int):
                 raise wrong_type("each of retry_statuses", "an int", status)
-        keep(self, "retry_statuses", statuses)
+            statuses.append(exact_int(status))
+        keep(self, "retry_statuses", frozenset(statuses))
         keep(self, "retry_unsafe_methods", bool(retry_unsafe_methods))
         keep(self, "healthy_after", check_seconds("healthy_after", healthy_after, zero=True))
         keep(self, "should_retry", plain_callable("should_retry", should_retry))

@@ -20,6 +20,7 @@ from ssewire.claude import (
     RawMessageStream,
     StreamTruncated,
     ToolUseBlock,
+    Usage,
 )
 from tests.claude.wire import (
     MESSAGE,
@@ -193,6 +194,7 @@ def test_signature_for_a_text_goes_to_the_last_thought_that_has_none() -> None:
         ({"nova": "a"}, delta(0, "nova_delta", nova="b", id="i"), {"nova": "ab"}),
         ({"words": "a"}, delta(0, "nova_delta", words="b", n=1), {"words": "ab"}),
         ({"a": "x"}, delta(0, "nova_delta", a="y", b="z"), {"a": "x"}),
+        ({"a": "x"}, delta(0, "type_delta"), {"a": "x"}),
         ({"input": {}}, partial(0, '{"a":') + partial(0, "1}"), {"input": {"a": 1}}),
         ({"input": {}}, partial(0, '{"a":'), {"input": {}, "partial_json": '{"a":'}),
     ],
@@ -253,6 +255,29 @@ def test_failing_transport_ends_a_message_of_which_only_the_stop_is_missing(
     assert accumulator.finished is accumulator.unterminated is said
 
 
+@pytest.mark.parametrize("reason", ["", 0, False, {}, [], 5])
+def test_a_cut_message_is_not_complete_by_a_stop_reason_that_says_nothing(reason: Any) -> None:
+    cut = start(0, TEXT) + text(0, "cut")
+    for body in (
+        message_start(stop_reason=reason) + cut,
+        message_start() + cut + wire("message_delta", delta={"stop_reason": reason}),
+        message_start() + cut + stop(0) + wire("message_delta", delta={"stop_reason": reason}),
+    ):
+        accumulator = Accumulator()
+        accumulator.feed(body)
+        assert not accumulator._end_if_said()
+        accumulator.close()
+        assert isinstance(accumulator.error, StreamTruncated)
+        assert not accumulator.finished
+
+
+def test_a_stop_reason_at_the_start_does_not_make_a_cut_message_complete() -> None:
+    body = message_start(stop_reason="end_turn") + start(0, TEXT) + text(0, "cut")
+    assert isinstance(read(body).error, StreamTruncated)
+    assert read(body + stop(0) + message_delta()).finished
+    assert read(body + stop(0) + STOP).finished
+
+
 @pytest.mark.parametrize(
     "late",
     [
@@ -305,6 +330,12 @@ def test_answer_of_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 # --- Errors of every shape
 
+OVERLOADED = {"type": "overloaded_error", "message": "m"}
+
+
+def wrapped(error: Any, times: int) -> Any:
+    return {"error": wrapped(error, times - 1)} if times else error
+
 
 @pytest.mark.parametrize(
     ("data", "cls", "status", "message"),
@@ -325,6 +356,18 @@ def test_answer_of_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         ({"type": "message_stop_", "error": "m"}, None, None, ""),
         ({"type": None, "message": "m"}, APIError, None, "m"),
         ({"type": "content_block_start", "error": "m"}, APIError, None, "m"),
+        ({"errors": [{"code": 1000, "message": "m"}], "success": False}, APIError, None, "m"),
+        ({"errors": ["m"]}, APIError, None, "m"),
+        ({"error": ["m"], "code": 502.0}, InternalServerError, 502, "m"),
+        ({"detail": [{"loc": ["body"], "msg": "m", "type": "missing"}]}, APIError, None, "m"),
+        ({"detail": {"message": "m", "http_code": "429"}}, RateLimitError, 429, "m"),
+        ({"error": {"error": OVERLOADED}}, OverloadedError, 529, "m"),
+        ({"type": "error", "error": json.dumps({"error": OVERLOADED})}, OverloadedError, 529, "m"),
+        ({"error": {"message": json.dumps(OVERLOADED)}}, OverloadedError, 529, "m"),
+        ({"error": {**OVERLOADED, "detail": {"type": "vendor"}}}, OverloadedError, 529, "m"),
+        ({"error": {"code": 429, "message": '{"a": 1}'}}, RateLimitError, 429, '{"a": 1}'),
+        (wrapped({"code": 429}, 5), RateLimitError, 429, ""),
+        (wrapped({"code": 429}, 100), APIError, None, ""),
     ],
 )
 def test_number_of_an_odd_error_is_its_status_and_its_words_are_its_message(
@@ -373,6 +416,61 @@ def test_zero_does_not_replace_a_larger_count_of_input_or_cache(
         "output_tokens": 0,
     }
     assert logged(caplog, body) == ["Claude stream: a zero in the usage that would replace a count"]
+
+
+BEFORE: dict[str, Any] = {"input_tokens": 50, "cache_creation": {"ephemeral_5m_input_tokens": 5}}
+HOUR = "ephemeral_1h_input_tokens"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_tokens": -1},
+        {"input_tokens": "0"},
+        {"input_tokens": ""},
+        {"input_tokens": {}},
+        {"input_tokens": []},
+        {"input_tokens": False},
+        {"input_tokens": float("nan")},
+        {"input_tokens": float("inf")},
+        {"cache_creation": {}},
+        {"cache_creation": 0},
+        {"cache_creation": {"ephemeral_5m_input_tokens": None}},
+        {"cache_creation": {"ephemeral_5m_input_tokens": 0, HOUR: 0}},
+    ],
+)
+def test_what_is_no_count_does_not_replace_one(
+    change: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = message_start(usage=BEFORE) + text_block(0, "a") + message_delta(usage=change) + STOP
+    assert final(body)["usage"] == BEFORE
+    assert logged(caplog, body) == ["Claude stream: a zero in the usage that would replace a count"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_tokens": 40},
+        {"input_tokens": "60"},
+        {"cache_read_input_tokens": 0},
+        {"cache_creation": {"ephemeral_5m_input_tokens": 0, HOUR: 7}},
+        {"cache_creation": {"ephemeral_5m_input_tokens": 5, HOUR: 0}},
+    ],
+)
+def test_counts_replace_counts(change: Any, caplog: pytest.LogCaptureFixture) -> None:
+    body = message_start(usage=BEFORE) + text_block(0, "a") + message_delta(usage=change) + STOP
+    assert final(body)["usage"] == {**BEFORE, **change}
+    assert logged(caplog, body) == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "read_as"),
+    [(5.0, 5), ("5", 5), ("x", 0), ("9" * 5000, 0), (float("inf"), 0), (True, 0), ({}, 0)],
+)
+def test_counts_are_ints_however_they_were_written(sent: Any, read_as: int) -> None:
+    usage = Usage({"input_tokens": sent, "output_tokens": sent})
+    assert (usage.input_tokens, usage.output_tokens) == (read_as, read_as)
+    assert type(usage.input_tokens) is int
 
 
 def test_message_delta_never_changes_what_the_message_is() -> None:

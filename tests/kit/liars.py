@@ -1,4 +1,4 @@
-"""Values that say other things of themselves than they are: subclasses of str, int and bytes.
+"""Values that say other things of themselves: subclasses of str, int, float and bytes.
 
 What an Enum with a str in it does by accident, these do on purpose: each method that code could
 use to check or to write the value answers with something else. May import: the standard library.
@@ -35,6 +35,7 @@ def _lying(kind: type, text: Any) -> dict[str, Any]:
 # Which of a lie is believed, is written: FORGED then stands in what came out.
 LyingStr: Any = type("LyingStr", (str,), _lying(str, FORGED))
 LyingInt: Any = type("LyingInt", (int,), _lying(int, 99))
+LyingFloat: Any = type("LyingFloat", (float,), _lying(float, 99.0))
 LyingBytes: Any = type("LyingBytes", (bytes,), _lying(bytes, FORGED.encode()))
 
 

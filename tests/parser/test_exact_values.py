@@ -10,6 +10,7 @@ import pytest
 from ssewire import (
     Comment,
     EncodeError,
+    EventTooLarge,
     ServerSentEvent,
     encode,
     encode_comment,
@@ -19,8 +20,10 @@ from ssewire import (
 from ssewire._headers import Headers
 from ssewire._http.proxy import choose_proxy
 from ssewire._http.request import HTTPRequest
+from ssewire._http.timeouts import Timeouts
 from ssewire._http.url import parse_url
-from tests.kit.liars import LyingBytes, LyingInt, liars
+from ssewire.reconnect import ReconnectPolicy
+from tests.kit.liars import LyingBytes, LyingFloat, LyingInt, liars
 
 if TYPE_CHECKING:
     from tests.conftest import MakeParser
@@ -97,6 +100,27 @@ def test_a_parser_takes_the_plain_values_of_its_options(make_parser: MakeParser)
     for bad in liars("a\nb"):
         with pytest.raises(ValueError, match="CR, LF or NUL"):
             make_parser(last_event_id=bad)
+    parser = make_parser(max_event_size=LyingInt(8))
+    assert parser.feed(b"data: x\n\n")
+    with pytest.raises(EventTooLarge) as caught:
+        parser.feed(b"data: larger\n\n")
+    assert type(caught.value.limit) is int
+    assert caught.value.limit == 8
+    with pytest.raises(ValueError, match=r"must not be negative, not -1$"):
+        make_parser(max_event_size=LyingInt(-1))
+
+
+def test_seconds_and_counts_are_plain_values() -> None:
+    timeouts = Timeouts(connect=LyingFloat(5.0), idle=LyingInt(7))
+    assert (timeouts.connect, timeouts.idle) == (5.0, 7.0)
+    assert type(timeouts.connect) is type(timeouts.idle) is float
+    for bad in (LyingFloat(-5.0), LyingFloat("nan"), LyingFloat("inf"), LyingInt(-5)):
+        with pytest.raises(ValueError, match="must be positive and finite"):
+            Timeouts(connect=bad)
+    policy = ReconnectPolicy(max_attempts=LyingInt(3), retry_statuses=[LyingInt(503)])
+    assert (type(policy.max_attempts), policy.max_attempts) == (int, 3)
+    assert [type(status) for status in policy.retry_statuses] == [int]
+    assert 503 in policy.retry_statuses
 
 
 class SaysItIsAStr:

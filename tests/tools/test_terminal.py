@@ -30,14 +30,15 @@ STEERING = {
     "c1": "\x9b31m\x85\x90",
     "del_and_bs": "\x7f\x08\x08",
     "nul": "\0",
-    "bidi": "\u202eabc\u2066",
+    "bidi": "\u202eabc\u2066\u200e\u200f\u061c",
     "cr": "ok\rowned",
     "half": "\ud83d",
 }
 # What lines of a stream's bytes cannot hold.
 ONLY_IN_JSON = {"cr", "half"}
 FORBIDDEN = {
-    *map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+    *map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+    *"\u061c\u200e\u200f",
 } - {"\n", "\t"}
 
 
@@ -330,3 +331,12 @@ def test_what_is_printable_and_what_is_not() -> None:
     for code in (*range(0x100), *range(0x2000, 0x2100), 0xD800, 0xDFFF):
         text = json.dumps({chr(code): chr(code)}, ensure_ascii=False)
         assert json.loads(_terminal.plain_json(text)) == {chr(code): chr(code)}
+
+
+def test_wrong_usage_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["parse", f"--{STEERING['title']}"], ["tail", STEERING["bidi"], "x"]):
+        with pytest.raises(SystemExit):
+            main(wrong)
+        said = capsys.readouterr().err
+        assert "usage: ssewire" in said
+        assert_harmless(said)

@@ -73,6 +73,7 @@ class Assembly:
         "_message",
         "_mode",
         "_request_id",
+        "_said_why",
         "_unterminated",
         "_warned",
     )
@@ -96,6 +97,8 @@ class Assembly:
         # before it whose stop may; None for none, as nearly always.
         self._last_open = False
         self._left_open: set[int] | None = None
+        # A message_delta said why it stopped: some write "" for null, or begin with a reason.
+        self._said_why = False
         self._finished = False
         self._unterminated = False
         # Nothing is taken any more: finished, failed, or after [DONE].
@@ -378,6 +381,8 @@ class Assembly:
             return MessageDeltaEvent(sse)
         message._merge(raw)
         message._merge(delta)
+        reason = message.get("stop_reason")
+        self._said_why = isinstance(reason, str) and reason != ""
         # Totals for the whole message: they replace what was there, and are never added.
         if message.usage._merge(usage):
             self._warn("a zero in the usage that would replace a count")
@@ -408,7 +413,7 @@ class Assembly:
         """React to the body's end, or to [DONE], which some send for message_stop."""
         if self._ended:
             return
-        if self._message is not None and self._message.stop_reason is not None:
+        if self._said_why:
             self._end_unterminated()
         else:
             self._set_error(StreamTruncated())
@@ -418,10 +423,7 @@ class Assembly:
 
         For a transport that fails: nothing is missing but the message_stop.
         """
-        message = self._message
-        if self._ended or message is None or message.stop_reason is None:
-            return False
-        if self._last_open or self._left_open:
+        if self._ended or not self._said_why or self._last_open or self._left_open:
             return False
         self._end_unterminated()
         return True

@@ -37,7 +37,7 @@ def named_key(delta: dict[str, Any]) -> str | None:
     kind = delta.get("type")
     if isinstance(kind, str):
         for key in (DELTA_KEYS.get(kind, ""), kind.replace("_delta", "")):
-            if isinstance(delta.get(key), str):
+            if key != "type" and isinstance(delta.get(key), str):
                 return key
     strings = [key for key, value in delta.items() if key != "type" and isinstance(value, str)]
     return strings[0] if len(strings) == 1 else None

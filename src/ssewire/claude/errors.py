@@ -13,13 +13,14 @@
     └── StreamClosed               the caller had closed the stream
 
 The names that the official SDK has for some of these are classes of ours.
-May import: _checks, ssewire.errors.
+May import: _checks, _json, ssewire.errors.
 """
 
 from __future__ import annotations
 
 from .._checks import excerpt
 from ..errors import EventTooLarge, SSEWireError, StreamTimeout
+from ._json import read_object
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -304,27 +305,55 @@ def api_error(body: Any, status: int | None = None, *, in_band: bool = False) ->
 
 # Where the words and the number of an error stand, in the API's form and those of relays.
 _WORDS = ("message", "msg", "error_message", "error_msg", "detail", "description", "reason")
-_NUMBERS = ("status", "status_code", "statusCode", "code", "error_code", "http_status")
+_NUMBERS = ("status", "status_code", "statusCode", "code", "error_code", "http_status", "http_code")
+
+# Where an error is, in what a relay wraps around it: an object, a list of them or of words, or
+# the JSON of one as a string. So many wrappings are looked into: one for each relay on the way.
+_WRAPPED = ("error", "errors", "detail", "message")
+_MOST_WRAPPED = 8
 
 
 def _describe(body: Any) -> tuple[str, str, int | None]:
-    """Return type, message and HTTP status of an error body: "" and None where it has none."""
-    if not isinstance(body, dict):
-        return "", body if isinstance(body, str) else "", None
-    error = body.get("error")
-    if isinstance(error, list):
-        error = next((item for item in error if isinstance(item, dict)), None)
-    inner = error if isinstance(error, dict) else {}
-    kind = (inner or body).get("type")
-    message = _first_str(inner, _WORDS)
-    if not message:
-        message = error if isinstance(error, str) else _first_str(body, _WORDS)
-    number = _status(error)
-    for place in (inner, body):
+    """Return type, message and HTTP status of an error body: "" and None where it has none.
+
+    What the innermost object says counts, but for types that the API does not have.
+    """
+    kind, message, number = "", body if isinstance(body, str) else "", _status(body)
+    place: Any = body
+    for _ in range(_MOST_WRAPPED):
+        if not isinstance(place, dict):
+            break
+        said = place.get("type")
+        said = said if isinstance(said, str) and said != "error" else ""
+        if said in API_ERRORS or kind not in API_ERRORS:
+            kind = said
+        message = _first_str(place, _WORDS) or message
         for key in _NUMBERS:
-            if number is None:
-                number = _status(place.get(key))
-    return kind if isinstance(kind, str) and kind != "error" else "", message, number
+            found = _status(place.get(key))
+            if found is not None:
+                number = found
+                break
+        inner = None
+        for key in _WRAPPED:
+            value = _unwrapped(place.get(key))
+            if isinstance(value, dict):
+                inner = value
+                break
+            if key != "message":
+                message = value if isinstance(value, str) and value else message
+                found = _status(value)
+                number = number if found is None else found
+        place = inner
+    return kind, message, number
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what a wrapping holds: the first of a list, and the object that a string is."""
+    if isinstance(value, list):
+        value = next((item for item in value if isinstance(item, (dict, str))), None)
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        return read_object(value) or value
+    return value
 
 
 def _first_str(place: dict[str, Any], keys: tuple[str, ...]) -> str:
@@ -339,12 +368,16 @@ def _status(value: Any) -> int | None:
     """Return the HTTP status that a value is, as a number or as its digits; None for none."""
     if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
         value = int(value)
+    if type(value) is float and value.is_integer():
+        value = int(value)
     return value if type(value) is int and 400 <= value <= 599 else None
 
 
 def describes_error(body: dict[str, Any]) -> bool:
     """Say whether an object without a type has the words or the status of an error."""
     if _first_str(body, _WORDS):
+        return True
+    if any(_unwrapped(body.get(key)) for key in ("errors", "detail")):
         return True
     return any(_status(body.get(key)) is not None for key in _NUMBERS)
 

@@ -150,7 +150,18 @@ class Usage(Record):
 
 
 def _int_or_0(value: Any) -> int:
-    return value if type(value) is int else 0
+    return int(_count(value) or 0)
+
+
+def _count(value: Any) -> float | None:
+    """Return the count that a value is, None for none; some relays write 5.0 or "5"."""
+    # Sixteen digits: no count has more, and a peer's string of digits may have any number.
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= 16:
+        return int(value)
+    # Neither NaN nor Infinity, which `1e400` is.
+    if type(value) is int or (type(value) is float and value - value == 0):
+        return value
+    return None
 
 
 def _is_number(value: Any) -> bool:
@@ -158,13 +169,21 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_zeroed(old: Any, new: Any) -> bool:
-    """Say whether counts, or objects of counts, would only lose by a change."""
-    if _is_number(old) and _is_number(new):
-        return bool(new == 0 and old > new)
-    if isinstance(old, dict) and isinstance(new, dict):
-        changed = [key for key, value in new.items() if value != old.get(key)]
-        return bool(changed) and all(_is_zeroed(old.get(key), new[key]) for key in changed)
-    return False
+    """Say whether a count, or an object of counts, would only lose by a change.
+
+    It does by a zero, by what is below zero, and by what is no count.
+    """
+    if isinstance(old, dict):
+        if not isinstance(new, dict):
+            return bool(old)
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        lost = [key for key in changed if _is_zeroed(old.get(key), new.get(key))]
+        # What else has changed is nothing: a zero that was not there.
+        return bool(lost) and not any(new.get(key) for key in changed if key not in lost)
+    before, after = _count(old), _count(new)
+    if before is None:
+        return False
+    return before > 0 if after is None else after <= 0 and before > after
 
 
 def _sum(one: Any, two: Any) -> Any:

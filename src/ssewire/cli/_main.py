@@ -65,7 +65,6 @@ def _run(argv: list[str]) -> int:
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process is
         if sys.stdout is None:
             raise CommandError("standard output is closed")
-        args = _parse(argv)
         # Output is UTF-8 whatever the locale says, as the input is.
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
@@ -74,6 +73,7 @@ def _run(argv: list[str]) -> int:
         sys.stderr = printing(sys.stderr)
         if sys.stdout.isatty():
             sys.stdout = printing(sys.stdout)
+        args = _parse(argv)
         code: int = args.run(args)
         sys.stdout.flush()
         return code

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 # C0 and DEL, C1 (which some terminals take for ESC and a letter), and what shows the text around
-# it in another order than it has. A tab and a line feed do no harm.
-_STEERING = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# it in another order than it has: all that Unicode calls Bidi_Control. A tab and a line feed do
+# no harm.
+_STEERING = (
+    *(*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F),
+    *(*range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+)
 # What UTF-8 cannot say, which other streams would raise for.
 _HALVES = range(0xD800, 0xE000)
 
