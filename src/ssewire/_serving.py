@@ -227,11 +227,19 @@ def failure(event: str) -> bytes:
 
 def _fields(headers: HeaderSource | None) -> list[tuple[bytes, bytes]]:
     """Return the fields of a response's head: those that are given, and of HEADERS the others."""
-    given = Headers(headers)
-    for name, value in given.multi_items():
-        check_field(name, value_fault(value), "server")
-    ours = without(Headers(HEADERS), {name.lower() for name in given})
-    return [(n.lower().encode("ascii"), encode_value(v)) for n, v in ours + given.multi_items()]
+    # Spaces around a value are no part of it (RFC 9110, section 5.5); uvicorn, handed some, breaks
+    # the connection off without an answer.
+    given = [(name, value.strip(" \t")) for name, value in Headers(headers).multi_items()]
+    for name, value in given:
+        check_field(name, value_fault(value) or _control_fault(value), "server")
+    ours = without(Headers(HEADERS), {name.lower() for name, _ in given})
+    return [(n.lower().encode("ascii"), encode_value(v)) for n, v in ours + given]
+
+
+def _control_fault(value: str) -> str:
+    # Those besides CR, LF and NUL are as invalid; gunicorn refuses the whole response for one.
+    found = any((char < " " and char != "\t") or char == "\x7f" for char in value)
+    return "must not contain control characters" if found else ""
 
 
 def last_event_id(scope_or_environ: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from typing import Any, Callable, TypeVar
 
@@ -380,6 +380,46 @@ def test_a_source_that_fails_to_close_is_logged(
 
     assert b"1234" not in run(main())
     assert "the password is 1234" in caplog.text
+
+
+@pytest.mark.parametrize("ends", ["leaves", "takes nothing", "fails"])
+def test_a_source_that_fails_to_close_while_something_is_sent_is_logged(
+    ends: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "ssewire")
+
+    async def source() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            raise AssertionError("it was asked for more")
+        finally:
+            raise RuntimeError("of the closing")
+
+    class Sending(Source):
+        async def aclose(self) -> None:
+            raise RuntimeError("of the closing")
+
+    async def main(source: Any) -> None:
+        client = Client()
+
+        async def stuck(message: Any) -> None:
+            if message.get("body") and ends == "fails":
+                raise LookupError("of the server")
+            if message.get("body"):
+                if ends == "leaves":
+                    client.gone.set()
+                await asyncio.Event().wait()
+
+        client.on_send = stuck
+        expected = pytest.raises(LookupError) if ends == "fails" else nullcontext()
+        with expected:
+            timeout = 0.05 if ends == "takes nothing" else None
+            await client.ask(event_stream(source, send_timeout=timeout))
+
+    for each in source(), Sending(5):
+        caplog.clear()
+        run(main(each))
+        assert "of the closing" in caplog.text
 
 
 @pytest.mark.parametrize("item", [7, None, ServerSentEvent("x", "a\nb")])
@@ -865,6 +905,17 @@ def test_a_source_that_never_waits_lets_others_have_a_turn() -> None:
         await task
 
     run(main())
+
+
+def test_a_receive_that_never_waits_lets_others_have_a_turn() -> None:
+    client = Client()
+
+    async def receive() -> dict[str, Any]:
+        # As a driver that was written in a hurry.
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    client.receive = receive  # type: ignore[method-assign]
+    assert run(client.ask(event_stream(["a", "b"]))) == b"data: a\n\ndata: b\n\n"
 
 
 def test_what_a_server_raises_at_a_send_is_no_failure_of_the_source(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import threading
 from typing import Any
@@ -180,6 +181,7 @@ def test_what_cannot_be_written_fails_where_it_is_published(item: Any) -> None:
         {"backlog": True},
         {"missed_event": "a\nb"},
         {"missed_event": 7},
+        {"missed_event": None},
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments: Any) -> None:
@@ -255,6 +257,41 @@ def test_who_comes_and_goes_while_nothing_is_published_leaves_nothing_behind() -
             await task
         assert broadcast.viewers == 0
         assert not any(broadcast._waiting.values())
+
+    run(main())
+
+
+def test_a_viewer_that_is_dropped_is_none_any_more() -> None:
+    async def main() -> None:
+        broadcast = Broadcast()
+        unread = broadcast.subscribe()
+        body = event_body(broadcast.subscribe())
+        read = broadcast.subscribe()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(read.__anext__(), 0.01)
+        broadcast.publish("x")
+        assert data(await take(read, 1)) == ["x"]
+        waiting = broadcast.subscribe()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(waiting.__anext__(), 0.01)
+        assert broadcast.viewers == 4
+        del unread, body, read, waiting
+        gc.collect()
+        gc.collect()
+        assert broadcast.viewers == 0
+
+    run(main())
+
+
+def test_a_viewer_that_is_held_by_its_task_alone_gets_what_is_published() -> None:
+    async def main() -> None:
+        broadcast = Broadcast()
+        task = asyncio.ensure_future(take(broadcast.subscribe(), 2))
+        for text in "ab":
+            await asyncio.sleep(0)
+            gc.collect()
+            broadcast.publish(text)
+        assert data(await task) == ["a", "b"]
 
     run(main())
 

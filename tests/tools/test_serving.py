@@ -199,6 +199,8 @@ def test_headers_are_those_of_event_streams_and_those_that_are_given() -> None:
         {"x y": "a"},
         {"": "a"},
         {"x": "a\0"},
+        {"x": "a\x01"},
+        {"x": "a\x7fb"},
         {"x": "\ud800"},
         {"Content-Length": "5"},
         {"transfer-encoding": "chunked"},
@@ -211,6 +213,11 @@ def test_headers_are_those_of_event_streams_and_those_that_are_given() -> None:
 def test_headers_that_cannot_be_sent_are_refused(headers: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         options(headers=headers)
+
+
+def test_spaces_around_the_value_of_a_header_are_no_part_of_it() -> None:
+    fields = options(headers={"x": " a b\t", "y": " ", "z": "a\tb"}).fields
+    assert fields[-3:] == [(b"x", b"a b"), (b"y", b""), (b"z", b"a\tb")]
 
 
 @pytest.mark.parametrize(

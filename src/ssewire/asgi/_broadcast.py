@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import secrets
 import threading
+import weakref
 from collections import deque
 
 from .._checks import check_count, wrong_type
@@ -83,6 +84,8 @@ class Broadcast:
     ) -> None:
         self._history = check_count("history", history)
         self._backlog = check_count("backlog", backlog, 1)
+        if missed_event is None:
+            raise wrong_type("missed_event", "a str", missed_event)
         # Fails here for a name with a line end in it.
         encode_event("", event=missed_event)
         self._missed_event = missed_event
@@ -100,7 +103,8 @@ class Broadcast:
         # Held by who puts it there; never waited for, so that publish() may be called from
         # anywhere, also from a signal's handler or a destructor.
         self._chaining = threading.Lock()
-        self._viewers: set[Viewer] = set()
+        # Not held: who was dropped unread, as frameworks do whose client has gone, is none.
+        self._viewers: set[weakref.ref[Viewer]] = set()
         # Those who wait for the next event, by their loop.
         self._waiting: dict[Any, set[Viewer]] = {}
         self._closed = False
@@ -190,8 +194,9 @@ class Broadcast:
                 del self._by_id[gone.item.id]
         # Not at each: that would cost as much as sending it.
         if link.number % max(1, self._backlog // 8) == 0:
-            for viewer in list(self._viewers):
-                viewer._let_go_behind(link.number - self._backlog)
+            for viewer in [reference() for reference in list(self._viewers)]:
+                if viewer is not None:
+                    viewer._let_go_behind(link.number - self._backlog)
 
     def _place(self, event_id: str) -> tuple[_Link, ServerSentEvent | None]:
         """Return what a viewer has seen last, and what it is to be told first."""
@@ -225,13 +230,18 @@ class Broadcast:
         for viewer in self._waiting.pop(loop, ()):
             viewer._wake()
 
-    def _forget(self, viewer: Viewer, loop: Any) -> None:
-        self._viewers.discard(viewer)
-        # Until the next event it would wait there, and the event may be long in coming.
-        self._waiting.get(loop, set()).discard(viewer)
+    def _add(self, viewer: Viewer) -> None:
+        self._viewers.add(weakref.ref(viewer, self._viewers.discard))
+
+    def _remove(self, viewer: Viewer) -> None:
+        self._viewers.discard(weakref.ref(viewer))
 
     def _wait(self, loop: Any, viewer: Viewer) -> None:
         self._waiting.setdefault(loop, set()).add(viewer)
+
+    def _wait_no_more(self, loop: Any, viewer: Viewer) -> None:
+        # Until the next event it would be held there, and the event may be long in coming.
+        self._waiting.get(loop, set()).discard(viewer)
 
 
 class Viewer(AsyncCloseable):
@@ -240,7 +250,7 @@ class Viewer(AsyncCloseable):
     For `event_stream`, `event_body` and `EventResponse`, or for a generator that leaves some out.
     """
 
-    __slots__ = ("_broadcast", "_first", "_link", "_loop", "_news", "on_gone")
+    __slots__ = ("__weakref__", "_broadcast", "_first", "_link", "_loop", "_news", "on_gone")
 
     def __init__(self, broadcast: Broadcast, link: _Link, first: ServerSentEvent | None) -> None:
         self._broadcast = broadcast
@@ -253,7 +263,7 @@ class Viewer(AsyncCloseable):
         # Called in that loop when it was let go, by what serves it: that may be waiting for a
         # client that does not read, and not ask for the next.
         self.on_gone: Callable[[], object] | None = None
-        broadcast._viewers.add(self)
+        broadcast._add(self)
 
     def __aiter__(self) -> Self:
         return self
@@ -279,12 +289,18 @@ class Viewer(AsyncCloseable):
             self._broadcast._wait(self._loop, self)
             # Not where another thread was faster than the two lines above.
             if link.next is None and not self._broadcast._closed:
-                await self._news
+                try:
+                    await self._news
+                except BaseException:
+                    # Cancelled: it may be dropped now.
+                    self._broadcast._wait_no_more(self._loop, self)
+                    raise
 
     async def aclose(self) -> None:
         """Leave; the iteration then ends."""
         self._link = None
-        self._broadcast._forget(self, self._loop)
+        self._broadcast._remove(self)
+        self._broadcast._wait_no_more(self._loop, self)
         self._wake()
 
     def _wake(self) -> None:
@@ -298,7 +314,7 @@ class Viewer(AsyncCloseable):
         if link is None or link.number >= number:
             return
         self._link = None
-        self._broadcast._viewers.discard(self)
+        self._broadcast._remove(self)
         if loop is not None and self.on_gone is not None:
             try:
                 loop.call_soon_threadsafe(self.on_gone)

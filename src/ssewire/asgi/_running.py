@@ -140,7 +140,11 @@ class Running:
                 await self._give()
             finally:
                 self._cancellable = False
-                await self._close()
+                if self._undelivered():
+                    # What comes out of the closing is the source's: the server is told of its own.
+                    await self._close_quietly()
+                else:
+                    await self._close()
         except asyncio.CancelledError:
             if not self._ended:
                 # Something that the source waited for was cancelled, which is no proper end; or
