@@ -908,14 +908,16 @@ def test_a_source_that_never_waits_lets_others_have_a_turn() -> None:
 
 
 def test_a_receive_that_never_waits_lets_others_have_a_turn() -> None:
-    client = Client()
-
     async def receive() -> dict[str, Any]:
         # As a driver that was written in a hurry.
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    client.receive = receive  # type: ignore[method-assign]
-    assert run(client.ask(event_stream(["a", "b"]))) == b"data: a\n\ndata: b\n\n"
+    async def main() -> bytes:
+        client = Client()
+        client.receive = receive  # type: ignore[method-assign]
+        return await client.ask(event_stream(["a", "b"]))
+
+    assert run(main()) == b"data: a\n\ndata: b\n\n"
 
 
 def test_what_a_server_raises_at_a_send_is_no_failure_of_the_source(
