@@ -117,4 +117,6 @@ def test_connections_of_loops_that_are_closed_are_forgotten() -> None:
             assert run(client.ask()) == b"ok"
         assert len(client.pool._corners) == 1
         client.pool.close()
+        assert not client.pool._corners
         gc.collect()
+        assert server.wait_closed()

@@ -87,18 +87,22 @@ class Pool:
             self._corners = {}
         corner = self._corners.get(id(loop))
         if corner is None:
-            # What they kept refers to them, so that nobody else would forget them.
-            for number, other in list(self._corners.items()):
-                if other.loop.is_closed():
-                    self._corners.pop(number, None)
+            self._forget_closed_loops()
             corner = self._corners[id(loop)] = _Corner(loop, self._process)
         return corner
+
+    def _forget_closed_loops(self) -> None:
+        # What they kept refers to them, so that nobody else would forget them.
+        for number, corner in list(self._corners.items()):
+            if corner.loop.is_closed():
+                self._corners.pop(number, None)
 
     def close(self) -> None:
         """Close what is kept, and what is given later on; what is another loop's as that runs."""
         self._closed = True
         if self._process != os.getpid():
             return
+        self._forget_closed_loops()
         try:
             here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
