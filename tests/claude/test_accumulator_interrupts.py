@@ -32,6 +32,7 @@ from tests.claude.wire import (
     tool_block,
     wire,
 )
+from tests.clients.test_client_interrupts import in_its_own_thread
 
 pytestmark = [
     pytest.mark.usefixtures("implementation"),
@@ -106,8 +107,10 @@ def drive(accumulator: Accumulator, items: list[Any], way: str) -> list[str]:
     return types
 
 
+@in_its_own_thread
 @pytest.mark.parametrize("way", ["feed", "feed in pieces", "feed_event"])
 def test_exception_at_any_line_leaves_a_whole_message_or_an_error(way: str) -> None:
+    drive(Accumulator(), chunks(way), way)  # the first one's lines are more: what it imports
     whole = Accumulator()
     items = chunks(way)
     with raising_at(0) as lines:
@@ -146,6 +149,7 @@ def test_exception_at_any_line_leaves_a_whole_message_or_an_error(way: str) -> N
     assert outcomes["whole"] > 0 < outcomes["refused"]
 
 
+@in_its_own_thread
 def test_exception_in_close_does_not_make_a_message_of_a_beginning() -> None:
     body = BODY[: -len(STOP)] + STOP[:-2]  # the last event lacks its blank line
     whole = Accumulator()
@@ -193,6 +197,7 @@ def test_full_stack_is_no_fault_of_the_content() -> None:
     assert outcomes
 
 
+@in_its_own_thread
 def test_second_exception_while_the_first_is_noted_still_refuses() -> None:
     for place in range(1, 40):
         accumulator = Accumulator()
@@ -236,6 +241,7 @@ def looks(at: int, place: int, partial_strings: bool) -> tuple[list[str], bool]:
     return seen, interrupted
 
 
+@in_its_own_thread
 @pytest.mark.parametrize("partial_strings", [False, True])
 @pytest.mark.parametrize("at", range(len(PIECES)))
 def test_a_look_at_a_tools_input_that_was_interrupted_at_any_line_spoils_no_later_one(
