@@ -186,6 +186,20 @@ def test_closing_a_client_alone_lets_what_is_under_way_go_on(both: Both) -> None
         both.run(main(server))
 
 
+def test_a_client_that_is_closed_waits_for_no_rest_of_what_is_under_way(both: Both) -> None:
+    async def main(server: Server) -> None:
+        client = claude(both, server)
+        task = both.beside(outcome(client.messages.create(**ASKED)))
+        await asked(both, server)
+        await client.close()
+        assert (await both.result(task)).content[0].text == TEXT
+        await both.sleep(0.05)
+        assert server.wait_closed()
+
+    with Server([[0.2, *GOOD[:-1], "hold"]]) as server:
+        both.run(main(server))
+
+
 def test_a_client_knows_none_of_the_streams_that_nobody_has_any_more(both: Both) -> None:
     async def main(server: Server) -> None:
         client = claude(both, server)
