@@ -39,7 +39,7 @@ class Pool:
         # By the identity of the loop, which is referred to for as long. Each access is one call
         # into C, and so none meets another thread's halfway.
         self._corners: dict[int, _Corner] = {}
-        self.closed = False
+        self.closed: bool = False
         self._process = os.getpid()
 
     def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:
