@@ -88,6 +88,13 @@ def machine() -> str:
     return f"{sys.implementation.name} {version}, {cpu}, {os.cpu_count()} cores"
 
 
+def load() -> str:
+    """Return how busy the machine has been in the last minute, in one line."""
+    if not hasattr(os, "getloadavg"):
+        return "load unknown"
+    return f"load {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores"
+
+
 def resident() -> int:
     """Return the bytes of memory that this process has now; the most so far where unknown."""
     try:
