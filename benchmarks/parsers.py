@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .harness import candidates, javascript, progress, shapes
 from .harness.asking import NoAnswer
 from .harness.field import OURS, Field
+from .harness.tables import significant, table
 from .harness.targets import Target
 
 # A candidate stops its rounds once they have taken so many seconds, after so many of them:
@@ -116,6 +117,23 @@ def _measure_step(
             best = min(seconds, cells[name].seconds)
             cells[name] = cells[name]._replace(seconds=best, events=events)
     return cells
+
+
+def text_tables(results: Results) -> str:
+    """Return nanoseconds an event as text, a table for each chunk shape; * wrong events."""
+    text = []
+    for chunks in dict.fromkeys(chunks for _, chunks in results):
+        columns = {corpus: cells for (corpus, each), cells in results.items() if each == chunks}
+        names = dict.fromkeys(name for cells in columns.values() for name in cells)
+        rows = [[name, *(_shown(cells.get(name)) for cells in columns.values())] for name in names]
+        text.append(table([CHUNK_TITLES[chunks], *columns], rows))
+    return "\n\n".join(text)
+
+
+def _shown(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    return significant(cell.per_event * 1e9) + ("*" if cell.fault else "")
 
 
 def asked(results: Results) -> Iterator[Target]:

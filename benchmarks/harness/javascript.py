@@ -81,15 +81,14 @@ def _runtimes() -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
     """Return name -> program and version of each runtime, and why others are not there."""
     found: dict[str, tuple[str, str]] = {}
     skipped = {}
-    programs = {name: _from_npm(patterns) for name, patterns in FROM_NPM.items()}
+    places = [(name, "from npm", _from_npm(patterns)) for name, patterns in FROM_NPM.items()]
     # That of the PATH last: where it is of npm's generation, one row says all.
-    for name, program in (*programs.items(), ("Node", shutil.which("node"))):
+    places.append(("Node", "of the PATH", shutil.which("node")))
+    for name, origin, program in places:
         version = _version(program)
         if program is None or version is None:
-            missing = f"{NAME} on {name} {'from npm' if name in programs else 'of the PATH'}"
-            skipped[missing] = (
-                "npm has none for this machine" if program is None else "does not run"
-            )
+            why = "there is none for this machine" if program is None else "does not run"
+            skipped[f"{NAME} on {name} {origin}"] = why
             continue
         title = name if name == "Bun" else f"{name} {version.partition('.')[0]}"
         found.setdefault(title, (program, version))

@@ -60,7 +60,7 @@ def main_of_both(
     if "--measure" in sys.argv:
         print(json.dumps(measured()))
         return 0
-    print(machine())
+    print(f"{machine()}; {load()}")
     reached = True
     for implementation in IMPLEMENTATIONS:
         if implementation == "cython" and not built():
