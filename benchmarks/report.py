@@ -167,7 +167,8 @@ def _page(parts: dict[str, Any]) -> Iterator[str]:
     if not parts:
         return
     first = next(iter(parts.values()))
-    yield f"Measured on {first['machine']}."
+    busy = f"; {first['load']} at the start" if "load" in first else ""
+    yield f"Measured on {first['machine']}{busy}."
     versions = [[name, version] for name, version in first["versions"].items()]
     yield table(["", "version"], versions, words=(0, 1))
     if first["skipped"]:
@@ -185,7 +186,8 @@ def _page(parts: dict[str, Any]) -> Iterator[str]:
 def _parsers_section(part: dict[str, Any]) -> Iterator[str]:
     yield "## Parsers"
     yield prose(
-        "Nanoseconds per event; less is better. Each candidate has a process of its own, and "
+        "Nanoseconds of CPU time per event, for JavaScript of the clock on the wall; less is "
+        "better. Each candidate has a process of its own, and "
         "they take turns, so that a slow moment of the machine slows all; the best of "
         f"{part['rounds']} rounds counts (of three, where a round takes long). Where a peer "
         "takes text, decoding is part of its work; those that only come as HTTP clients read "
