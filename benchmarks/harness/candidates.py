@@ -442,8 +442,8 @@ PEERS = {
 }
 
 
-def floor(document: bytes, chunk_size: int) -> Any | None:
-    """Return the floor for a document in chunks of a size; None where it was not built."""
+def floor(document: bytes, chunks: list[bytes]) -> Any | None:
+    """Return the floor for a document in these chunks; None where it was not built."""
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor"))
     try:
         from ssewire_floor import Floor
@@ -451,7 +451,7 @@ def floor(document: bytes, chunk_size: int) -> Any | None:
         return None
     finally:
         del sys.path[0]
-    return Floor(document, chunk_size)
+    return Floor(document, [len(chunk) for chunk in chunks])
 
 
 def installed(name: str) -> str | None:
