@@ -43,9 +43,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, ClassVar
 
+    from typing_extensions import TypeAlias
+
     from ...event import ServerSentEvent
     from ..errors import ClaudeError
     from ..message import Message
+
+    # An iterator over a list or tuple, whose `__length_hint__` says how many items are left.
+    Walker: TypeAlias = Any
 
 # Texts handed out ahead of a look at whether another thread has closed a client's stream.
 _MAX_OPEN_RUN = 16
@@ -57,7 +62,7 @@ _MAX_RUN = 256
 
 # Shared by all streams that wait; nobody adds to them.
 NOTHING: list[ServerSentEvent] = []
-NONE_READY: Iterator[Any] = iter(())
+NONE_READY: Walker = iter(())
 
 
 class Place:
@@ -97,9 +102,9 @@ class Place:
         self._position = 0
         # Events, texts and JSON values to be handed out before those: walked by all loops
         # over events, texts and values. At most one of them is not exhausted.
-        self._ready: Iterator[Any] = NONE_READY
-        self._texts: Iterator[str] = NONE_READY
-        self._values: Iterator[Any] = NONE_READY
+        self._ready: Walker = NONE_READY
+        self._texts: Walker = NONE_READY
+        self._values: Walker = NONE_READY
         # While the last of _ready is there: the text that it brings, and of which block. None
         # for the text: the block whose half is kept back has stopped.
         self._spoken: tuple[TextBlock, str | None] | None = None
@@ -126,14 +131,14 @@ class Place:
 
     def _more_events(self) -> Iterator[Any] | None:
         """Return what the next events are had from; None where they need more bytes."""
-        while not _left(self._ready):
+        while not self._ready.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
                 self._end_run()
             elif self._position >= len(self._batch):
                 return None
-            elif self._half is not None or not self._start_run(True):
+            elif self._half is not None or not self._take_delta():
                 self._take_step()
                 if self._half is not None and self._spoken is not None:
                     self._speak_in_event()
@@ -141,18 +146,18 @@ class Place:
 
     def _more_texts(self) -> Iterator[str] | None:
         """Return what the next texts are had from; None where they need more bytes."""
-        while not _left(self._texts):
+        while not self._texts.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
                 self._end_run()
-            elif _left(self._ready):
+            elif self._ready.__length_hint__():
                 self._speak()
             elif self._position >= len(self._batch):
                 if self._half is None or not self._is_over():
                     return None
                 self._texts, self._half = iter((self._half.half,)), None
-            elif self._half is not None or not self._start_run(False):
+            elif self._half is not None or not self._take_text():
                 self._take_step()
         return self._texts
 
@@ -162,7 +167,7 @@ class Place:
         Raises:
             MalformedJSON: the text is not JSON.
         """
-        while not _left(self._values):
+        while not self._values.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
@@ -173,7 +178,7 @@ class Place:
                 self._json.look()
             elif self._json.error is not None:
                 raise self._not_json(self._json.error)
-            elif _left(self._ready):
+            elif self._ready.__length_hint__():
                 self._value_out(self._json.value)
             elif self._position >= len(self._batch):
                 return None
@@ -243,6 +248,76 @@ class Place:
                 accumulator._look_past_end(sse)
         self._position, self._ready, self._spoken = taken, iter(events), spoken
         self._torn = False
+
+    def _take_delta(self) -> bool:
+        """Make ready what plain deltas for the block that began last bring; say whether.
+
+        As `_take_step`, which takes whatever else comes: of several for a text a run, of
+        others the next one. Half of what each costs where it is a packet of its own
+        (benchmarks/claude_pipeline.py).
+        """
+        accumulator = self._accumulator
+        batch = self._batch
+        position = self._position
+        block = accumulator._last_block
+        if type(block) is TextBlock and len(batch) - position > 1:
+            return self._start_run(True)
+        # Where blocks have no other index than their place, that of the last one is its own.
+        if block is None or self._order is not None:
+            return False
+        if accumulator._ended or accumulator._blocks is not None:
+            return False
+        for sse in batch[position : position + 1]:
+            decoded = accumulator._decoder.decode(sse.data)
+            if decoded is None or sse.event == "error":
+                return False
+            index, kind, text = decoded
+            if index != accumulator._last_index or kind != block._grows_by:
+                return False
+            self._torn = True
+            block._growing.add(text)
+            event = ContentBlockDeltaEvent(sse, index, block, kind, text)
+            events: tuple[Any, ...] = (event,)
+            if self._derives:
+                events = (event, DERIVED[kind](sse, index, block, text))
+            spoken: tuple[TextBlock, str | None] | None = None
+            if type(block) is TextBlock:
+                spoken = (block, text)
+                if text:
+                    self._note(block, text)
+            self._position, self._ready, self._spoken = position + 1, iter(events), spoken
+            self._torn = False
+        return True
+
+    def _take_text(self) -> bool:
+        """Make ready the texts that plain deltas for the block that began last bring; say whether.
+
+        Of several a run; one alone, as packets bring them, needs neither that nor an event.
+        """
+        accumulator = self._accumulator
+        batch = self._batch
+        position = self._position
+        block = accumulator._last_block
+        if type(block) is not TextBlock or self._order is not None or accumulator._ended:
+            return False
+        if len(batch) - position > 1:
+            return self._start_run(False)
+        for sse in batch[position:]:
+            decoded = accumulator._decoder.decode(sse.data)
+            if decoded is None or sse.event == "error":
+                return False
+            index, kind, text = decoded
+            if index != accumulator._last_index or kind != "text_delta":
+                return False
+            if not text.isascii() and has_surrogates(text):
+                return False
+            self._torn = True
+            block._growing.add(text)
+            if text:
+                self._note(block, text)
+            self._position, self._texts = position + 1, iter((text,))
+            self._torn = False
+        return True
 
     def _note(self, block: TextBlock, piece: str) -> None:
         """Note text where others than the block itself have to know it."""
@@ -342,12 +417,12 @@ class Place:
         self._torn = True
         ready = self._ready
         rest: list[Any] = []
-        if _left(ready):
+        if ready.__length_hint__():
             self._next_run = _FIRST_RUN
-            if _left(ready) % 2 and self._derives:
+            if ready.__length_hint__() % 2 and self._derives:
                 # Its delta was handed out, and it follows from that.
                 rest = [*islice(ready, 1)]
-        elif _left(self._texts):
+        elif self._texts.__length_hint__():
             self._next_run = _FIRST_RUN
         handed = running._growing.handed_out()
         self._position += running._growing.end_run()
@@ -392,11 +467,6 @@ class Place:
         _pass(self._texts)
         _pass(self._values)
         self._half = self._json = None
-
-
-def _left(walker: Any) -> int:
-    """Return how many items an iterator over a list or tuple has left."""
-    return walker.__length_hint__()  # type: ignore[no-any-return]
 
 
 def _pass(walker: Iterator[Any]) -> None:

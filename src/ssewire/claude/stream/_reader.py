@@ -247,10 +247,11 @@ class Reader(Place):
         if self._closed:
             return END
         accumulator = self._accumulator
-        if self._error is None and not accumulator.finished:
-            self._error = accumulator._settle(self._exhausted)
-            if type(self._error) is StreamTruncated and self._said:
-                self._no_stream(self._said.decode("utf-8", "replace"))
+        if accumulator._ended or self._exhausted or accumulator._fatal is not None:
+            if self._error is None and not accumulator.finished:
+                self._error = accumulator._settle(self._exhausted)
+                if type(self._error) is StreamTruncated and self._said:
+                    self._no_stream(self._said.decode("utf-8", "replace"))
         if self._error is not None:
             # Not open: another attempt has failed, of which this is not the response.
             if self._error.status is None and self._response is not None and self._source_open:
@@ -259,12 +260,12 @@ class Reader(Place):
         # Events handed out, and the request once there is no more need to send it again.
         self._batch, self._position = NOTHING, 0
         self._ready = self._texts = self._values = NONE_READY
-        if accumulator.finished:
+        if accumulator._ended and accumulator.finished:
             return END
         if self._watch is not None and self._progress:
             self._progress = False
             self._watch()
-        if self._call is not None and accumulator.message is not None:
+        if self._call is not None and accumulator._message is not None:
             self._call.begun()
         return WAIT
 
