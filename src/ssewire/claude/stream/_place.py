@@ -239,7 +239,7 @@ class Place:
         elif cls is ErrorEvent:
             self._error = event.exception
             events = ()
-        if spoken is not None and spoken[1]:
+        if spoken is not None and spoken[1] is not None:
             self._note(spoken[0], spoken[1])
         taken = position + 1
         if accumulator._ended:
@@ -283,7 +283,7 @@ class Place:
             spoken: tuple[TextBlock, str | None] | None = None
             if type(block) is TextBlock:
                 spoken = (block, text)
-                if text:
+                if block is not self._voice or self._json is not None:
                     self._note(block, text)
             self._position, self._ready, self._spoken = position + 1, iter(events), spoken
             self._torn = False
@@ -313,7 +313,7 @@ class Place:
                 return False
             self._torn = True
             block._growing.add(text)
-            if text:
+            if block is not self._voice or self._json is not None:
                 self._note(block, text)
             self._position, self._texts = position + 1, iter((text,))
             self._torn = False
@@ -321,6 +321,8 @@ class Place:
 
     def _note(self, block: TextBlock, piece: str) -> None:
         """Note text where others than the block itself have to know it."""
+        if not piece:
+            return
         if self._order is not None:
             self._order.add(block, piece)
         elif block is not self._voice and self._voice is not None:
