@@ -262,6 +262,7 @@ class TextStream:
         return _endless(self._stream._await, self._stream._more_texts)
 
     def __next__(self) -> str:
+        item: str
         while True:
             # In one line and without a call: what was taken is returned.
             for item in self._stream._texts: return item  # fmt: skip  # noqa: E701

@@ -11,7 +11,7 @@ An event changes the message in the step that makes it ready. That step is
 marked (`_torn`): an exception that leaves it halfway, or any number of them,
 leaves the mark, and the next reader fails the stream.
 docs/design/0009-interruptions.md has the rules.
-May import: _structured, _text_order, claude._json, claude._text, claude.accumulator,
+May import: _brought, _structured, _text_order, claude._json, claude._text, claude.accumulator,
 claude.blocks, claude.events.
 """
 
@@ -35,6 +35,7 @@ from ..events import (
     PingEvent,
     TextEvent,
 )
+from ._brought import run_events, started_text
 from ._structured import JSONText
 from ._text_order import HalfKept, TextOrder, text_of
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
     from ...event import ServerSentEvent
     from ..errors import ClaudeError
-    from ..message import Message
 
     # An iterator over a list or tuple, whose `__length_hint__` says how many items are left.
     Walker: TypeAlias = Any
@@ -106,7 +106,8 @@ class Place:
         self._texts: Walker = NONE_READY
         self._values: Walker = NONE_READY
         # While the last of _ready is there: the text that it brings, and of which block. None
-        # for the text: the block whose half is kept back has stopped.
+        # for the text: the block whose half is kept back has stopped. While _texts has the text
+        # of one plain delta: that.
         self._spoken: tuple[TextBlock, str | None] | None = None
         # The block that a run adds to: wire events from _position on, decoded ahead, whose
         # texts _texts walks, or whose events _ready. `_end_run` settles how far.
@@ -129,13 +130,15 @@ class Place:
 
     # --- what readers ask for: an iterator with something in it, or None for more bytes
 
-    def _more_events(self) -> Iterator[Any] | None:
+    def _more_events(self) -> Walker | None:
         """Return what the next events are had from; None where they need more bytes."""
         while not self._ready.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
                 self._end_run()
+            elif self._texts.__length_hint__() and self._spoken is not None:
+                self._unspeak()
             elif self._position >= len(self._batch):
                 return None
             elif self._half is not None or not self._take_delta():
@@ -144,7 +147,7 @@ class Place:
                     self._speak_in_event()
         return self._ready
 
-    def _more_texts(self) -> Iterator[str] | None:
+    def _more_texts(self) -> Walker | None:
         """Return what the next texts are had from; None where they need more bytes."""
         while not self._texts.__length_hint__():
             if self._torn:
@@ -161,7 +164,7 @@ class Place:
                 self._take_step()
         return self._texts
 
-    def _more_values(self) -> Iterator[Any] | None:
+    def _more_values(self) -> Walker | None:
         """Return what the next JSON values are had from; None where they need more bytes.
 
         Raises:
@@ -178,6 +181,8 @@ class Place:
                 self._json.look()
             elif self._json.error is not None:
                 raise self._not_json(self._json.error)
+            elif self._texts.__length_hint__() and self._spoken is not None:
+                self._unspeak()
             elif self._ready.__length_hint__():
                 self._value_out(self._json.value)
             elif self._position >= len(self._batch):
@@ -227,7 +232,7 @@ class Place:
                 if kind == "text_delta" and type(block) is TextBlock:
                     spoken = (block, event._text)
         elif cls is ContentBlockStartEvent or (cls is MessageStartEvent and not begun):
-            spoken = _started(event, accumulator.message)
+            spoken = started_text(event, accumulator.message)
         elif cls is ContentBlockStopEvent:
             if self._order is not None:
                 self._order.stop(event.content_block)
@@ -315,7 +320,7 @@ class Place:
             block._growing.add(text)
             if block is not self._voice or self._json is not None:
                 self._note(block, text)
-            self._position, self._texts = position + 1, iter((text,))
+            self._position, self._texts, self._spoken = position + 1, iter((text,)), (block, text)
             self._torn = False
         return True
 
@@ -336,7 +341,7 @@ class Place:
     def _speak(self) -> None:
         """Make ready what text_stream gives for the events that are, and pass those by."""
         self._torn = True
-        spoken = self._spoken
+        spoken, self._spoken = self._spoken, None
         _pass(self._ready)
         if spoken is not None:
             block, piece = spoken
@@ -348,6 +353,16 @@ class Place:
                 piece = half.whole(block, piece)
                 self._half = half if half.half else None
             self._texts = iter((piece,))
+        self._torn = False
+
+    def _unspeak(self) -> None:
+        """Make events of the text that is ready, as an exception kept it from its reader."""
+        assert self._spoken is not None
+        self._torn = True
+        block, index = self._spoken[0], self._accumulator._last_index
+        pieces = [*self._texts]
+        events = run_events(self._batch, self._position - 1, block, index, pieces, self._derives)
+        self._ready = iter(events)
         self._torn = False
 
     def _speak_in_event(self) -> None:
@@ -396,7 +411,7 @@ class Place:
         items: list[Any] = pieces
         if events:
             index = self._accumulator._last_index
-            items = _events_of(batch, position, block, index, pieces, self._derives)
+            items = run_events(batch, position, block, index, pieces, self._derives)
         if len(pieces) == most < (_MAX_RUN if self._may_run_far() else _MAX_OPEN_RUN):
             self._next_run = most * 2
         walker = block._growing.start_run(pieces, items, len(items) // len(pieces))
@@ -475,47 +490,3 @@ def _pass(walker: Iterator[Any]) -> None:
     """Let the readers of an iterator find nothing in it."""
     for _ in walker:
         pass
-
-
-def _started(event: Any, message: Message | None) -> tuple[TextBlock, str] | None:
-    """Return the text that a start brings, and the block whose it is; None for none."""
-    if message is None:
-        return None
-    blocks = message.content if type(event) is MessageStartEvent else [event._block]
-    texts: list[Any] = [block for block in blocks if type(block) is TextBlock]
-    text = text_of(texts)
-    return (texts[-1], text) if text else None
-
-
-def _events_of(
-    batch: list[ServerSentEvent],
-    position: int,
-    block: TextBlock,
-    index: int,
-    pieces: list[str],
-    derives: bool,
-) -> list[Any]:
-    """Return the delta, and the text event, of each piece; they are in `batch` from there on."""
-    new = object.__new__
-    events: list[Any] = []
-    add = events.append
-    for piece in pieces:
-        sse = batch[position]
-        position += 1
-        # Set one by one: half the cost of two __init__ (benchmarks/claude_pipeline.py).
-        event = new(ContentBlockDeltaEvent)
-        event._sse = sse
-        event.index = index
-        event._block = block
-        event._kind = "text_delta"
-        event._text = piece
-        add(event)
-        if not derives:
-            continue
-        derived = new(TextEvent)
-        derived._sse = sse
-        derived.index = index
-        derived._block = block
-        derived.text = piece
-        add(derived)
-    return events
