@@ -264,34 +264,35 @@ class Place:
         accumulator = self._accumulator
         batch = self._batch
         position = self._position
+        left = len(batch) - position
         block = accumulator._last_block
-        if type(block) is TextBlock and len(batch) - position > 1:
+        if left > 1 and type(block) is TextBlock:
             return self._start_run(True)
-        # Where blocks have no other index than their place, that of the last one is its own.
-        if block is None or self._order is not None:
+        if block is None or left < 1 or self._order is not None:
             return False
+        # Where blocks have no other index than their place, that of the last one is its own.
         if accumulator._ended or accumulator._blocks is not None:
             return False
-        for sse in batch[position : position + 1]:
-            decoded = accumulator._decoder.decode(sse.data)
-            if decoded is None or sse.event == "error":
-                return False
-            index, kind, text = decoded
-            if index != accumulator._last_index or kind != block._grows_by:
-                return False
-            self._torn = True
-            block._growing.add(text)
-            event = ContentBlockDeltaEvent(sse, index, block, kind, text)
-            events: tuple[Any, ...] = (event,)
-            if self._derives:
-                events = (event, DERIVED[kind](sse, index, block, text))
-            spoken: tuple[TextBlock, str | None] | None = None
-            if type(block) is TextBlock:
-                spoken = (block, text)
-                if block is not self._voice or self._json is not None:
-                    self._note(block, text)
-            self._position, self._ready, self._spoken = position + 1, iter(events), spoken
-            self._torn = False
+        sse = batch[position]
+        decoded = accumulator._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return False
+        index, kind, text = decoded
+        if index != accumulator._last_index or kind != block._grows_by:
+            return False
+        self._torn = True
+        block._growing.add(text)
+        event = ContentBlockDeltaEvent(sse, index, block, kind, text)
+        events: tuple[Any, ...] = (event,)
+        if self._derives:
+            events = (event, DERIVED[kind](sse, index, block, text))
+        spoken: tuple[TextBlock, str | None] | None = None
+        if type(block) is TextBlock:
+            spoken = (block, text)
+            if block is not self._voice or self._json is not None:
+                self._note(block, text)
+        self._position, self._ready, self._spoken = position + 1, iter(events), spoken
+        self._torn = False
         return True
 
     def _take_text(self) -> bool:
@@ -305,23 +306,23 @@ class Place:
         block = accumulator._last_block
         if type(block) is not TextBlock or self._order is not None or accumulator._ended:
             return False
-        if len(batch) - position > 1:
+        if len(batch) - position != 1:
             return self._start_run(False)
-        for sse in batch[position:]:
-            decoded = accumulator._decoder.decode(sse.data)
-            if decoded is None or sse.event == "error":
-                return False
-            index, kind, text = decoded
-            if index != accumulator._last_index or kind != "text_delta":
-                return False
-            if not text.isascii() and has_surrogates(text):
-                return False
-            self._torn = True
-            block._growing.add(text)
-            if block is not self._voice or self._json is not None:
-                self._note(block, text)
-            self._position, self._texts, self._spoken = position + 1, iter((text,)), (block, text)
-            self._torn = False
+        sse = batch[position]
+        decoded = accumulator._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return False
+        index, kind, text = decoded
+        if index != accumulator._last_index or kind != "text_delta":
+            return False
+        if not text.isascii() and has_surrogates(text):
+            return False
+        self._torn = True
+        block._growing.add(text)
+        if block is not self._voice or self._json is not None:
+            self._note(block, text)
+        self._position, self._texts, self._spoken = position + 1, iter((text,)), (block, text)
+        self._torn = False
         return True
 
     def _note(self, block: TextBlock, piece: str) -> None:
