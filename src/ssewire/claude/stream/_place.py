@@ -159,7 +159,7 @@ class Place:
             elif self._position >= len(self._batch):
                 if self._half is None or not self._is_over():
                     return None
-                self._texts, self._half = iter((self._half.half,)), None
+                self._speak_half(self._half)
             elif self._half is not None or not self._take_text():
                 self._take_step()
         return self._texts
@@ -355,6 +355,10 @@ class Place:
                 self._half = half if half.half else None
             self._texts = iter((piece,))
         self._torn = False
+
+    def _speak_half(self, half: HalfKept) -> None:
+        """Make ready the half that was kept back, as nothing more comes."""
+        self._texts, self._half, self._spoken = iter((half.half,)), None, None
 
     def _unspeak(self) -> None:
         """Make events of the text that is ready, as an exception kept it from its reader."""
