@@ -457,12 +457,13 @@ class Wire:
             handle.taken = False
         while not inbox:
             # Outside of try: a StreamTimeout is an OSError and a socket.timeout too.
-            remaining = self.remaining() if self.deadlines.running else None
+            deadlines = self.deadlines
+            remaining = deadlines.remaining(time.monotonic()) if deadlines.running else None
             try:
-                if self._unsent is not None:
-                    self._send(remaining)
-                else:
+                if self._unsent is None:
                     handle.blocking(remaining)
+                else:
+                    self._send(remaining)
             except OSError as exc:
                 if _is_handlers(exc, self._due(remaining)):
                     raise
