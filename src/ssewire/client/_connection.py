@@ -204,6 +204,10 @@ class Handle(Custody):
     def _receive_over_tls(self, current: ssl.SSLSocket, timeout: float | None) -> None:
         # No call into C puts its bytes into a list, so the waiting is done where none are taken.
         self._set_timeout(current, 0.0)
+        # Nearly all reads have to wait, and an attempt before that costs more than a wait too many:
+        # an exception, and what ssl does for one. What is decrypted is waited for by nobody.
+        if not current.pending():
+            _wait(current, timeout)
         while True:
             self.taken = True
             try:
