@@ -126,9 +126,7 @@ class Handle(Custody):
     def blocking(
         self, timeout: float | None, operation: Callable[..., Any] | None = None, *args: Any
     ) -> Any:
-        """Return what `operation` does with the socket: one of the methods below.
-
-        Without one, put what there is into the inbox, as soon as there is something.
+        """Return what `operation`, a method below, does with the socket; without one, receive.
 
         Raises:
             Interrupted: abort() was called before, or meanwhile.
@@ -204,8 +202,7 @@ class Handle(Custody):
     def _receive_over_tls(self, current: ssl.SSLSocket, timeout: float | None) -> None:
         # No call into C puts its bytes into a list, so the waiting is done where none are taken.
         self._set_timeout(current, 0.0)
-        # Nearly all reads have to wait, and an attempt before that costs more than a wait too many:
-        # an exception, and what ssl does for one. What is decrypted is waited for by nobody.
+        # Nearly all reads wait: an attempt before it is a costly exception (a fifth of an event).
         if not current.pending():
             _wait(current, timeout)
         while True:
@@ -313,10 +310,8 @@ def _shut_down(current: socket.socket) -> None:
         shutdown(current, socket.SHUT_RDWR)
 
 
-def _wait(
-    current: socket.socket, timeout: float | None, *, read: bool = True, write: bool = False
-) -> bool:
-    """Wait until a socket is ready for one of the two; return whether it is for reading.
+def _wait(current: socket.socket, timeout: float | None, *, write: bool = False) -> bool:
+    """Wait until a socket is ready for reading, or `write`; return whether it is for reading.
 
     Raises:
         socket.timeout: it is not within `timeout` seconds.
@@ -325,14 +320,12 @@ def _wait(
         timeout = min(timeout, LONGEST_WAIT)
     if not hasattr(select, "poll"):
         # Windows, where select() has no limit to the number of a descriptor.
-        readable, writable, _ = select.select(
-            [current] if read else [], [current] if write else [], [], timeout
-        )
+        readable, writable, _ = select.select([current], [current] if write else [], [], timeout)
         if not readable and not writable:
             raise socket.timeout("timed out")
         return bool(readable)
     poll = select.poll()
-    poll.register(current, select.POLLIN * read | select.POLLOUT * write)
+    poll.register(current, select.POLLIN | select.POLLOUT * write)
     # Rounded up: a wait of none would spin.
     ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
     if not ready:
