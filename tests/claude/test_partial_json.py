@@ -48,6 +48,7 @@ def implementation_of_json(request: pytest.FixtureRequest) -> Iterator[str]:
     yield name
     PartialJSON = partial_json.PartialJSON
 
+
 # The fact sheet's table: buffer, value in mode A, value in mode B.
 TABLE: list[tuple[str, Any, Any]] = [
     ("", MISSING, MISSING),
