@@ -29,7 +29,7 @@ SCALARS = [
 # What mutations put anywhere.
 NOISE = [
     *'{}[]",:\\u0dnatf1.e-+ \x02NI\n\té漢😀\ud83d\ude00\ufeff\xa0٣',
-    *("", "\\ud83d", "\\u12", "\\q", "\\u+123", "true", '"a":', "1,", "-I", "[[", "tru", "01"),
+    *("", "\\ud83d", "\\u12", "\\q", "\\u+123", "true", '"a":', "1,", "-I", "[[", "nul", "01"),
 ]
 KEYS = ['"a"', '"b"', '""', r'"\n"', '"é"', r'"\ud83d\ude00"']
 
