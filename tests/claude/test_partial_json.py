@@ -569,7 +569,7 @@ def seconds_each(pieces: list[str], mode: str, look: bool) -> float:
         for piece in pieces:
             parser.feed(piece)
             if look:
-                _ = parser.value
+                parser.value  # noqa: B018 # kept it would be copied, once it is a string
         best = min(best, time.process_time() - started)
     assert parser.complete
     return best / len(pieces)
