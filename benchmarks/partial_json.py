@@ -120,6 +120,15 @@ def incrementally(pieces: list[str], expected: Any) -> float | None:
     return seconds / len(taken) * 1e6
 
 
+def of_peer(shape: str, count: int = 1_400) -> tuple[float, float]:
+    """Return microseconds a fragment, ours showing growing strings as the peer does, and its."""
+    text = document(shape, count)
+    pieces, expected = fragments(text), json.loads(text)
+    native = incrementally(pieces, expected)
+    assert native is not None, "streaming-json-parser is not installed"
+    return ours(pieces, "B", True, expected), native
+
+
 def main() -> int:
     """Print the table; 0 if the cost of a fragment does not grow with the document."""
     print(processes.machine())

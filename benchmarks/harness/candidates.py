@@ -14,6 +14,7 @@ import codecs
 import importlib.util
 import io
 import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -459,6 +460,8 @@ def installed(name: str) -> str | None:
     if name == "sseclient":
         found = next(iter(metadata.distributions(name=name, path=[str(ALONE)])), None)
         return None if found is None else found.version
+    if name == "urllib":  # of the standard library
+        return platform.python_version()
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
