@@ -11,14 +11,14 @@ import ssewire.claude.tool_input
 from tests.conftest import MODULES, chosen_key
 
 DELTA_MODULES = {"python": "ssewire.claude._delta_py", "cython": "ssewire.claude._delta_cy"}
-JSON_MODULES = {
+PARTIAL_JSON_MODULES = {
     "python": "ssewire.claude._partial_json_py",
     "cython": "ssewire.claude._partial_json_cy",
 }
 USERS = (
     (ssewire.claude.accumulator, "Parser", MODULES),
     (ssewire.claude.accumulator, "DeltaDecoder", DELTA_MODULES),
-    (ssewire.claude.tool_input, "PartialJSON", JSON_MODULES),
+    (ssewire.claude.tool_input, "PartialJSON", PARTIAL_JSON_MODULES),
 )
 
 

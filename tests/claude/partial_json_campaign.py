@@ -13,11 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from ssewire.claude._json import decode
-
-PARTIAL_JSON_MODULES = {
-    "python": "ssewire.claude._partial_json_py",
-    "cython": "ssewire.claude._partial_json_cy",
-}
+from tests.claude.conftest import PARTIAL_JSON_MODULES
 
 SCALARS = [
     *("0", "-0", "1", "-1", "12", "1.5", "-0.25", "1e5", "1E+5", "2e-3", "1e400", "true", "false"),

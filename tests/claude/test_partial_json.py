@@ -24,7 +24,8 @@ from ssewire._choice import IMPLEMENTATION
 from ssewire.claude import partial_json
 from ssewire.claude._json import MAX_DEPTH, MISSING
 from ssewire.claude._partial_json_py import MAX_PIECES, PARTIAL_JSON_CONTRACT
-from tests.claude.partial_json_campaign import PARTIAL_JSON_MODULES, campaign
+from tests.claude.conftest import PARTIAL_JSON_MODULES
+from tests.claude.partial_json_campaign import campaign
 from tests.conftest import chosen_key
 from tests.kit.memory import failing, needs_shortage
 from tests.kit.surface import surface
