@@ -125,12 +125,12 @@ bench-tools:
 TARGETS_PYTHON ?= python3.11 python3.13
 TARGETS_ARGS ?=
 targets:
-	@for python in $(TARGETS_PYTHON); do \
+	@missed=0; for python in $(TARGETS_PYTHON); do \
 	  if command -v $$python >/dev/null && $$python --version >/dev/null 2>&1; then \
 	    $(MAKE) bench-tools BENCH_PYTHON=$$python BENCH_VENV=.venv-bench-$$python || exit 1; \
-	    .venv-bench-$$python/bin/python -m benchmarks.targets $(TARGETS_ARGS) || true; \
+	    .venv-bench-$$python/bin/python -m benchmarks.targets $(TARGETS_ARGS) || missed=1; \
 	  else echo "== $$python: not on this machine, not run"; fi; \
-	done
+	done; exit $$missed
 
 # All parsers and clients. The newest interpreter that is there: some peers need it.
 BENCH_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell \

@@ -72,16 +72,12 @@ def claude_targets() -> Iterator[Target]:
 
 
 def partial_json_targets() -> Iterator[Target]:
-    # A function of the shape that gives our microseconds a fragment, and the peer's.
-    of_peer = getattr(partial_json, "of_peer", None)
     for shape in partial_json.SHAPES:
         what = f"PartialJSON, {shape}: of streaming-json-parser"
-        if of_peer is None:
-            yield missing(what, *PARTIAL_JSON, "partial_json.py has no row of it")
-        elif candidates.installed("streaming-json-parser-native") is None:
+        if candidates.installed("streaming-json-parser-native") is None:
             yield missing(what, *PARTIAL_JSON, "not installed")
         else:
-            ours, theirs = of_peer(shape)
+            ours, theirs = partial_json.of_peer(shape)
             print(f"PartialJSON, {shape}: {ours:.2f} us a fragment, the peer {theirs:.2f}")
             yield Target(what, ours / theirs, PARTIAL_JSON[0], False, PARTIAL_JSON[1])
 
@@ -89,10 +85,9 @@ def partial_json_targets() -> Iterator[Target]:
 def asyncio_targets() -> Iterator[Target]:
     what = f"aio, {STREAMS} streams, one event a packet"
     rows = (("CPU", "cpu", AIO_CPU), ("memory of a stream", "memory", AIO_MEMORY))
-    if "ry" not in clients.ASYNC or candidates.installed("ry") is None:
-        why = "not installed" if "ry" in clients.ASYNC else "clients.py has no row of it"
+    if candidates.installed("ry") is None:
         for name, _, (bound, hoped) in rows:
-            yield missing(f"{what}, {name}: of ry", bound, hoped, why)
+            yield missing(f"{what}, {name}: of ry", bound, hoped, "not installed")
         return
     found = clients.compare(["ssewire", "ry"], ["--streams", str(STREAMS)], REPEAT)
     for name, key, (bound, hoped) in rows:
@@ -103,13 +98,9 @@ def asyncio_targets() -> Iterator[Target]:
 
 def blocking_targets() -> Iterator[Target]:
     what = "blocking, one event a packet, CPU: of urllib with our parser"
-    peer = next((name for name in clients.SYNC if "urllib" in name), None)
-    if peer is None:
-        yield missing(what, *BLOCKING_CPU, "clients.py has no row of it")
-        return
-    found = clients.compare(["ssewire", peer], ["--path", "paced", "--count", "6000"], REPEAT)
-    ours, theirs = found["ssewire"]["cpu"], found[peer]["cpu"]
-    print(f"blocking: {ours:.2f} us an event, {peer} {theirs:.2f}")
+    found = clients.compare(["ssewire", "urllib"], ["--path", "paced", "--count", "6000"], REPEAT)
+    ours, theirs = found["ssewire"]["cpu"], found["urllib"]["cpu"]
+    print(f"blocking: {ours:.2f} us an event, urllib {theirs:.2f}")
     yield Target(what, ours / theirs, BLOCKING_CPU[0], False, BLOCKING_CPU[1])
 
 
