@@ -202,7 +202,7 @@ class Handle(Custody):
     def _receive_over_tls(self, current: ssl.SSLSocket, timeout: float | None) -> None:
         # No call into C puts its bytes into a list, so the waiting is done where none are taken.
         self._set_timeout(current, 0.0)
-        # Nearly all reads wait: an attempt before it is a costly exception (a fifth of an event).
+        # Nearly all reads wait: an attempt before it is an exception, and those are costly.
         if not current.pending():
             _wait(current, timeout)
         while True:

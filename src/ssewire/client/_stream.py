@@ -186,7 +186,7 @@ class EventStream(Closeable, Generic[ItemT]):
         if timed:
             self._deadlines.start_stall(time.monotonic(), progress)
         try:
-            # Not next(), which begins a new interpreter loop: a twentieth of an event's cost.
+            # Not next(), which begins a new interpreter loop (benchmarks/clients.py, "paced").
             chunk = self._chunks.__next__()
         except (StopIteration, SSEWireError) as exc:
             items = self._end_input(exc)
