@@ -17,7 +17,14 @@ AGAIN = not slow and not once
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
-.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench bench-tools targets compare fuzz clean
+# What of the suite Pyodide runs: what has no sockets, threads, processes or event loop of its own.
+PYODIDE_TESTS = $(addprefix tests/parser/test_,corpus.py parser.py standard.py encoder.py errors.py \
+  event.py exact_values.py) $(addprefix tests/claude/test_,accumulator.py any_json.py delta.py \
+  events.py message.py partial_json.py recordings.py text_order.py tool_input.py) \
+  tests/http/test_webassembly.py
+PYODIDE = build/pyodide
+
+.PHONY: demo test check lint types test-both test-pure matrix pyodide dist sanitize bench bench-tools targets compare fuzz clean
 
 demo:
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -70,6 +77,16 @@ matrix:
 	      || exit 1; \
 	  else echo "== $$python: not on this machine, not run"; fi; \
 	done
+
+# The same tests in WebAssembly, under Node.
+pyodide:
+	mkdir -p $(PYODIDE)
+	cp tests/kit/node/package.json $(PYODIDE)
+	npm install --prefix $(PYODIDE) --silent --no-audit --no-fund
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target $(PYODIDE)/site --requirement requirements/pyodide.txt
+	tests/kit/node/pyodide.sh $(CURDIR) $(CURDIR)/$(PYODIDE) -q -m '$(AGAIN) and not sockets and not traced' \
+	  -k 'not async and not thread and not costs' $(PYODIDE_TESTS)
 
 # --- the gate -------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from tests.claude.conftest import PARTIAL_JSON_MODULES
 from tests.claude.partial_json_campaign import campaign
 from tests.conftest import chosen_key
 from tests.kit.memory import failing, needs_shortage
+from tests.kit.platforms import needs_processes
 from tests.kit.surface import surface
 
 INF = float("inf")
@@ -697,6 +698,7 @@ def test_contract_numbers_agree(implementation_of_json: str) -> None:
     assert getattr(module, name) == PARTIAL_JSON_CONTRACT
 
 
+@needs_processes
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle_is_read_by_the_other_implementation(protocol: int, tmp_path: Path) -> None:
     parser = partial_json.PartialJSON("B")

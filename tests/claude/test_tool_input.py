@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ssewire.claude.tool_input import ToolInput
+from tests.kit.platforms import needs_processes
 
 DOCUMENT = '{"path": "a\\u00e9", "lines": [1, 2.5, {"deep": null}]}'
 
@@ -117,6 +118,7 @@ def test_a_frozen_one_stays_as_it_was() -> None:
     assert frozen.value == {"a": [1]}
 
 
+@needs_processes
 def test_what_tool_inputs_need_is_not_loaded_before_a_tool_is_called() -> None:
     program = (
         "import sys\n"

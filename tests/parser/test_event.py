@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ssewire import Comment, ServerSentEvent
+from tests.kit.platforms import needs_processes
 
 FULL = ("data", "type", "7", 5)
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -106,6 +107,7 @@ def test_pickles_of_every_protocol_give_an_equal_item_back(item: object, protoco
     assert hash(twin[0]) == hash(item)
 
 
+@needs_processes
 def test_a_pickle_is_read_by_a_process_with_the_pure_event_class() -> None:
     wire = pickle.dumps([ServerSentEvent(*FULL), Comment(" c")], 2)
     program = (

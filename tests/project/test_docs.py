@@ -24,9 +24,16 @@ pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
-PAGES = ["README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"]
+PAGES = [
+    "README.md",
+    "docs/clients.md",
+    "docs/claude-client.md",
+    "docs/claude-streaming.md",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "how-to").glob("*.md")),
+]
 PROGRAM = re.compile(
-    r"(?:^<!-- served: (?P<served>[^\n]*) -->\n)?^```(?P<language>python|sh|js)\n(?P<text>.*?)^```",
+    r"(?:^<!-- served: (?P<served>[^\n]*) -->\n)?"
+    r"^```(?P<language>python|sh|js|ipython)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
 # `print(...)  # what it prints`, or in JavaScript `console.log(...); // what it prints`.
@@ -80,6 +87,11 @@ def output(program: Program, tmp_path: Path) -> str:
             return nodejs.output(program.text, environment)
         if program.language == "sh":
             command = ["bash", "-e", "-o", "pipefail", "-c", program.text]
+        elif program.language == "ipython":
+            # One cell of a notebook, with its `await`.
+            (tmp_path / "cell.ipy").write_text(program.text, "utf-8")
+            command = [sys.executable, "-m", "IPython", "--colors=NoColor", "cell.ipy"]
+            environment = {**environment, "IPYTHONDIR": str(tmp_path / "ipython")}
         else:
             command = [sys.executable, "-W", "error::ResourceWarning", "-c", program.text]
         done = subprocess.run(

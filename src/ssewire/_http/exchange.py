@@ -9,6 +9,8 @@ May import: errors, heads, proxy, reader, redirects.
 
 from __future__ import annotations
 
+import sys
+
 from ..errors import ConnectFailed, ConnectionLost, HTTPFormatError
 from .heads import connect_head, request_head
 from .proxy import Route
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
 
     Step = Union["Take", "Dial", "StartTLS", "Ask", "Carry", "Drop", "Answered"]
     Steps = Generator[Step, Any, Any]
+
+# Sockets can be made there, but connect to nothing, each in a way of its own.
+_SOCKETLESS = sys.platform in ("emscripten", "wasi")
+_INSTEAD = (
+    "there are no sockets in WebAssembly; give transport=, in a browser one over fetch "
+    "(docs/how-to/pyodide.md)"
+)
 
 
 class Take:
@@ -264,6 +273,8 @@ def _connect(current: HTTPRequest, route: Route, reader: ResponseReader) -> Step
 
 def _dial(route: Route, reader: ResponseReader) -> Steps:
     """Connect to the proxy, if there is one, else to the server."""
+    if _SOCKETLESS:
+        raise ConnectFailed(route.first_hop[-1], _INSTEAD, retryable=False)
     try:
         yield Dial(*route.first_hop, reader)
     except ConnectFailed as exc:

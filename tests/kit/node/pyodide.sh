@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs pytest in Pyodide: pyodide.sh CHECKOUT MODULES PYTEST_ARGS...
+# CPython's own recursion limit is beyond what Node grants a stack by default: deep JSON would
+# end the process, where any other Python raises RecursionError.
+set -eu
+here=$(dirname "$0")
+checkout=$1 modules=$2
+shift 2
+recordings=$checkout/../shared/recordings
+[ -d "$recordings" ] || recordings=$checkout/examples/recordings
+ulimit -s 200000
+exec node --stack-size=60000 "$here/pyodide.mjs" "$checkout" "$modules" "$recordings" "$@"
