@@ -24,7 +24,7 @@ from tests.kit import nodejs
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 PROGRAM = Path(__file__).resolve().parents[1] / "kit" / "node" / "final_messages.mjs"
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
+EXAMPLES = Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples"
 ASKED: dict[str, Any] = {
     "model": "claude-sonnet-5-5",
     "max_tokens": 1024,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ssewire.replay import serve_in_thread
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "examples" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples"
 
 
 @contextlib.contextmanager
