@@ -5,7 +5,7 @@ May import: nothing.
 
 from __future__ import annotations
 
-# What is in each; the file is examples/NAME.sse.
+# What is in each; the file is NAME.sse in the folder `examples`.
 EXAMPLES = {
     "hello": "a greeting, in two sentences",
     "markdown": "headings, a list and code",
