@@ -50,6 +50,9 @@ class Recording:
     def __init__(
         self, body: bytes, seconds: Sequence[float] | None = None, name: str = "the recording"
     ) -> None:
+        if not isinstance(body, bytes):
+            hint = "; Recording.load() reads a file" if isinstance(body, (str, os.PathLike)) else ""
+            raise TypeError(f"body must be bytes, not {type(body).__name__}{hint}")
         self.name: str = name
         self.events: list[bytes] = split_events(body)
         if not Parser(max_event_size=None).feed(_completed(body)):
