@@ -1,14 +1,19 @@
-"""The pytest fixture: servers for one test, and an environment that points at them."""
+"""What comes with the replay server: the pytest fixture, and the examples of the package."""
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
+import ssewire
 from ssewire.claude import Claude
 from ssewire.replay import Recording, ReplayServer
 from ssewire.replay.pytest_plugin import claude_replay
@@ -71,3 +76,25 @@ def test_each_call_is_a_server_of_its_own_with_options(
         client.messages.create(**{**ASKED, "messages": []})
     assert (len(first.requests), len(second.requests)) == (0, 1)
     servers += [first, second]
+
+
+def test_the_examples_are_found_in_a_zip_file_too(tmp_path: Path) -> None:
+    package = Path(ssewire.__file__).parent
+    archive = tmp_path / "program.pyz"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in package.rglob("*"):
+            if path.suffix in (".py", ".sse"):
+                file.write(path, path.relative_to(package.parent))
+    program = (
+        "import ssewire, ssewire.replay as r; assert '.pyz' in ssewire.__file__;"
+        "print(*{len(r.Recording.example(name).events) > 1 for name in r.EXAMPLES})"
+    )
+    # -I: no other ssewire is found; the archive comes first.
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        f"import sys; sys.path[:0] = [{str(archive)!r}]; {program}",
+    ]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")

@@ -138,13 +138,14 @@ async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:
     try:
         if not server.loopback:
             warn("others can reach this server; it checks no keys and has no limits")
-        print(server.url, flush=True)
         for recording in server.recordings:
             events = len(recording.events)
             print(
                 one_line(f"[{recording.name}: {events} events, {recording.duration:.1f} s]"),
                 file=sys.stderr,
             )
+        # Last: who reads it may end the command at once.
+        print(server.url, flush=True)
         await asyncio.Event().wait()
     finally:
         await server.close()
