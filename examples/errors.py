@@ -1,6 +1,6 @@
 """A stream that breaks off: what had arrived, and how to ask for the rest."""
 
-# served: hello.sse fault=truncate at=7
+# With `ssewire replay --example hello --fault truncate --at 7`.
 from ssewire.claude import Claude, ClaudeError
 
 client = Claude()

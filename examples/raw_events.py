@@ -1,6 +1,6 @@
 """Raw events of `create(stream=True)`, with only the import changed."""
 
-# served: hello.sse
+# With `ssewire replay --example hello`.
 from ssewire.claude import Claude as Anthropic
 
 client = Anthropic()

@@ -1,6 +1,6 @@
 """The first program of a typical guide, with only the import changed."""
 
-# served: hello.sse
+# With `ssewire replay --example hello`.
 from ssewire.claude import Claude as Anthropic
 
 client = Anthropic()

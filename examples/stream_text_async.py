@@ -1,6 +1,6 @@
 """The same with asyncio, with only the import changed."""
 
-# served: hello.sse
+# With `ssewire replay --example hello`.
 import asyncio
 
 from ssewire.claude import AsyncClaude as AsyncAnthropic

@@ -1,6 +1,6 @@
 """Thinking beside text, by the type of each delta, with only the import changed."""
 
-# served: weather-tool.sse
+# With `ssewire replay --example weather-tool`.
 from ssewire.claude import Claude as Anthropic
 
 client = Anthropic()

@@ -1,6 +1,6 @@
 """A tool's input while it is being written, and the finished message; only the import changed."""
 
-# served: weather-tool.sse
+# With `ssewire replay --example weather-tool`.
 from ssewire.claude import Claude as Anthropic
 
 client = Anthropic()
@@ -31,5 +31,6 @@ with client.messages.stream(
 
     message = stream.get_final_message()
 
-(tool_use,) = [block for block in message.content if block.type == "tool_use"]
-print(tool_use.name, tool_use.input)  # get_weather {'location': 'Zürich', 'unit': 'celsius'}
+for block in message.content:
+    if block.type == "tool_use":
+        print(block.name, block.input)  # get_weather {'location': 'Zürich', 'unit': 'celsius'}

@@ -18,11 +18,11 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ssewire.claude import AsyncClaude
-from ssewire.replay import ReplayServer
+from ssewire.replay import Recording, ReplayServer
 
 from .app import make_app
 
-RECORDING = Path(__file__).parent.parent / "recordings" / "markdown.sse"
+RECORDING = Recording.example("markdown")
 
 # Name, colour scheme, and the size in pixels.
 PICTURES = [("relay.png", "light", 860, 900), ("relay-dark.png", "dark", 390, 844)]

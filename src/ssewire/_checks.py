@@ -98,6 +98,41 @@ def unpicklable(value: object) -> TypeError:
     return TypeError(f"cannot pickle or copy a {type(value).__name__}: it belongs to one stream")
 
 
+def iterator_of(name: str, items: str, source: Any) -> Any:
+    """Return an iterator over a source, which holds `items`.
+
+    Raises:
+        TypeError: it is something else; the text says what to give.
+    """
+    whole = isinstance(source, (bytes, bytearray, memoryview, str))
+    if not whole and (hasattr(source, "__iter__") or hasattr(source, "__getitem__")):
+        return iter(source)
+    hint = "; the asynchronous twin takes that" if hasattr(source, "__aiter__") else ""
+    hint = _instead_of_whole(name, source) if whole else hint
+    raise TypeError(f"{name} must be an iterable of {items}, not {type(source).__name__}{hint}")
+
+
+def async_iterator_of(name: str, items: str, source: Any) -> Any:
+    """Return an asynchronous iterator over a source, as `iterator_of`."""
+    if hasattr(source, "__aiter__"):
+        return source.__aiter__()
+    if isinstance(source, (bytes, bytearray, memoryview, str)):
+        hint = "; parse() takes all of a stream at once" if name == "chunks" else ""
+    else:
+        hint = "; the blocking twin takes that" if hasattr(source, "__iter__") else ""
+    raise TypeError(
+        f"{name} must be an asynchronous iterable of {items}, not {type(source).__name__}{hint}"
+    )
+
+
+def _instead_of_whole(name: str, source: object) -> str:
+    """Return what to say of one str or bytes object where many things are due."""
+    if name != "chunks":
+        return "; iter_events() makes them of chunks of bytes"
+    text = isinstance(source, str)
+    return f"; put it in a list, as in [{'text.encode()' if text else 'data'}]"
+
+
 def check_seconds(
     name: str, value: Any, *, zero: bool = False, expected: str = "a number"
 ) -> float:

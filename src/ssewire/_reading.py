@@ -4,11 +4,12 @@ An exception that comes out of a step is the source's own, or its caller's: Ctrl
 handler's, a cancellation, no memory. The source's own closes it. The caller's closes nothing: the
 next step asks the source again. A step that was left anywhere else has perhaps lost something: all
 later ones refuse with StateError, until `close()`. docs/design/0009-interruptions.md has the rules.
-May import: _closing, errors.
+May import: _checks, _closing, errors.
 """
 
 from __future__ import annotations
 
+from ._checks import async_iterator_of, iterator_of
 from ._closing import AsyncCloseable, Closeable, aclose_all, close_all
 from .errors import StateError
 
@@ -74,9 +75,9 @@ class Reading(_State, Closeable):
     clear `_torn`.
     """
 
-    def __init__(self, source: Iterable[Any]) -> None:
+    def __init__(self, name: str, items: str, source: Iterable[Any]) -> None:
+        self._iterator: Iterator[Any] = iterator_of(name, items, source)
         self._source = source
-        self._iterator: Iterator[Any] = iter(source)
 
     def _stopped(self, exc: BaseException) -> None:
         """Close the source after an exception that came out of it, unless that is the caller's.
@@ -103,9 +104,9 @@ class Reading(_State, Closeable):
 class AsyncReading(_State, AsyncCloseable):
     """Owns a source that is iterated over with `async`; Reading with `await`."""
 
-    def __init__(self, source: AsyncIterable[Any]) -> None:
+    def __init__(self, name: str, items: str, source: AsyncIterable[Any]) -> None:
+        self._iterator: AsyncIterator[Any] = async_iterator_of(name, items, source)
         self._source = source
-        self._iterator: AsyncIterator[Any] = source.__aiter__()
 
     async def _stopped(self, exc: BaseException) -> None:
         """As `Reading._stopped`."""

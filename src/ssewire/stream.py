@@ -184,7 +184,7 @@ class EventIterator(_Parsing[ItemT], Reading):
         self, chunks: Iterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
     ) -> None:
         self._parse_with(parser, unfinished)
-        Reading.__init__(self, chunks)
+        Reading.__init__(self, "chunks", "bytes-like objects", chunks)
 
     def __iter__(self) -> Self:
         return self
@@ -252,7 +252,7 @@ class AsyncEventIterator(_Parsing[ItemT], AsyncReading):
         self, chunks: AsyncIterable[Buffer], parser: Parser[ItemT], unfinished: Unfinished
     ) -> None:
         self._parse_with(parser, unfinished)
-        AsyncReading.__init__(self, chunks)
+        AsyncReading.__init__(self, "chunks", "bytes-like objects", chunks)
 
     def __aiter__(self) -> Self:
         return self
@@ -385,7 +385,7 @@ class JSONIterator(Reading):
 
     def __init__(self, events: Iterable[Item], done: str | None) -> None:
         self._decoding = _Decoding(done)
-        super().__init__(events)
+        super().__init__("events", "events", events)
 
     def __iter__(self) -> Self:
         return self
@@ -415,7 +415,7 @@ class AsyncJSONIterator(AsyncReading):
 
     def __init__(self, events: AsyncIterable[Item], done: str | None) -> None:
         self._decoding = _Decoding(done)
-        super().__init__(events)
+        super().__init__("events", "events", events)
 
     def __aiter__(self) -> Self:
         return self

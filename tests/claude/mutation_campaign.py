@@ -17,7 +17,7 @@ from typing import Any
 from ssewire import StateError
 from ssewire.claude import Accumulator, ClaudeError, ErrorEvent, MessageStream, continuation
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
+EXAMPLES = Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples"
 
 # What is put in the place of a JSON value.
 VALUES = [

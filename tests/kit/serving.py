@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ssewire.replay import serve_in_thread
+from ssewire.cli import replay
+from ssewire.replay import Recording, serve_in_thread
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "examples" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples"
 
 
 @contextlib.contextmanager
@@ -17,8 +20,8 @@ def served(what: str | None, environment: dict[str, str]) -> Iterator[dict[str, 
     """Serve recordings, and give an environment in which programs find them.
 
     Args:
-        what: names of recordings and options of the server, `name.sse fault=reset at=3`;
-            None serves nothing.
+        what: the arguments of `ssewire replay`, or names of recordings and options of the
+            server, `name.sse fault=reset at=3`; None serves nothing.
     """
     without = {
         name: value for name, value in environment.items() if not name.startswith("ANTHROPIC_")
@@ -26,11 +29,26 @@ def served(what: str | None, environment: dict[str, str]) -> Iterator[dict[str, 
     if what is None:
         yield without
         return
+    names, options = _as_command(what) if what.startswith("-") else _in_short(what)
+    recordings = [Recording.example(name) for name in names]
+    with serve_in_thread(recordings, speed=float("inf"), **options) as server:
+        yield {**without, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "sk-not-a-key"}
+
+
+def _as_command(what: str) -> tuple[list[str], dict[str, Any]]:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    replay.add_options(parser)
+    args = parser.parse_args(shlex.split(what))
+    assert not args.files
+    names = ("fault", "at", "times", "retry_after")
+    return args.example, {name: getattr(args, name) for name in names}
+
+
+def _in_short(what: str) -> tuple[list[str], dict[str, Any]]:
     words = what.split()
-    recordings = [RECORDINGS / word for word in words if "=" not in word]
+    names = [word.partition(".")[0] for word in words if "=" not in word]
     options: dict[str, Any] = dict(word.split("=", 1) for word in words if "=" in word)
     for name in ("at", "times"):
         if name in options:
             options[name] = int(options[name])
-    with serve_in_thread(recordings, speed=float("inf"), **options) as server:
-        yield {**without, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "sk-not-a-key"}
+    return names, options

@@ -1,7 +1,8 @@
 """Every program in README, docs and examples runs as it stands there and prints what it says.
 
-A program under `<!-- served: RECORDING... OPTION=VALUE... -->` finds the replay
-server at ANTHROPIC_BASE_URL, with those recordings of examples/recordings in turn.
+A program under the line "With `ssewire replay ARGUMENTS`:" finds that server at ANTHROPIC_BASE_URL,
+and so does one under `<!-- served: hello.sse -->`, which is what a reader has without being told. A
+page says so once. One under `<!-- file: NAME -->` is a file of a project with a test of its own.
 """
 
 from __future__ import annotations
@@ -25,14 +26,13 @@ pytestmark = [pytest.mark.once, pytest.mark.sockets]
 ROOT = Path(__file__).resolve().parents[2]
 # Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
 PAGES = [
-    "README.md",
-    "docs/clients.md",
-    "docs/claude-client.md",
-    "docs/claude-streaming.md",
+    *("README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"),
+    "docs/testing.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "how-to").glob("*.md")),
 ]
 PROGRAM = re.compile(
-    r"(?:^<!-- served: (?P<served>[^\n]*) -->\n)?"
+    r"(?:^<!-- (?P<file>file)?(?:served)?: (?P<served>[^\n]*) -->\n"
+    r"|^With `ssewire replay (?P<shown>[^`\n]*)`:\n\n)?"
     r"^```(?P<language>python|sh|js|ipython)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
@@ -57,13 +57,14 @@ def programs() -> list[Program]:
         if not path.exists():
             continue
         for match in PROGRAM.finditer(path.read_text("utf-8")):
+            if match["file"]:
+                continue
+            against = match["served"] or match["shown"]
             number = 1 + sum(program.name.startswith(f"{page} ") for program in found)
-            found.append(
-                Program(f"{page} {number}", match["language"], match["text"], match["served"])
-            )
+            found.append(Program(f"{page} {number}", match["language"], match["text"], against))
     for path in sorted((ROOT / "examples").glob("*.py")):
         text = path.read_text("utf-8")
-        header = re.search(r"^# served: ([^\n]*)$", text, re.MULTILINE)
+        header = re.search(r"^# With `ssewire replay ([^`\n]*)`.$", text, re.MULTILINE)
         found.append(
             Program(f"examples/{path.name}", "python", text, header[1] if header else None)
         )
@@ -103,10 +104,26 @@ def output(program: Program, tmp_path: Path) -> str:
     return done.stdout
 
 
+def test_a_program_that_goes_with_another_recording_than_hello_says_so_where_it_is_seen() -> None:
+    for page in PAGES[1:]:
+        text = (ROOT / page).read_text("utf-8")
+        hidden = set(re.findall(r"^<!-- served: (.*) -->$", text, re.MULTILINE))
+        assert hidden <= {"hello.sse"}, page
+        assert not hidden or "ssewire replay" in text, page
+
+
 def test_the_pages_have_programs() -> None:
     names = [program.name for program in programs()]
     assert sum(name.startswith("README.md") for name in names) >= 12
     assert sum(name.startswith("examples/") for name in names) >= 5
+
+
+@pytest.mark.parametrize("name", ["errors.py", "thinking.py", "tools.py"])
+def test_an_example_that_meets_another_recording_than_its_own_does_not_crash(
+    name: str, tmp_path: Path
+) -> None:
+    (program,) = [each for each in programs() if each.name == f"examples/{name}"]
+    output(program._replace(served="--example hello"), tmp_path)
 
 
 @pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)

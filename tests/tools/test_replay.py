@@ -38,9 +38,11 @@ from ssewire.cli import main
 from ssewire.client import EventSource, ReconnectPolicy, Timeouts
 from ssewire.errors import StateError, StreamTimeout
 from ssewire.replay import (
+    EXAMPLES,
     Recording,
     RecordingError,
     ReplayServer,
+    Reply,
     _peer,
     serve_in_thread,
     split_events,
@@ -48,11 +50,11 @@ from ssewire.replay import (
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "recordings"
-HELLO = EXAMPLES / "hello.sse"
+FOLDER = Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples"
+HELLO = FOLDER / "hello.sse"
 HELLO_BYTES = HELLO.read_bytes()
 HELLO_EVENTS = split_events(HELLO_BYTES)
-WEATHER = EXAMPLES / "weather-tool.sse"
+WEATHER = FOLDER / "weather-tool.sse"
 
 COMMAND = [sys.executable, "-m", "ssewire", "replay"]
 # Long enough for a loaded machine; nothing here waits for it unless it fails.
@@ -62,8 +64,13 @@ SILENCE = 0.2
 # As long as for ever.
 DAY = 86400.0
 
-ASKED: dict[str, Any] = {"model": "claude-demo-1", "max_tokens": 64, "messages": []}
-KEY = {"x-api-key": "any"}
+ASKED: dict[str, Any] = {
+    "model": "claude-demo-1",
+    "max_tokens": 64,
+    "messages": [{"role": "user", "content": "Hi"}],
+}
+VERSION = {"anthropic-version": "2023-06-01"}
+KEY = {"x-api-key": "any", **VERSION}
 SOON = ReconnectPolicy(initial_delay=0.001)
 
 
@@ -75,6 +82,7 @@ def post(target: str = "/v1/messages", body: bytes | None = None, *fields: str) 
     """Return a request as it goes over the wire."""
     body = asked() if body is None else body
     lines = [f"POST {target} HTTP/1.1", "Host: h", "x-api-key: k", f"Content-Length: {len(body)}"]
+    lines += ["anthropic-version: 2023-06-01"]
     return "\r\n".join([*lines, *fields, "", ""]).encode() + body
 
 
@@ -355,9 +363,12 @@ def test_chunks_have_the_size_asked_for(size: int) -> None:
     assert {len(chunk) for chunk in found[:-2]} <= {size}
 
 
-def test_the_path_may_have_a_prefix_and_a_query() -> None:
-    with serve_in_thread([HELLO], speed=0) as server, connected(server) as connection:
-        for target in ("/any/prefix/v1/messages", "/v1/messages?beta=true"):
+def test_the_path_may_have_a_query_and_of_a_loose_server_a_prefix() -> None:
+    for strict, target in ((True, "/v1/messages?beta=true"), (False, "/any/prefix/v1/messages")):
+        with (
+            serve_in_thread([HELLO], speed=0, strict=strict) as server,
+            connected(server) as connection,
+        ):
             response, body = answer(connection, target=target)
             assert (response.status, body) == (200, HELLO_BYTES)
 
@@ -370,7 +381,9 @@ def test_recordings_are_streamed_in_turn() -> None:
 
 def test_a_bearer_token_is_a_key_too() -> None:
     with serve_in_thread([HELLO], speed=0) as server, connected(server) as connection:
-        assert answer(connection, headers={"Authorization": "Bearer any"})[0].status == 200
+        assert (
+            answer(connection, headers={"Authorization": "Bearer any", **VERSION})[0].status == 200
+        )
 
 
 def test_without_stream_the_answer_is_the_final_message(recordings: Path) -> None:
@@ -523,6 +536,27 @@ def test_connection_close_and_http_1_0_end_it() -> None:
             response = received(connection)
     assert b"chunked" not in response
     assert response.partition(b"\r\n\r\n")[2] == HELLO_BYTES
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_reply_is_silent_for_as_long_as_it_was_told_to_be_whatever_the_speed(
+    stream: bool,
+) -> None:
+    replies = [Reply(HELLO, delay=SILENCE), Reply(fault="status:529", delay=SILENCE)]
+    with serve_in_thread(replies, speed=0) as server, connected(server) as connection:
+        for status in (200, 529):
+            began = time.monotonic()
+            assert answer(connection, asked(stream=stream))[0].status == status
+            assert time.monotonic() - began >= SILENCE
+        assert server.connections == 1
+
+
+def test_a_client_that_leaves_during_the_silence_is_let_go() -> None:
+    with serve_in_thread([Reply(HELLO, delay=DAY)]) as server:
+        with connect(server) as connection:
+            connection.sendall(post())
+            wait_until(lambda: server.open_streams == 1)
+        wait_until(lambda: server.open_connections == 0)
 
 
 def test_requests_sent_ahead_are_answered_in_order() -> None:
@@ -1163,8 +1197,10 @@ def test_the_command_warns_where_others_can_reach_it() -> None:
 @pytest.mark.parametrize(
     ("args", "code", "reason"),
     [
-        (["none.sse"], 1, "cannot read none.sse: No such file or directory"),
-        (["."], 1, "cannot read .: "),
+        (["none.sse"], 2, "cannot read none.sse: No such file or directory"),
+        (["."], 2, "cannot read .: "),
+        ([], 2, "give a FILE, or --example NAME"),
+        (["--example", "hallo"], 2, "no example 'hallo'; there are hello, markdown, "),
         ([__file__], 1, "has no events in it"),
         ([str(HELLO), "--speed", "-1"], 2, "speed must not be negative"),
         ([str(HELLO), "--fault", "fire"], 2, "fault must be reset, truncate, stall, "),
@@ -1190,10 +1226,14 @@ def test_the_command_refuses_a_port_that_is_taken(capsys: pytest.CaptureFixture[
     assert f"cannot listen on 127.0.0.1 port {port}" in capsys.readouterr().err
 
 
-def test_the_command_without_a_file_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["replay"])
-    assert caught.value.code == 2
+def test_the_command_lists_the_examples_and_each_is_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["replay", "--examples"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == list(EXAMPLES)
+    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("*.sse"))
+    assert all(Recording.example(name).events for name in names)
 
 
 # --- many

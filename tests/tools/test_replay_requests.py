@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssewire.replay._requests import MAX_BODY, MAX_HEAD, Refused, RequestReader, Seen, wants_stream
+from ssewire.replay._requests import MAX_BODY, MAX_HEAD, Refused, RequestReader, Seen
 
 
 def message(*fields: str, body: bytes = b"", first: str = "POST /v1/messages HTTP/1.1") -> bytes:
@@ -125,37 +123,10 @@ def test_a_head_may_be_as_large_as_the_limit_and_no_larger() -> None:
     assert refused(b"x" * (MAX_HEAD + 1))[0] == 431
 
 
-ASKED = {"model": "m", "max_tokens": 1, "messages": []}
-
-
-def seen(body: object, target: str = "/v1/messages", method: str = "POST", key: str = "k") -> Seen:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = read(message(f"x-api-key: {key}", body=data, first=f"{method} {target} HTTP/1.1"))
-    assert request is not None
-    return request
-
-
-def test_only_a_stream_that_is_asked_for_in_so_many_words_is_one() -> None:
-    assert wants_stream(seen({**ASKED, "stream": True}))
-    assert wants_stream(seen({**ASKED, "stream": True}, "/proxy/v1/messages?beta=true"))
-    for other in (False, None, 1, "true"):
-        assert not wants_stream(seen({**ASKED, "stream": other}))
-    assert not wants_stream(seen(ASKED))
-
-
-@pytest.mark.parametrize(
-    ("request_", "status"),
-    [
-        (seen(ASKED, "/v1/models"), 404),
-        (seen(ASKED, method="PUT"), 405),
-        (seen(ASKED, key=""), 401),
-        (seen(b"{"), 400),
-        (seen([]), 400),
-        (seen({"model": "m"}), 400),
-    ],
-    ids=["path", "method", "key", "json", "object", "parameter"],
-)
-def test_what_the_api_would_refuse_is_refused(request_: Seen, status: int) -> None:
-    with pytest.raises(Refused) as caught:
-        wants_stream(request_)
-    assert caught.value.status == status
+def test_a_request_has_its_path_and_its_body_as_json() -> None:
+    seen = read(message("x-api-key: secret", body=b'{"a": [1]}', first="POST /p?q=1 HTTP/1.1"))
+    assert seen is not None
+    assert (seen.target, seen.path, seen.json()) == ("/p?q=1", "/p", {"a": [1]})
+    assert "secret" not in repr(seen)
+    with pytest.raises(ValueError, match="Expecting value"):
+        Seen("GET", "/", seen.headers, b"", 0).json()

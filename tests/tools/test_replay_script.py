@@ -9,21 +9,28 @@ from typing import Any
 import pytest
 
 from ssewire.client import Headers
-from ssewire.replay import Recording, Seen
+from ssewire.replay import Recording, RecordingError, Reply, Seen
 from ssewire.replay._requests import Refused
 from ssewire.replay._script import Answer, Script
 
-HELLO = Path(__file__).resolve().parents[2] / "examples" / "recordings" / "hello.sse"
+HELLO = (
+    Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples" / "hello.sse"
+)
 EVENTS = [b"event: message_start\ndata: {}\n\n", b"data: 2\n\n", b"data: 3\n\n"]
 SECONDS = [0.25, 0.5, 2.0]
-ASKED: dict[str, Any] = {"model": "m", "max_tokens": 1, "messages": []}
+ASKED: dict[str, Any] = {
+    "model": "m",
+    "max_tokens": 1,
+    "messages": [{"role": "user", "content": "Hi"}],
+}
+HEAD = Headers({"x-api-key": "k", "anthropic-version": "2023-06-01"})
 
 
 def recording(events: list[bytes] = EVENTS, name: str = "r") -> Recording:
     return Recording(b"".join(events), SECONDS[: len(events)], name)
 
 
-def script(*recordings: Recording, **options: Any) -> Script:
+def script(*recordings: Recording | Reply, **options: Any) -> Script:
     plain: dict[str, Any] = {
         "chunk_size": None,
         "fault": None,
@@ -31,13 +38,15 @@ def script(*recordings: Recording, **options: Any) -> Script:
         "times": None,
         "retry_after": None,
         "remember": 10,
+        "strict": True,
     }
-    return Script(list(recordings) or [recording()], **{**plain, **options})
+    replies = [each if isinstance(each, Reply) else Reply(each) for each in recordings]
+    return Script(replies or [Reply(recording())], **{**plain, **options})
 
 
 def post(**asked: Any) -> Seen:
     body = json.dumps({**ASKED, "stream": True, **asked}).encode()
-    return Seen("POST", "/v1/messages", Headers({"x-api-key": "k"}), body, 0)
+    return Seen("POST", "/v1/messages", HEAD, body, 0)
 
 
 def get(last_event_id: str | None = None) -> Seen:
@@ -173,3 +182,89 @@ def test_a_head_says_how_the_body_ends_and_what_becomes_of_the_connection() -> N
     assert f"Content-Length: {len(message.body)}" in message.fields
     assert b"Transfer-Encoding" not in message.head(keep=True, chunks=True)
     assert Answer("id", None).head(keep=True, chunks=True) == b""
+
+
+# --- replies
+
+
+def test_replies_come_in_turn_with_faults_of_their_own() -> None:
+    asked = script(
+        Reply(fault="status:529", retry_after=2.5),
+        Reply(recording(), fault="truncate", at=1),
+        Reply(recording(), fault="error:overloaded_error", at=2),
+        recording(),
+    )
+    refused, cut, failed, whole, again = [asked.answer(post()) for _ in range(5)]
+    assert error_of(refused) == error_of(again) == (529, "overloaded_error")
+    assert "retry-after: 2.5" in refused.fields
+    assert (cut.ending, pieces(cut)) == ("truncate", EVENTS[:1])
+    assert (len(pieces(failed)), pieces(failed)[:2]) == (3, EVENTS[:2])
+    assert (whole.ending, pieces(whole)) == ("complete", EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "ending"),
+    [("reset", 200, "reset"), ("stall", 200, "stall"), ("error:api_error", 200, "complete")],
+)
+def test_a_reply_may_break_off_without_a_recording(fault: str, status: int, ending: str) -> None:
+    answer = script(Reply(fault=fault)).answer(post())
+    assert (answer.status, answer.ending, len(pieces(answer))) == (
+        status,
+        ending,
+        ending == "complete",
+    )
+    # One that is no stream has no body whose half could be sent: not even its head is.
+    message = script(Reply(fault=fault)).answer(post(stream=False))
+    assert message.status == (500 if ending == "complete" else None)
+
+
+def test_a_fault_for_all_requests_wins_over_that_of_a_reply() -> None:
+    asked = script(Reply(recording(), fault="stall"), fault="truncate", times=1)
+    assert [asked.answer(post()).ending for _ in range(2)] == ["truncate", "stall"]
+
+
+def test_a_reply_may_be_silent_before_its_answer() -> None:
+    asked = script(Reply(recording(), delay=1.5), Reply(fault="status:529", delay=2))
+    assert [asked.answer(post()).delay for _ in range(3)] == [1.5, 2, 1.5]
+
+
+def test_get_has_the_first_recording_whatever_the_replies_are() -> None:
+    asked = script(Reply(fault="status:529"), Reply(recording(), fault="stall"))
+    assert len(pieces(asked.answer(get()))) == 3
+    assert error_of(script(Reply(fault="status:529")).answer(get())) == (404, "not_found_error")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "reason"),
+    [
+        ({}, ValueError, 'has a fault, before the first event: Reply\\(fault="status:529"\\)'),
+        ({"fault": "truncate", "at": 1}, ValueError, "a reply without a recording"),
+        ({"delay": 1}, ValueError, "a reply without a recording"),
+        ({"fault": "fire"}, ValueError, "fault must be reset, truncate, stall, error:TYPE"),
+        ({"fault": "stall", "at": -2}, ValueError, "at must be at least -1"),
+        ({"fault": "stall", "delay": -1}, ValueError, "delay must be finite and not negative"),
+        ({"fault": "stall", "delay": "1"}, TypeError, "delay must be a number, not str"),
+        ({"source": "none.sse"}, RecordingError, "cannot read none.sse"),
+    ],
+)
+def test_a_reply_that_makes_no_sense_is_refused(
+    arguments: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        Reply(**arguments)
+
+
+def test_a_reply_says_what_it_is() -> None:
+    assert repr(Reply(fault="status:529")) == "Reply(fault='status:529')"
+    shown = repr(Reply(recording(), fault="stall", at=2, delay=0.5))
+    assert shown == f"Reply({recording()!r}, fault='stall', at=2, delay=0.5)"
+
+
+def test_a_loose_script_takes_what_the_api_would_refuse() -> None:
+    assert error_of(script().answer(post(messages=[]))) == (400, "invalid_request_error")
+    assert script(strict=False).answer(post(messages=[])).status == 200
+    models = Seen("GET", "/v1/models", Headers({}), b"", 0)
+    assert (script().answer(models).status, script(strict=False).answer(models).status) == (
+        404,
+        200,
+    )

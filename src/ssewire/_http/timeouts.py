@@ -94,6 +94,7 @@ def timeouts_of(given: object) -> Timeouts:
         return Timeouts(connect=None)
     if not isinstance(given, (int, float)) or isinstance(given, bool):
         raise wrong_type("timeout", "seconds, a Timeouts object or None", given)
+    check_seconds("timeout", given)
     connect = Timeouts().connect
     assert connect is not None
     return Timeouts(connect=min(connect, given), head=given, idle=given)

@@ -96,6 +96,8 @@ def _instead(url: str, scheme: str) -> str:
         return f", not {excerpt(scheme)}"
     if not given:
         return "; the URL is empty"
+    if url.startswith("/") and not url.startswith("//"):
+        return "; the URL has no host either"
     # Less a query and whatever may be a password.
     place = given.partition("#")[0].partition("?")[0]
     return f"; write https://{'...' if '@' in place else shortened(place)}"

@@ -12,17 +12,10 @@ from typing import TypeVar
 
 from .._http.timeouts import NO_DEADLINES, Deadlines, Timeouts
 from .._settings import READ_SIZE, reason
-from ..errors import (
-    ConnectFailed,
-    ConnectionLost,
-    EventTooLarge,
-    SSEWireError,
-    StateError,
-    StreamTimeout,
-)
+from ..errors import ConnectFailed, ConnectionLost, EventTooLarge, SSEWireError, StreamTimeout
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
-from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
+from ._tasks import Child, Closing, Interrupted, call_in, check_wait, to_its_end, warn_unclosed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,10 +214,9 @@ class Connection(asyncio.BufferedProtocol):
             progress: an event was handed out, so that `stall` begins anew.
 
         Raises:
-            StateError: another task waits.
+            StateError: another task waits, or this one runs in another loop.
         """
-        if self._waiter is not None:
-            raise StateError("another task is waiting for this stream")
+        check_wait(self._waiter, self.loop)
         waiter = self._waiter = self.loop.create_future()
         self._unread = 0
         if self._timed:

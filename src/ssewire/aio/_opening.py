@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_HINT = "; await it, or enter it: async with open_stream(...) as stream"
+
 
 class Opening(Generic[_T]):
     """What `request` and `open_stream` return: await it, or enter it by `async with`; once.
@@ -27,6 +29,16 @@ class Opening(Generic[_T]):
     """
 
     __slots__ = ("_open", "_opened")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            # What is sought here is mostly that of what is opened.
+            hint = "" if name.startswith("_") else _HINT
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+        def __aiter__(self) -> object:
+            raise TypeError(f"{type(self).__name__!r} object is not iterable{_HINT}")
 
     def __init__(self, opener: Callable[[], Coroutine[Any, Any, _T]]) -> None:
         # None once it has been used: it holds the request, which is larger than a stream.

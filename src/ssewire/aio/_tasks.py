@@ -29,6 +29,21 @@ _T = TypeVar("_T")
 CLOSING_PATIENCE = 10.0
 
 
+def check_wait(waiter: object, loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse a wait for what another task waits for, or what belongs to another loop.
+
+    Args:
+        waiter: of the wait that is under way; None where none is.
+
+    Raises:
+        StateError
+    """
+    if waiter is not None:
+        raise StateError("another task is waiting for this stream")
+    if asyncio.get_running_loop() is not loop:
+        raise StateError("this stream belongs to another event loop: read it where it was opened")
+
+
 class Closing:
     """What `close()` returns: it has been done, and may be awaited until the socket is gone."""
 

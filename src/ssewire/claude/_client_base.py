@@ -249,6 +249,19 @@ class ManagerBase(Generic[StreamT]):
 
     __slots__ = ("_call", "_client", "_closed", "_request", "_stream")
 
+    # How it is entered, for texts.
+    _enter = "with"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            # What is sought here is mostly the stream's.
+            hint = "" if name.startswith("_") else f"; {self._unentered()}"
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+
+    def _unentered(self) -> str:
+        return f"the stream does: {self._enter} client.messages.stream(...) as stream"
+
     def __init__(self, client: Any, request: HTTPRequest) -> None:
         self._client = client
         # None once it has been sent: it may be larger than all that a stream holds.

@@ -136,8 +136,19 @@ def _first_fault(content: dict[str, Any]) -> Exception | None:
                 below = [(item, f"{place}[{n}]", inside) for n, item in enumerate(value)]
             todo += reversed(below)
         elif value is not None and not isinstance(value, (bool, int)):
-            return TypeError(f"{where} is of type {type(value).__name__}, which is not JSON")
+            return TypeError(
+                f"{where} is of type {type(value).__name__}, which is not JSON{_instead(value)}"
+            )
     return None
+
+
+def _instead(value: object) -> str:
+    """Return what to say of bytes, and of what bytes can be read from: images, PDF files."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "; base64.b64encode(data).decode() is"
+    if hasattr(value, "read") or hasattr(value, "read_bytes"):
+        return "; read it, and give base64.b64encode(data).decode()"
+    return ""
 
 
 # Half of Python's limit on recursion, most of which the encoder needs for itself.

@@ -1,7 +1,8 @@
 """What a body is: a stream, or JSON or HTML in its place; what such a document says.
 
-A server that fails, and a relay that does not stream, send JSON or HTML. No
-line of a stream begins with { or <. May import: _checks, _json, _record, errors, event.
+A server that fails, and a relay that does not stream, send JSON or HTML, or gzip that
+nothing says is that. No line of a stream begins with { or <.
+May import: _checks, _json, _record, errors, event.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _MAX_LEADING_SPACE = 4096
 # without its stream is a few MB at most (its output tokens are, at five bytes each).
 _DOCUMENT_SHARE = 4
 
+# What a gzip file begins with; the second byte is none that a text in UTF-8 may have there.
+_GZIP = b"\x1f\x8b"
+
 # Bytes kept of a page of HTML: as of a refused response's, it is cut where it says no more.
 _MAX_PAGE = 64 * 1024
 
@@ -46,7 +50,7 @@ class Sniffer:
         self._head = b""
         # A document, as far as it came.
         self._body: bytearray | None = None
-        # It is HTML.
+        # It is HTML, or gzip: nothing that is read as a whole.
         self._is_page = False
 
     def feed(self, data: Buffer) -> bytes | None:
@@ -66,13 +70,14 @@ class Sniffer:
         if self._body is None:
             piece = self._head + piece
             start = piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-            if not start and len(piece) < _MAX_LEADING_SPACE:
+            if (not start and len(piece) < _MAX_LEADING_SPACE) or piece == _GZIP[:1]:
                 self._head = piece
                 return None
-            if start not in (b"{", b"<"):
+            gzip = piece.startswith(_GZIP)
+            if start not in (b"{", b"<") and not gzip:
                 return piece
             self._body = bytearray()
-            self._is_page = start == b"<"
+            self._is_page = start == b"<" or gzip
         body = self._body
         if self._is_page:
             body += piece[: max(0, _MAX_PAGE - len(body))]
@@ -86,6 +91,18 @@ class Sniffer:
     def document(self) -> str | None:
         """Return the text of the document that came; None if there was none."""
         return None if self._body is None else self._body.decode("utf-8-sig", "replace")
+
+
+def check_document(text: str) -> None:
+    """Refuse a document that is not even meant as one.
+
+    Raises:
+        MalformedEvent: it is HTML, or compressed.
+    """
+    if text.lstrip()[:1] == "<":
+        raise MalformedEvent(text) from ShapeError("the body is HTML: is the base URL right?")
+    if text[:1] == "\x1f":
+        raise MalformedEvent(text) from ShapeError("the body is gzip without a Content-Encoding")
 
 
 def document_events(text: str) -> list[ServerSentEvent]:

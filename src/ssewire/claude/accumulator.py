@@ -19,7 +19,7 @@ from ..parser import Parser
 from ._assembly import Assembly
 from ._delta import DeltaDecoder
 from ._json import read_object, shown
-from ._sniff import Sniffer, document_events
+from ._sniff import Sniffer, check_document, document_events
 from .errors import MalformedEvent, OversizedEvent, interrupted
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
@@ -223,6 +223,7 @@ class Accumulator(Assembly):
         document = None if self._sniffer is None else self._sniffer.document()
         if document is not None:
             try:
+                check_document(document)
                 return document_events(document)
             except MalformedEvent as exc:
                 self._fatal = exc

@@ -188,6 +188,13 @@ class AsyncMessageStreamManager(ManagerBase[AsyncMessageStream]):
 
     __slots__ = ()
 
+    _enter = "async with"
+
+    if not TYPE_CHECKING:
+
+        def __aiter__(self) -> object:
+            raise TypeError(f"{type(self).__name__!r} object is not iterable; {self._unentered()}")
+
     async def __aenter__(self) -> AsyncMessageStream:
         call = _Call(self._client, self._take_request())
         self._begin(call)

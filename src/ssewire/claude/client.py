@@ -193,6 +193,11 @@ class MessageStreamManager(ManagerBase[MessageStream]):
 
     __slots__ = ()
 
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> object:
+            raise TypeError(f"{type(self).__name__!r} object is not iterable; {self._unentered()}")
+
     def __enter__(self) -> MessageStream:
         call = _Call(self._client, self._take_request())
         self._begin(call)

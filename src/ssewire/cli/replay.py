@@ -1,6 +1,6 @@
 """The command `ssewire replay FILE...`: a stand-in for the Claude API on this machine.
 
-May import: ssewire.replay, _output, _terminal.
+May import: errors, ssewire.replay, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import argparse
 import asyncio
 import sys
 
-from ..replay import PACE, Recording, ReplayServer
+from ..errors import RecordingError
+from ..replay import EXAMPLES, PACE, Recording, ReplayServer
 from ._output import CommandError, standard_input, usage_errors, warn
 from ._terminal import one_line
 
@@ -17,20 +18,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..replay import Source
-
 _EPILOG = f"""\
-POST .../v1/messages streams the files in turn; without "stream": true it answers
-with the final message, at once. Any key will do, none is 401. GET serves the first
-file as plain events, with their numbers as IDs unless they bring their own, and
+POST /v1/messages streams the recordings in turn; without "stream": true it answers
+with the final message, at once. Any key will do, none is 401, and what the API would
+refuse is refused, unless --loose is given. GET serves the first
+recording as plain events, with their numbers as IDs unless they bring their own, and
 goes on after a Last-Event-ID that it knows; 204 when all has been given. Timing is
 that of FILE.times, as `ssewire record` writes it, else {PACE:g} events a second. An
 event is what ends in a blank line, also a comment that stands alone. Requests
 refused for what they are (no key, bad JSON) do not count for --times.
 
+With --example the package's own recordings are served, before the files; --examples
+lists them.
+
 exit codes:
-  1    a file is missing, broken or no event stream
-  2    wrong usage, or the address cannot be listened on
+  1    a file is broken or no event stream
+  2    wrong usage, a file that cannot be read, or an address that cannot be listened on
   130  interrupted (SIGINT): the way to end it
 """
 
@@ -46,7 +49,18 @@ PARSER: dict[str, Any] = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="- is standard input")
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a recording of the package's own; repeatable",
+    )
+    parser.add_argument("--examples", action="store_true", help="list them, and end")
+    parser.add_argument(
+        "--loose", action="store_true", help="take requests that the API would refuse"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument(
@@ -77,9 +91,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire replay`."""
+    if args.examples:
+        for name, what in EXAMPLES.items():
+            print(f"{name:<18} {what}")
+        return 0
+    if not (args.files or args.example):
+        raise CommandError("give a FILE, or --example NAME (--examples lists the names)")
     with usage_errors():
         server = ReplayServer(
-            [_source(path) for path in args.files],
+            [*map(Recording.example, args.example), *map(_source, args.files)],
             host=args.host,
             port=args.port,
             speed=args.speed,
@@ -90,15 +110,22 @@ def run(args: argparse.Namespace) -> int:
             retry_after=args.retry_after,
             # Nobody here looks at them.
             remember=0,
+            strict=not args.loose,
         )
     asyncio.run(_serve(server, args))
     return 0
 
 
-def _source(path: str) -> Source:
+def _source(path: str) -> Recording:
     if path == "-":
         return Recording(standard_input().read(), name="standard input")
-    return path
+    try:
+        return Recording.load(path)
+    except RecordingError as exc:
+        # A file that cannot be read is not a bad recording.
+        if isinstance(exc.__cause__, OSError):
+            raise CommandError(str(exc)) from exc
+        raise
 
 
 async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:
@@ -111,13 +138,14 @@ async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:
     try:
         if not server.loopback:
             warn("others can reach this server; it checks no keys and has no limits")
-        print(server.url, flush=True)
         for recording in server.recordings:
             events = len(recording.events)
             print(
                 one_line(f"[{recording.name}: {events} events, {recording.duration:.1f} s]"),
                 file=sys.stderr,
             )
+        # Last: who reads it may end the command at once.
+        print(server.url, flush=True)
         await asyncio.Event().wait()
     finally:
         await server.close()

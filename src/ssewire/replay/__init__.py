@@ -2,7 +2,7 @@
 
 Its names are loaded when they are asked for: who writes a recording wants `times`
 alone, without asyncio and Claude's messages.
-May import: errors, _requests, recording, server.
+May import: errors, _examples, _requests, recording, reply, server.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from ..errors import RecordingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._examples import EXAMPLES as EXAMPLES
     from ._requests import Seen
     from .recording import PACE as PACE
     from .recording import Recording
     from .recording import Source as Source
     from .recording import split_events as split_events
+    from .reply import Reply
     from .server import ReplayServer, serve_in_thread
 
-__all__ = ["Recording", "RecordingError", "ReplayServer", "Seen", "serve_in_thread"]
+__all__ = ["Recording", "RecordingError", "ReplayServer", "Reply", "Seen", "serve_in_thread"]
 
 
 if not TYPE_CHECKING:
@@ -28,6 +30,10 @@ if not TYPE_CHECKING:
             from . import server as room
         elif name in ("PACE", "Recording", "split_events"):
             from . import recording as room
+        elif name == "EXAMPLES":
+            from . import _examples as room
+        elif name == "Reply":
+            from . import reply as room
         elif name == "Seen":
             from . import _requests as room
         else:

@@ -180,7 +180,18 @@ class Peer(asyncio.Protocol):
     # --- responses
 
     def _begin(self, answer: Answer) -> None:
+        """Give an answer, once its silence is over."""
+        if answer.delay:
+            # What is received meanwhile waits.
+            self.streaming = True
+            self._timer = self._loop.call_later(answer.delay, self._answer, answer)
+        else:
+            self._answer(answer)
+
+    def _answer(self, answer: Answer) -> None:
         """Write the beginning of an answer at once, the rest when it is due, then end it."""
+        self._timer = None
+        self.streaming = False
         reader = self._reader
         self._chunked = reader.chunks and answer.stream is not None
         beginning = answer.head(keep=reader.persistent, chunks=reader.chunks)

@@ -1,8 +1,7 @@
-"""Requests off the wire, without I/O, and why one is refused.
+"""Requests off the wire, without I/O; what they ask for is for `_rules` to judge.
 
-Deliberately less strict than the API, and apart from `_http`, which reads
-responses: of a request's head only what this server acts on is looked at.
-May import: _headers.
+Apart from `_http`, which reads responses: of a request's head only what this
+server acts on is looked at. May import: _headers.
 """
 
 from __future__ import annotations
@@ -13,6 +12,10 @@ from typing import NamedTuple
 
 from .._headers import Headers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # Bytes of a request's head: several times what any client sends.
 MAX_HEAD = 64 * 1024
 
@@ -21,14 +24,30 @@ MAX_BODY = 32 * 2**20
 
 
 class Seen(NamedTuple):
-    """A request as the server saw it."""
+    """A request as the server saw it: `method`, `target`, `headers`, `body`, `connection`.
+
+    `target` is the path with its query, `headers` does not show keys in its repr, `body`
+    is bytes, and `connection` the number of the connection, from 0.
+    """
 
     method: str
     target: str
     headers: Headers
     body: bytes
-    # The number of its connection, from 0.
     connection: int
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    def json(self) -> Any:
+        """Return the body decoded from JSON, anew each time.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.body)
 
 
 class Refused(Exception):
@@ -136,27 +155,3 @@ def _body_size(headers: Headers) -> int:
     if int(length) > MAX_BODY:
         raise Refused(413, "request_too_large", "the request exceeds the maximum size")
     return int(length)
-
-
-def wants_stream(request: Seen) -> bool:
-    """Return whether a request, which is no GET, asks for a stream or for a message.
-
-    Raises:
-        Refused: it is not what the API would take.
-    """
-    if not request.target.partition("?")[0].endswith("/v1/messages"):
-        raise Refused(404, "not_found_error", "this server knows POST .../v1/messages and GET")
-    if request.method != "POST":
-        raise Refused(405, "invalid_request_error", "use POST or GET", "Allow: GET, POST")
-    if not (request.headers.get("x-api-key") or request.headers.get("Authorization")):
-        raise Refused(401, "authentication_error", "x-api-key header is required")
-    try:
-        asked = json.loads(request.body)
-    except (ValueError, RecursionError) as exc:
-        raise Refused(400, "invalid_request_error", "the body is not JSON") from exc
-    if not isinstance(asked, dict):
-        raise Refused(400, "invalid_request_error", "the body is not a JSON object")
-    for name in ("model", "max_tokens", "messages"):
-        if name not in asked:
-            raise Refused(400, "invalid_request_error", f"{name}: Field required")
-    return asked.get("stream") is True

@@ -1,22 +1,23 @@
-"""What is answered, without I/O: recordings in turn, at what pace, with which fault.
+"""What is answered, without I/O: replies in turn, at what pace, with which fault.
 
 Requests in, answers out, in the order in which they come. May import: _checks,
-claude.errors, errors, _requests.
+claude.errors, errors, _requests, _rules, reply.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_left
 from collections import deque
 from itertools import accumulate
 from typing import NamedTuple
 
-from .._checks import check_count, check_seconds
+from .._checks import check_count
 from ..claude.errors import API_ERRORS
 from ..errors import RecordingError
-from ._requests import Refused, wants_stream
+from ._requests import Refused
+from ._rules import check_get, wants_stream
+from .reply import Reply, make_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ._requests import Seen
     from .recording import Recording
+    from .reply import Fault
 
 # What errors that were asked for say.
 _ON_COMMAND = "a fault on command"
@@ -68,6 +70,8 @@ class Answer(NamedTuple):
     # "complete", "reset", "truncate" or "stall"; but for the first, without what HTTP
     # asks for at the end.
     ending: str = "complete"
+    # Seconds of silence before all of it.
+    delay: float = 0.0
 
     def head(self, *, keep: bool, chunks: bool) -> bytes:
         """Return the head.
@@ -89,26 +93,6 @@ class Answer(NamedTuple):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-class _Fault(NamedTuple):
-    # "reset", "truncate", "stall", "error" or "status".
-    kind: str
-    # The error's type, or the status.
-    detail: str
-
-
-def _parse_fault(text: str | None) -> _Fault | None:
-    if text is None:
-        return None
-    kind, _, detail = text.partition(":")
-    if (kind in ("reset", "truncate", "stall") and not detail) or (kind == "error" and detail):
-        return _Fault(kind, detail)
-    if kind == "status" and re.fullmatch("[45][0-9][0-9]", detail):
-        return _Fault(kind, detail)
-    raise ValueError(
-        f"fault must be reset, truncate, stall, error:TYPE or status:CODE, not {text!r}"
-    )
-
-
 class Script:
     """What a server answers, request by request; takes arguments of `ReplayServer`.
 
@@ -118,7 +102,7 @@ class Script:
 
     def __init__(
         self,
-        recordings: list[Recording],
+        replies: list[Reply],
         *,
         chunk_size: int | None,
         fault: str | None,
@@ -126,20 +110,17 @@ class Script:
         times: int | None,
         retry_after: float | None,
         remember: int,
+        strict: bool,
     ) -> None:
-        self._recordings = recordings
+        self._replies = replies
         if chunk_size is not None:
             check_count("chunk_size", chunk_size, 1, "an int or None")
-        check_count("at", at, -1)
         if times is not None:
             check_count("times", times, expected="an int or None")
-        if retry_after is not None:
-            check_seconds("retry_after", retry_after, zero=True, expected="seconds or None")
         self._chunk_size = chunk_size
-        self._fault = _parse_fault(fault)
-        self._at = at
+        self._fault = make_fault(fault, at, retry_after)
         self._faults_left = times
-        self._retry_after = retry_after
+        self._strict = strict
         # The last requests, in order.
         self.requests: deque[Seen] = deque(maxlen=remember)
         # Of requests so far, for their IDs.
@@ -156,12 +137,20 @@ class Script:
         request_id = self._next_id()
         try:
             if request.method == "GET":
+                if self._strict:
+                    check_get(request)
                 return self._plain_events(request, request_id)
-            if wants_stream(request):
-                return self._stream(request_id)
-            return self._message(request_id)
+            streamed = wants_stream(request, strict=self._strict)
+            # One for all requests takes no turn of a reply when it comes instead of it.
+            fault = self._next_fault()
+            if fault is not None and fault.kind == "status":
+                return _refusal(_as_status(fault), request_id)
         except Refused as refused:
             return _refusal(refused, request_id)
+        reply = self._replies[self._turn % len(self._replies)]
+        self._turn += 1
+        answer = self._stream if streamed else self._message
+        return answer(reply, fault or reply.fault, request_id)._replace(delay=reply.delay)
 
     def refuse(self, refused: Refused) -> Answer:
         """Return what is answered to what could not be read as a request."""
@@ -171,36 +160,25 @@ class Script:
         self._count += 1
         return f"req_replay_{self._count:06d}"
 
-    def _next_recording(self) -> Recording:
-        recording = self._recordings[self._turn % len(self._recordings)]
-        self._turn += 1
-        return recording
-
-    def _next_fault(self) -> _Fault | None:
-        """Return the fault that the request is to meet in its answer, None for none.
-
-        Raises:
-            Refused: it meets it instead of an answer.
-        """
+    def _next_fault(self) -> Fault | None:
+        """Return the fault of the server that the request is to meet, None for none."""
         fault = self._fault
         if fault is None or self._faults_left == 0:
             return None
         if self._faults_left is not None:
             self._faults_left -= 1
-        if fault.kind != "status":
-            return fault
-        status = int(fault.detail)
-        kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
-        after = self._retry_after
-        fields = [] if after is None else [f"retry-after: {after:g}"]
-        raise Refused(status, kind, _ON_COMMAND, *fields)
+        return fault
 
-    def _stream(self, request_id: str) -> Answer:
-        """Answer with the next recording as a stream."""
-        fault = self._next_fault()
-        recording = self._next_recording()
+    def _stream(self, reply: Reply, fault: Fault | None, request_id: str) -> Answer:
+        """Answer with a stream, or with what its fault makes of it."""
+        recording = reply.recording
         if fault is not None:
+            if fault.kind == "status":
+                return _refusal(_as_status(fault), request_id)
+            if recording is None:
+                return self._faulty_stream([], [], fault, request_id)
             return self._faulty_stream(recording.events, recording.seconds, fault, request_id)
+        assert recording is not None
         plan = self._plans.get(recording)
         if plan is None:
             plan = self._cut(recording.events, recording.seconds)
@@ -209,7 +187,9 @@ class Script:
 
     def _plain_events(self, request: Seen, request_id: str) -> Answer:
         """Answer with the first recording as plain events with IDs, after the one that is named."""
-        recording = self._recordings[0]
+        recording = next((each.recording for each in self._replies if each.recording), None)
+        if recording is None:
+            raise Refused(404, "not_found_error", "Not found: there is no recording to GET")
         events, ids, whole = recording.numbered
         # The standard has it in UTF-8.
         last = request.headers.get("Last-Event-ID", "").encode("latin-1").decode("utf-8", "replace")
@@ -218,6 +198,8 @@ class Script:
         if begin >= whole:
             return Answer(request_id, 204)
         fault = self._next_fault()
+        if fault is not None and fault.kind == "status":
+            raise _as_status(fault)
         before = recording.seconds[begin - 1] if begin else 0.0
         seconds = [at - before for at in recording.seconds[begin:]]
         if fault is not None:
@@ -225,32 +207,33 @@ class Script:
         return _streamed(self._cut(events[begin:], seconds), request_id)
 
     def _faulty_stream(
-        self, events: Sequence[bytes], seconds: Sequence[float], fault: _Fault, request_id: str
+        self, events: Sequence[bytes], seconds: Sequence[float], fault: Fault, request_id: str
     ) -> Answer:
         """Answer with a stream that meets a fault."""
-        at = max(self._at, 0)
+        at = max(fault.at, 0)
         events, seconds = events[:at], seconds[:at]
         if fault.kind == "error":
             events = [*events, _error_event(fault.detail, request_id)]
             seconds = [*seconds, seconds[-1] if seconds else 0.0]
             return _streamed(self._cut(events, seconds), request_id)
         answer = _streamed(self._cut(events, seconds), request_id)
-        return answer._replace(status=None if self._at < 0 else 200, ending=fault.kind)
+        return answer._replace(status=None if fault.at < 0 else 200, ending=fault.kind)
 
-    def _message(self, request_id: str) -> Answer:
-        """Answer with the final message of the next recording; of one with a fault, half of it."""
-        fault = self._next_fault()
+    def _message(self, reply: Reply, fault: Fault | None, request_id: str) -> Answer:
+        """Answer with the final message of a recording; of one with a fault, half of it."""
+        if fault is not None and fault.kind == "status":
+            return _refusal(_as_status(fault), request_id)
         try:
-            message = self._next_recording().message
+            message = b"" if reply.recording is None else reply.recording.message
         except RecordingError as exc:
-            raise Refused(500, "api_error", str(exc)) from exc
+            return _refusal(Refused(500, "api_error", str(exc)), request_id)
         answer = _json(200, message, request_id)
         if fault is None:
             return answer
         if fault.kind == "error":
             status = API_ERRORS[fault.detail][1] if fault.detail in API_ERRORS else 500
-            raise Refused(status, fault.detail, _ON_COMMAND)
-        if self._at < 0:
+            return _refusal(Refused(status, fault.detail, _ON_COMMAND), request_id)
+        if fault.at < 0 or not message:
             return Answer(request_id, None, ending=fault.kind)
         return answer._replace(body=message[: len(message) // 2], ending=fault.kind)
 
@@ -266,6 +249,15 @@ class Script:
             [body[at : at + size] for at in starts],
             [seconds[bisect_left(ends, min(at + size, len(body)))] for at in starts],
         )
+
+
+def _as_status(fault: Fault) -> Refused:
+    """Return a "status" fault as what the API would answer."""
+    status = int(fault.detail)
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+    after = fault.retry_after
+    fields = [] if after is None else [f"retry-after: {after:g}"]
+    return Refused(status, kind, _ON_COMMAND, *fields)
 
 
 def _streamed(plan: Plan, request_id: str) -> Answer:

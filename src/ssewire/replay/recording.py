@@ -1,6 +1,6 @@
 """A recorded stream: its wire events, their timing, and its final message.
 
-May import: claude.errors, claude.stream, errors, parser, times.
+May import: claude.errors, claude.stream, errors, parser, _examples, times.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..claude.errors import ClaudeError
 from ..claude.stream import MessageStream
 from ..errors import RecordingError
 from ..parser import Parser
+from ._examples import example_body
 from .times import event_seconds, times_path
 
 TYPE_CHECKING = False
@@ -49,6 +50,9 @@ class Recording:
     def __init__(
         self, body: bytes, seconds: Sequence[float] | None = None, name: str = "the recording"
     ) -> None:
+        if not isinstance(body, bytes):
+            hint = "; Recording.load() reads a file" if isinstance(body, (str, os.PathLike)) else ""
+            raise TypeError(f"body must be bytes, not {type(body).__name__}{hint}")
         self.name: str = name
         self.events: list[bytes] = split_events(body)
         if not Parser(max_event_size=None).feed(_completed(body)):
@@ -84,6 +88,15 @@ class Recording:
             raise RecordingError(f"cannot read {times}: {exc.strerror}") from exc
         recording.seconds = event_seconds(map(len, recording.events), lines, name)
         return recording
+
+    @classmethod
+    def example(cls, name: str) -> Recording:
+        """Return a recording that comes with the package; `ssewire replay --examples` lists them.
+
+        Raises:
+            ValueError: there is none of that name; the text has the names.
+        """
+        return cls(example_body(name), None, name)
 
     @property
     def message(self) -> bytes:

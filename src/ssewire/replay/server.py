@@ -2,10 +2,10 @@
 
 A tool for tests and demos, not a server to put anywhere else: it knows one
 kind of key (any), keeps no limits of anybody, and answers every question with
-what was recorded. POST .../v1/messages streams the recordings in turn, or
-answers with the final message; GET serves the first as plain events with IDs
-and honours Last-Event-ID. Faults on command. May import: errors, _peer, _script,
-recording.
+what was recorded. POST /v1/messages streams the recordings in turn, or answers
+with the final message, unless the API would refuse the request; GET serves the
+first as plain events with IDs and honours Last-Event-ID. Faults on command.
+May import: errors, _peer, _script, recording, reply.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import threading
 from ..errors import StateError
 from ._peer import Peer, Peers
 from ._script import Script
-from .recording import Recording, recording_of
+from .recording import Recording
+from .reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +40,13 @@ _REMEMBERED = 10_000
 class ReplayServer:
     """The server, in the running loop; an asynchronous context manager.
 
+    Its `requests` are those that came, in order, the refused ones too, as `Seen`: `path`,
+    `headers`, `json()`. A request is there before a byte of its answer is. Any thread may
+    read them.
+
     Args:
-        recordings: files, or what `Recording` takes; POST requests get them in turn.
+        recordings: files, what `Recording` takes, or a `Reply` with a fault or a delay of its
+            own; POST requests get them in turn, the last one is followed by the first.
         host, port: where to listen; port 0 takes a free one.
         speed: how many times as fast as recorded; 0 or infinity does not wait.
         chunk_size: bytes of each write; None writes one event at a time.
@@ -53,6 +59,10 @@ class ReplayServer:
         times: how many requests meet the fault, the first ones; None for all.
         retry_after: seconds that a "status:CODE" asks to wait.
         remember: how many requests `requests` keeps, the last ones.
+        strict: refuse what the API would refuse, with its status and words: missing, unknown
+            and wrong values, a conversation that is none, no `anthropic-version`, any path
+            but /v1/messages. In doubt a request is accepted. False takes all that can be
+            answered.
 
     Raises:
         RecordingError: a recording is missing or broken.
@@ -61,7 +71,7 @@ class ReplayServer:
 
     def __init__(
         self,
-        recordings: Iterable[Source],
+        recordings: Iterable[Source | Reply],
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -72,25 +82,28 @@ class ReplayServer:
         times: int | None = None,
         retry_after: float | None = None,
         remember: int = _REMEMBERED,
+        strict: bool = True,
     ) -> None:
-        if isinstance(recordings, (str, bytes, os.PathLike, Recording)):
+        if isinstance(recordings, (str, bytes, os.PathLike, Recording, Reply)):
             raise TypeError("recordings are given as a list, even if there is only one")
-        self.recordings: list[Recording] = [recording_of(source) for source in recordings]
-        if not self.recordings:
+        replies = [each if isinstance(each, Reply) else Reply(each) for each in recordings]
+        if not replies:
             raise ValueError("there is nothing to replay")
+        self.recordings: list[Recording] = [each.recording for each in replies if each.recording]
         if not 0 <= port < 2**16:
             raise ValueError(f"port must be from 0 to 65535, not {port}")
         # Written so that NaN fails too.
         if not speed >= 0:
             raise ValueError(f"speed must not be negative, not {speed}")
         self._script = Script(
-            self.recordings,
+            replies,
             chunk_size=chunk_size,
             fault=fault,
             at=at,
             times=times,
             retry_after=retry_after,
             remember=remember,
+            strict=strict,
         )
         self._host = host
         self._port = port
@@ -98,7 +111,6 @@ class ReplayServer:
         self._speed = 0.0 if speed == float("inf") else speed
         self._server: asyncio.AbstractServer | None = None
         self._peers = Peers()
-        # The last requests, in order.
         self.requests: deque[Seen] = self._script.requests
         # Connections accepted so far.
         self.connections: int = 0
@@ -169,7 +181,7 @@ class ReplayServer:
 
 @contextlib.contextmanager
 def serve_in_thread(
-    recordings: Iterable[Source], **options: Any
+    recordings: Iterable[Source | Reply], **options: Any
 ) -> Generator[ReplayServer, None, None]:
     """Run a ReplayServer in a thread of its own, for blocking code; takes its arguments.
 

@@ -7,6 +7,6 @@ here=$(dirname "$0")
 checkout=$1 modules=$2
 shift 2
 recordings=$checkout/../shared/recordings
-[ -d "$recordings" ] || recordings=$checkout/examples/recordings
+[ -d "$recordings" ] || recordings=$checkout/src/ssewire/replay/examples
 ulimit -s 200000
 exec node --stack-size=60000 "$here/pyodide.mjs" "$checkout" "$modules" "$recordings" "$@"

@@ -1,10 +1,11 @@
 """Reading a message with asynchronous chunks: the streams that `AsyncClaude` gives.
 
-May import: _closing, _limits, _reader, claude.errors, ssewire.errors.
+May import: _checks, _closing, _limits, _reader, claude.errors, ssewire.errors.
 """
 
 from __future__ import annotations
 
+from ..._checks import async_iterator_of
 from ..._closing import AsyncCloseable, aclose_all
 from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ...errors import StateError
@@ -38,7 +39,9 @@ class _AsyncReader(Reader, AsyncCloseable):
     ) -> None:
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
-        self._chunks: AsyncIterator[Buffer] = chunks.__aiter__()
+        self._chunks: AsyncIterator[Buffer] = async_iterator_of(
+            "chunks", "bytes-like objects", chunks
+        )
 
     async def aclose(self) -> None:
         """Do the same as `close`, under the name that `contextlib.aclosing` calls."""

@@ -1,13 +1,14 @@
 """Reading a message with blocking chunks: the streams that `Claude` gives, and their text.
 
 The iterators keep no state of their own that an exception could lose.
-May import: _closing, _limits, _reader, claude.errors.
+May import: _checks, _closing, _limits, _reader, claude.errors.
 """
 
 from __future__ import annotations
 
 from itertools import chain, islice, repeat, takewhile
 
+from ..._checks import iterator_of
 from ..._closing import Closeable, close_all
 from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import ClaudeError
@@ -43,7 +44,7 @@ class _BlockingReader(Reader, Closeable):
     ) -> None:
         super().__init__(max_event_size, partial_strings, request_id)
         self._source = chunks
-        self._chunks: Iterator[Buffer] = iter(chunks)
+        self._chunks: Iterator[Buffer] = iterator_of("chunks", "bytes-like objects", chunks)
 
     def close(self) -> None:
         """Close the chunks' source; loops over the stream then end. Idempotent.
