@@ -198,7 +198,7 @@ def sseclient_py() -> Candidate:
     return remembering(
         iterating(
             "sseclient-py",
-            lambda chunks, state: SSEClient(chunks).events(),
+            lambda chunks, state: SSEClient(chunks).events(),  # type: ignore[arg-type]
             # Its retry is the field's text as it stood there: nothing to judge.
             lambda e: Found(e.data, e.event, e.id),
             "id",

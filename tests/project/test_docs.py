@@ -24,7 +24,10 @@ pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
-PAGES = ["README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"]
+PAGES = [
+    *("README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"),
+    "docs/compat.md",
+]
 PROGRAM = re.compile(
     r"(?:^<!-- served: (?P<served>[^\n]*) -->\n)?^```(?P<language>python|sh|js)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
@@ -103,6 +106,8 @@ def test_a_program_of_the_documentation_runs_and_prints_what_it_says(
 ) -> None:
     if "match " in program.text and sys.version_info < (3, 10):
         pytest.skip("the match statement came with Python 3.10")
+    if "import httpx2" in program.text and sys.version_info < (3, 11):
+        pytest.skip("httpx2 needs Python 3.11")
     if program.language == "sh" and shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     printed = output(program, tmp_path)
