@@ -242,6 +242,15 @@ def test_an_early_end_closes_what_reads_the_response_and_not_the_response(family
     asyncio.run(run())
 
 
+def test_what_is_dropped_at_the_end_is_told_to_the_logger(
+    family: Family, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "ssewire"):
+        family.read(b"data: a\n\ndata: bc")
+    told = "8 bytes of an unfinished event were dropped at the end of the stream"
+    assert [record.getMessage() for record in caplog.records] == [told, told]
+
+
 def test_what_reading_raises_comes_unchanged_after_the_events_before_it(family: Family) -> None:
     error = family.http.ReadTimeout("no bytes")
 

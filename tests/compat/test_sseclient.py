@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from ssewire import EventTooLarge
 from ssewire.compat import sseclient as ours
+from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head
 
 theirs = pytest.importorskip("sseclient", reason="the original is installed on CPython only")
 
@@ -88,12 +92,26 @@ def test_another_encoding_is_honoured_where_it_is_asked_for() -> None:
     assert read(*(wide[at : at + 1] for at in range(len(wide))), char_enc="utf-16") == expected
 
 
-def test_an_event_beyond_the_limit_is_an_error(
+def test_an_encoding_that_gives_half_a_character_does_not_raise() -> None:
+    # In UTF-7 half of a surrogate pair can be said.
+    assert read(b"data: a+2AA-\n\n", char_enc="utf-7")[0][2].startswith("a\ufffd")
+
+
+def test_an_event_beyond_the_limit_is_an_error_after_those_before_it(
     monkeypatch: pytest.MonkeyPatch, parser_cls: Any
 ) -> None:
     monkeypatch.setattr(ours, "Parser", lambda: parser_cls(max_event_size=10))
+    events = ours.SSEClient([b"data: a\n\ndata: " + b"a" * 20]).events()
+    assert fields(next(events)) == A
     with pytest.raises(EventTooLarge):
-        read(b"data: a\n\ndata: " + b"a" * 20)
+        next(events)
+
+
+def test_what_is_dropped_at_the_end_is_told_to_the_logger(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", "ssewire"):
+        read(b"data: a\n\ndata: bc")
+    told = "8 bytes of an unfinished event were dropped at the end of the stream"
+    assert [record.getMessage() for record in caplog.records] == [told]
 
 
 def test_the_source_stays_its_owners_until_close() -> None:
@@ -129,6 +147,29 @@ def test_what_the_source_raises_comes_unchanged_after_the_events_before_it() -> 
     with pytest.raises(OSError, match="gone") as caught:
         next(events)
     assert caught.value is error
+
+
+@pytest.mark.once
+@pytest.mark.sockets
+@pytest.mark.parametrize("library", ["requests", "urllib3", "urllib.request"])
+def test_a_response_is_read_as_its_library_gives_it_and_closed(library: str) -> None:
+    body = "data: Gr\u00fc\u2028\n\ndata: b\r\r".encode()
+    # Cut within a character.
+    script = [head(200, CHUNKED), chunk(body[:9]), chunk(body[9:]), LAST_CHUNK]
+    with Server([script]) as server, ExitStack() as stack:
+        if library == "requests":
+            session = stack.enter_context(import_module("requests").Session())
+            session.trust_env = False
+            source = session.get(server.url, stream=True)
+        elif library == "urllib3":
+            pool = stack.enter_context(import_module("urllib3").PoolManager())
+            source = pool.request("GET", server.url, preload_content=False)
+        else:
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            source = opener.open(server.url)
+        client = ours.SSEClient(source)
+        assert [event.data for event in client.events()] == ["Gr\u00fc\u2028", "b"]
+        client.close()
 
 
 def test_an_event_reads_and_prints_as_in_the_original() -> None:

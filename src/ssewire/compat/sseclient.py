@@ -1,7 +1,7 @@
 """What sseclient-py 1.9.0 has, by the same names, over our parser.
 
 Its name for import is sseclient; the package that is called sseclient on the index takes URLs
-and is another. May import: _replace, _unfinished, parser.
+and is another. May import: _replace, _unfinished, errors, parser.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import codecs
 import sys
 
 from .._unfinished import end_input
+from ..errors import EventTooLarge
 from ..parser import Parser
 from ._replace import take_the_place
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from typing import Any
 
+    from ..event import ServerSentEvent
+
 __all__ = ["Event", "SSEClient", "install"]
 
 
 class SSEClient:
-    """The events of an open response of requests, urllib3 or httpx, or of any iterable of bytes.
+    """The events of an open response of requests or urllib3, or of any other iterable of bytes.
 
     Args:
         event_source: the chunks; its `close()` is what `close` calls.
@@ -54,7 +57,8 @@ class SSEClient:
         An exception that comes out of a step, Ctrl-C too, finishes the generator.
 
         Raises (while iterating):
-            EventTooLarge: an event is larger than 64 MiB; the original has no limit.
+            EventTooLarge: an event is larger than 64 MiB, after the events before it; the
+                original has no limit.
             Exception: whatever the source raises, unchanged.
         """
         parser = Parser()
@@ -63,10 +67,15 @@ class SSEClient:
             # What is no text in it becomes U+FFFD, as in UTF-8.
             decode = self._encoding.incrementaldecoder("replace").decode
         for chunk in self._event_source:
-            data = chunk if decode is None else decode(chunk).encode()
-            for event in parser.feed(data):
-                retry = None if event.retry is None else str(event.retry)
-                yield Event(event.id or None, event.event, event.data, retry)
+            # Half of a surrogate pair, which UTF-7 can say, becomes U+FFFD too.
+            data = chunk if decode is None else decode(chunk).encode("utf-8", "surrogatepass")
+            try:
+                events = parser.feed(data)
+            except EventTooLarge as exc:
+                complete: list[Any] = exc.events
+                yield from map(_made, complete)
+                raise
+            yield from map(_made, events)
         end_input(parser, dispatch=False)
 
     def close(self) -> None:
@@ -101,6 +110,11 @@ class Event:
         if self.retry:
             shown += f", retry in {self.retry}ms"
         return shown
+
+
+def _made(event: ServerSentEvent) -> Event:
+    retry = None if event.retry is None else str(event.retry)
+    return Event(event.id or None, event.event, event.data, retry)
 
 
 def install() -> None:
