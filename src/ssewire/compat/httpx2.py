@@ -46,6 +46,7 @@ class EventSource:
 
     @property
     def response(self) -> httpx2.Response:
+        """The response that the events are read from."""
         return self._response
 
     def __iter__(self) -> Iterator[ServerSentEvent]:

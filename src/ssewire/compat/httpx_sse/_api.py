@@ -31,6 +31,7 @@ class EventSource:
 
     @property
     def response(self) -> httpx.Response:
+        """The response that the events are read from."""
         return self._response
 
     def iter_sse(self) -> Iterator[ServerSentEvent]:

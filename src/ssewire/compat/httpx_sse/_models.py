@@ -31,18 +31,22 @@ class ServerSentEvent:
 
     @property
     def event(self) -> str:
+        """The type, never empty."""
         return self._event
 
     @property
     def data(self) -> str:
+        """The text of its data lines, joined by LF."""
         return self._data
 
     @property
     def id(self) -> str:
+        """The last event ID at its dispatch; empty where there is none."""
         return self._id
 
     @property
     def retry(self) -> int | None:
+        """The reconnection time in milliseconds of its own block, or None."""
         return self._retry
 
     def json(self) -> Any:
