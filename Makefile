@@ -35,12 +35,18 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
+# Packages that would get in the way of others: each list has a folder of its own.
+APART = apart mcp1 mcp2
+
 # Tools first, so that the package itself is built by the pinned Cython.
-$(VENV)/.test-tools: $(BIN)/python requirements/test.txt requirements/test-apart.txt
+$(VENV)/.test-tools: $(BIN)/python requirements/test.txt $(APART:%=requirements/test-%.txt)
 	$(BIN)/python -m pip install --quiet --requirement requirements/test.txt
-	$(BIN)/python -c 'import sys; sys.exit(sys.implementation.name != "cpython")' && \
-	  $(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/apart \
-	    --requirement requirements/test-apart.txt || true
+	if $(BIN)/python -c 'import sys; sys.exit(sys.implementation.name != "cpython")'; then \
+	  for name in $(APART); do \
+	    $(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/$$name \
+	      --requirement requirements/test-$$name.txt || exit 1; \
+	  done; \
+	fi
 	touch $@
 
 $(VENV)/.check-tools: $(VENV)/.test-tools requirements/check.txt
@@ -102,7 +108,7 @@ lint: $(VENV)/.check-tools
 types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 tests/typing/*.py
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonversion 3.10 tests/typing
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes ssewire --ignoreexternal
 	$(BIN)/ty check --python $(VENV) --error-on-warning src tests/typing

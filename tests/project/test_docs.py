@@ -29,6 +29,7 @@ PAGES = [
     *("README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"),
     "docs/testing.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "how-to").glob("*.md")),
+    "docs/compat.md",
 ]
 PROGRAM = re.compile(
     r"(?:^<!-- (?P<file>file)?(?:served)?: (?P<served>[^\n]*) -->\n"
@@ -132,6 +133,8 @@ def test_a_program_of_the_documentation_runs_and_prints_what_it_says(
 ) -> None:
     if "match " in program.text and sys.version_info < (3, 10):
         pytest.skip("the match statement came with Python 3.10")
+    if "import httpx2" in program.text and sys.version_info < (3, 11):
+        pytest.skip("httpx2 needs Python 3.11")
     if program.language == "sh" and shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     printed = output(program, tmp_path)
