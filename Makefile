@@ -85,11 +85,11 @@ matrix:
 	done
 
 # The same tests in WebAssembly, under Node.
-pyodide:
+pyodide: $(BIN)/python
 	mkdir -p $(PYODIDE)
 	cp tests/kit/node/package.json $(PYODIDE)
 	npm install --prefix $(PYODIDE) --silent --no-audit --no-fund
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade \
 	  --target $(PYODIDE)/site --requirement requirements/pyodide.txt
 	tests/kit/node/pyodide.sh $(CURDIR) $(CURDIR)/$(PYODIDE) -q -m '$(AGAIN) and not sockets and not traced' \
 	  -k 'not async and not thread and not costs' $(PYODIDE_TESTS)
