@@ -17,6 +17,7 @@ from ssewire._http.proxy import Proxy, parse_proxy
 from ssewire._http.reader import MAX_CHUNK_LINE, ResponseReader, SilentReader
 from ssewire._http.request import HTTPRequest
 from ssewire.errors import ConnectionLost, HTTPFormatError
+from tests.http.reader_campaign import campaign
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -447,6 +448,10 @@ def test_random_responses_read_as_http_client_reads_them_at_any_cut(
     )
     assert head.headers.multi_items() == [(n, v.strip(" \t")) for n, v in theirs.getheaders()]
     assert theirs.read() == ours
+
+
+def test_random_damaged_bodies_read_as_the_literal_reading_has_them() -> None:
+    assert campaign(200, 14) > 50
 
 
 @settings(max_examples=300, deadline=None)

@@ -9,6 +9,7 @@ printed, cut down and kept. May import: the standard library, hypothesis, tests.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable
 from typing import Any, Callable
 
@@ -143,7 +144,12 @@ def random_options(rng: random.Random) -> Options:
 
 
 def random_cut(rng: random.Random, data: bytes) -> list[bytes]:
-    """Return `data` in chunks, some of them empty; mostly a few, sometimes of a byte or two."""
+    """Return `data` in chunks, some of them empty; mostly a few, sometimes of a byte or two.
+
+    Of some each chunk is an event, as most servers send them.
+    """
+    if rng.random() < 0.2:
+        return cut(data, (found.end() for found in re.finditer(rb"\n\r?\n", data)))
     cuts = rng.choice([0, 0, 1, 2, 3, 6, 20, min(len(data), 500)])
     return cut(data, (rng.randrange(len(data) + 1) for _ in range(cuts)))
 

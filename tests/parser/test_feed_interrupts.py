@@ -167,6 +167,33 @@ def test_without_memory_it_refuses_or_nothing_was_taken(
 
 
 @needs_shortage
+@pytest.mark.parametrize("data", ["ascii", "\u00e9\u4f60"])
+def test_without_memory_a_feed_of_one_event_refuses_and_keeps_the_id(
+    make_parser: MakeParser, data: str
+) -> None:
+    keep = [ServerSentEvent("") for _ in range(600)]
+    wire = f"event: t\ndata: {data}\n\n".encode()
+
+    def made() -> Any:
+        parser = make_parser(last_event_id="0")
+        # Between events, and the next one begins like the last.
+        assert len(parser.feed(b"id: 1\ndata: a\n\n" + wire)) == 2
+        return parser
+
+    parsers = [made()]
+    outcomes = set()
+    for _, events in failing(lambda: parsers[-1].feed(wire)):
+        if events is not None:
+            assert events == [ServerSentEvent(data, "t", "1")]
+            break
+        outcomes.add(check(parsers[-1], wire, [ServerSentEvent(data, "t", "1")], make_parser))
+        parsers.append(made())
+    assert len(parsers) > 2
+    assert outcomes == {"refused"}
+    del keep
+
+
+@needs_shortage
 def test_without_memory_flush_refuses_or_nothing_was_taken(make_parser: MakeParser) -> None:
     keep = [ServerSentEvent("") for _ in range(600)]
 

@@ -76,6 +76,82 @@ def test_retry_counts_as_soon_as_its_line_ends(make_parser: MakeParser) -> None:
     assert parser.retry == 10
 
 
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (b"", ServerSentEvent("x", "t")),
+        (b"\r", ServerSentEvent("x", "t")),
+        (b"data: first\n", ServerSentEvent("first\nx", "t")),
+        (b"data\r\n", ServerSentEvent("\nx", "t")),
+        (b"data: piece", ServerSentEvent("pieceevent: t\nx")),
+        (b"event: other\n", ServerSentEvent("x", "t")),
+        (b"id: 7\n", ServerSentEvent("x", "t", "7")),
+        (b"id: 7\n\n", ServerSentEvent("x", "t", "7")),
+        (b"retry: 5\n", ServerSentEvent("x", "t", retry=5)),
+        (b"retry: 5\n\n", ServerSentEvent("x", "t")),
+        (b": comment\n", ServerSentEvent("x", "t")),
+        (b": comment, ", None),
+    ],
+)
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n"])
+def test_an_event_in_a_chunk_of_its_own_goes_on_with_what_came_before(
+    make_parser: MakeParser, before: bytes, expected: ServerSentEvent | None, eol: bytes
+) -> None:
+    chunk = eol.join([b"event: t", b"data: x", b"", b""])
+    parser = make_parser()
+    # The usual event of the stream.
+    assert parser.feed(chunk) == [ServerSentEvent("x", "t")]
+    assert parser.feed(before) == []
+    if expected is None:
+        # The comment was not over: its line ends with the event's first one.
+        expected = ServerSentEvent("x")
+    assert parser.feed(chunk) == [expected]
+    assert parser.feed(chunk) == [ServerSentEvent("x", "t", expected.id)]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "expected"),
+    [
+        (b"data: \n\n", [ServerSentEvent("")]),
+        (b"data:  x\n\n", [ServerSentEvent(" x")]),
+        (b"data: x\r\n\n", [ServerSentEvent("x")]),
+        (b"data: x\n\r\n", [ServerSentEvent("x")]),
+        (b"data: x\r\r", [ServerSentEvent("x")]),
+        (b"data: x\ry\n\n", [ServerSentEvent("x")]),
+        (b"data: x\ndata: y\n\n", [ServerSentEvent("x\ny")]),
+        (b"data: x\n\ndata: y\n\n", [ServerSentEvent("x"), ServerSentEvent("y")]),
+        (b"data: x\n\n\n\n", [ServerSentEvent("x")]),
+        (b"data: " + b"x" * 300 + b"\xc3\xa9\xff\n\n", [ServerSentEvent("x" * 300 + "\xe9\ufffd")]),
+        (b"event: t\rdata: x\n\n", [ServerSentEvent("x", "t")]),
+        (b"event: t2\ndata: x\n\n", [ServerSentEvent("x", "t2")]),
+        (b"event: t\n\ndata: x\n\n", [ServerSentEvent("x")]),
+        (b"event: tdata: x\n\n", []),
+        (b"event: t\n\n", []),
+    ],
+)
+def test_an_event_in_a_chunk_of_its_own_may_differ_from_the_last_one(
+    make_parser: MakeParser, chunk: bytes, expected: list[ServerSentEvent]
+) -> None:
+    parser = make_parser()
+    for usual in (b"event: t\ndata: u\n\n", b"data: u\n\n"):
+        assert len(parser.feed(usual)) == 1
+        assert parser.feed(chunk) == expected
+        assert parser.feed(b"data: after\n\n")[-1] == ServerSentEvent("after")
+        assert parser.pending == 0
+
+
+def test_a_chunk_of_one_event_that_is_too_large_is_refused(make_parser: MakeParser) -> None:
+    parser = make_parser(max_event_size=12)
+    assert parser.feed(b"event: ten!!\ndata: 123456\n\n") == [ServerSentEvent("123456", "ten!!")]
+    assert parser.feed(b"event: ten!!\ndata: 123456\n\n") == [ServerSentEvent("123456", "ten!!")]
+    with pytest.raises(EventTooLarge):
+        parser.feed(b"event: ten!!\ndata: 1234567\n\n")
+    parser.reset()
+    assert parser.feed(b"data: 123456\n\n") == [ServerSentEvent("123456")]
+    with pytest.raises(EventTooLarge):
+        parser.feed(b"data: 1234567\n\n")
+
+
 def test_last_event_id_changes_at_a_blank_line_only(make_parser: MakeParser) -> None:
     parser = make_parser(last_event_id="1")
     parser.feed(b"id: 2\ndata: x\n")

@@ -84,6 +84,8 @@ cdef class Floor:
         """Begin anew with the first chunk."""
         self._chunk = 0
 
+    # As the parser's method is.
+    @cython.binding(False)
     def feed(self, chunk):
         """Return the events that the next chunk completes, whatever its bytes."""
         if self._chunk == self._chunks:
@@ -92,7 +94,8 @@ cdef class Floor:
         return self._make(self._ends[self._chunk - 1], self._ends[self._chunk])
 
     cdef list _make(self, Py_ssize_t first, Py_ssize_t end):
-        cdef list events = []
+        # One event comes in a list of its size, as from the parser.
+        cdef list events = [None] if end - first == 1 else []
         cdef const byte *document = <const byte *>PyBytes_AS_STRING(self._document)
         cdef object last_event_id = ""
         cdef Plan *plan
@@ -118,15 +121,17 @@ cdef class Floor:
                         out += 1
                     memcpy(out, document + line[j].start, line[j].size)
                     out += line[j].size
-            events.append(
-                ssewire_new_event(
-                    ServerSentEvent,
-                    <PyObject *>text,
-                    PyList_GET_ITEM(self._types, i),
-                    <PyObject *>last_event_id,
-                    <PyObject *>None,
-                )
+            event = ssewire_new_event(
+                ServerSentEvent,
+                <PyObject *>text,
+                PyList_GET_ITEM(self._types, i),
+                <PyObject *>last_event_id,
+                <PyObject *>None,
             )
+            if end - first == 1:
+                events[0] = event
+            else:
+                events.append(event)
         return events
 
 
