@@ -18,8 +18,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from .processes import ROOT, raise_file_limit
 
-# With its two line ends 120 bytes long.
-EVENT = b"event: message\ndata: " + b"x" * 97 + b"\n\n"
+# Bytes of an event's data; with its two line ends an event is 120 bytes long.
+DATA = 97
+EVENT = b"event: message\ndata: " + b"x" * DATA + b"\n\n"
 PACKET = b"%x\r\n%s\r\n" % (len(EVENT), EVENT)
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
