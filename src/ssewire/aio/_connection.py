@@ -1,6 +1,6 @@
 """One connection: it receives into one buffer per event loop and parses there and then.
 
-May import: _http, _settings, errors, _dial, _last_words, _tasks.
+May import: _http, _settings, errors, _dial, _last_words, _tasks, _wake.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ..errors import (
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
 from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
+from ._wake import Wake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_asked",
         "_connecting",
+        "_ending",
         "_key",
         "_making",
         "_parser",
@@ -85,7 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         "_timer_at",
         "_unread",
         "_view",
-        "_waiter",
+        "_wake",
         "_wire",
         "deadlines",
         "ended",
@@ -118,8 +120,10 @@ class Connection(asyncio.BufferedProtocol):
         self._key: Hashable = None
         # None while bytes are wanted.
         self._parser: Parser[Any] | None = None
-        # Done when there is news for the task that waits; None if none does.
-        self._waiter: asyncio.Future[None] | None = None
+        # What a task waits for that wants news.
+        self._wake = Wake(loop)
+        # Done when what `finish` began has ended; None if nobody asked.
+        self._ending: asyncio.Future[None] | None = None
         # The request whose head is waited for, so that every read is news.
         self._asked: Ask | None = None
         # A wait was cancelled and nothing has come since: the next one goes on in its time.
@@ -157,8 +161,8 @@ class Connection(asyncio.BufferedProtocol):
             news = True
         if reader.error is not None or (reader.complete and not reader.tunnel):
             self._end(reader.error)
-        waiter = self._waiter
-        if waiter is None:
+        wake = self._wake
+        if not wake.waited_for:
             self._unread += nbytes
             if self._unread > _BACKLOG and not self._paused and not self.ended:
                 self._paused = True
@@ -166,7 +170,11 @@ class Connection(asyncio.BufferedProtocol):
                 self._wire.pause_reading()
         elif news:
             self._unread = nbytes
-            self._wake(waiter)
+            if self._timed:
+                self.deadlines.stop_stall(self.loop.time())
+            # Last: the task runs in this, and may close the connection.
+            if not wake.step() and self._wake is wake:
+                self._wake = Wake(self.loop)
         elif self._timed:
             self.deadlines.start_idle(self.loop.time())
 
@@ -199,7 +207,7 @@ class Connection(asyncio.BufferedProtocol):
     def _on_timer(self) -> None:
         self._timer = None
         # Nobody waits: a consumer that takes its time cannot time out a good stream.
-        if (self._waiter is None and self._connecting is None) or self.ended:
+        if self.ended or not (self._wake.waited_for or self._connecting):
             return
         error = self.deadlines.expired(self.loop.time())
         if error is None:
@@ -211,11 +219,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- what tasks call
 
-    def wait(self, progress: bool = False) -> asyncio.Future[None]:
-        """Return what is done at the next news: something in `received`, the end, more of a head.
+    def wait(self, progress: bool = False) -> Wake:
+        """Return what ends at the next news: something in `received`, the end, more of a head.
 
-        A future, not a coroutine, which would cost each waiting stream another
-        frame. Whoever awaits it calls `stop_waiting` when cancelled, or closes the connection.
+        Not a coroutine, which would cost each waiting stream another frame. Whoever awaits it
+        calls `stop_waiting` when cancelled, or closes the connection.
 
         Args:
             progress: an event was handed out, so that `stall` begins anew.
@@ -223,9 +231,10 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             StateError: another task waits.
         """
-        if self._waiter is not None:
+        wake = self._wake
+        if wake.waited_for:
             raise StateError("another task is waiting for this stream")
-        waiter = self._waiter = self.loop.create_future()
+        wake.begin()
         self._unread = 0
         if self._timed:
             now = self.loop.time()
@@ -243,15 +252,15 @@ class Connection(asyncio.BufferedProtocol):
             self._paused = False
             assert self._wire is not None
             self._wire.resume_reading()
-        return waiter
+        return wake
 
-    def stop_waiting(self, waiter: asyncio.Future[None]) -> None:
+    def stop_waiting(self, wake: Wake) -> None:
         """Note that nobody awaits what `wait` returned any more. It has taken nothing.
 
         Another wait may begin; nobody's time runs out meanwhile.
         """
-        if self._waiter is waiter:
-            self._waiter = None
+        if wake.waited_for:
+            wake.end()
             self._resumed = True
             self.deadlines.stop_stall(self.loop.time())
 
@@ -421,9 +430,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def ending(self) -> asyncio.Future[None]:
         """Return what is done when `finish` has come to its end."""
-        if self._waiter is None:
-            self._waiter = self.loop.create_future()
-        return self._waiter
+        if self._ending is None:
+            self._ending = self.loop.create_future()
+        return self._ending
 
     def abandon(self, owner: object) -> None:
         """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
@@ -461,13 +470,17 @@ class Connection(asyncio.BufferedProtocol):
         self._disarm()
         if self.loop.is_closed():
             # Nothing can be asked of the wire; without a protocol it is dropped, and so closed.
-            self._wire = self._waiter = None
+            self._wire = None
+            self._wake.end()
             return
         try:
             self._let_go(error)
         finally:
-            if self._waiter is not None:
-                self._wake(self._waiter)
+            if self._timed:
+                self.deadlines.stop_stall(self.loop.time())
+            self._wake.wake()
+            if self._ending is not None and not self._ending.done():
+                self._ending.set_result(None)
 
     def _let_go(self, error: SSEWireError | None) -> None:
         """Give the wire away, or close it."""
@@ -492,14 +505,6 @@ class Connection(asyncio.BufferedProtocol):
             # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
             # All that we had to say has long been said, or need not be any more.
             wire.abort()
-
-    def _wake(self, waiter: asyncio.Future[None]) -> None:
-        self._waiter = None
-        if self._timed:
-            self.deadlines.stop_stall(self.loop.time())
-        # Its task may just have been cancelled.
-        if not waiter.done():
-            waiter.set_result(None)
 
     def _arm(self) -> None:
         earliest = self.deadlines.earliest()
