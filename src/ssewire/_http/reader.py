@@ -1,7 +1,8 @@
 """One response read off the wire, without I/O: bytes in, the pieces of its body out.
 
 `ResponseReader` takes the bytes of one connection in any pieces. Every byte
-is looked at a bounded number of times. May import: _checks, errors, heads.
+is looked at a bounded number of times. May import: _checks, errors, _chunk,
+heads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 from .._checks import not_bytes
 from ..errors import ConnectionLost, HTTPFormatError, TransportError
+from ._chunk import one_chunk
 from .heads import BLANKS, MAX_HEAD, MAX_HEADERS, body_framing, parse_head
 
 TYPE_CHECKING = False
@@ -112,6 +114,15 @@ class ResponseReader:
     def reusable(self) -> bool:
         """Whether another request may be sent on the connection."""
         return self.complete and not self.leftover and self.persistent
+
+    def feed_one_chunk(self, buffer: memoryview, size: int) -> bytes | None:
+        """Take the first bytes of a buffer if they are just one chunk of the body; return its data.
+
+        None if they are not, and have to be fed. After a chunk more is to come, and all is well.
+        """
+        if self._state == "size" and not self._line:
+            return one_chunk(buffer, size)
+        return None
 
     def feed(self, data: Buffer) -> list[bytes]:
         """Return the pieces of the body that are in `data`. Never raises on content.

@@ -156,11 +156,15 @@ class Connection(asyncio.BufferedProtocol):
         reader = self.reader
         self._resumed = False
         news = self._asked is not None
-        pieces = reader.feed(bytes(self._view[:nbytes]))
-        if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
+        data = reader.feed_one_chunk(self._view, nbytes)
+        if data is None:
+            pieces = reader.feed(bytes(self._view[:nbytes]))
+            if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
+                news = True
+            if reader.error is not None or (reader.complete and not reader.tunnel):
+                self._end(reader.error)
+        elif self._keep(data):
             news = True
-        if reader.error is not None or (reader.complete and not reader.tunnel):
-            self._end(reader.error)
         wake = self._wake
         if not wake.waited_for:
             self._unread += nbytes

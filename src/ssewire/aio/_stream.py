@@ -127,7 +127,21 @@ class EventStream(EitherCloseable, Generic[ItemT]):
                 self._ready = iter(batch)
                 break
             else:
-                self._batches = iter(await self._refill())
+                source = self._source
+                if not source.received and not source.ended:
+                    # As `_refill` waits, whose own coroutine an event that comes alone need not pay.
+                    waiting: Any = source.wait(self._progress)
+                    self._progress = False
+                    try:
+                        await waiting
+                    except BaseException:
+                        source.stop_waiting(waiting)
+                        raise
+                if source.received:
+                    batches, source.received = source.received, []
+                    self._batches = iter(batches)
+                else:
+                    self._batches = iter(await self._refill())
 
     def batches(self) -> Batches[ItemT]:
         """Return an asynchronous iterator over the list of events of each read.
