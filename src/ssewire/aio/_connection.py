@@ -153,18 +153,9 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self.ended:
             return
-        reader = self.reader
         self._resumed = False
-        news = self._asked is not None
-        data = reader.feed_one_chunk(self._view, nbytes)
-        if data is None:
-            pieces = reader.feed(bytes(self._view[:nbytes]))
-            if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
-                news = True
-            if reader.error is not None or (reader.complete and not reader.tunnel):
-                self._end(reader.error)
-        elif self._keep(data):
-            news = True
+        data = self.reader.feed_one_chunk(self._view, nbytes)
+        news = self._read(nbytes) if data is None else self._keep(data)
         wake = self._wake
         if not wake.waited_for:
             self._unread += nbytes
@@ -446,6 +437,17 @@ class Connection(asyncio.BufferedProtocol):
             warn_unclosed(owner)
 
     # --- common
+
+    def _read(self, nbytes: int) -> bool:
+        """Read what is in the buffer; return whether that is news for a task that waits."""
+        reader = self.reader
+        news = self._asked is not None
+        pieces = reader.feed(bytes(self._view[:nbytes]))
+        if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
+            news = True
+        if reader.error is not None or (reader.complete and not reader.tunnel):
+            self._end(reader.error)
+        return news
 
     def _keep(self, data: bytes) -> bool:
         """Store bytes of the body, or the items that they complete; return whether there are."""

@@ -137,9 +137,8 @@ class EventStream(EitherCloseable, Generic[ItemT]):
                     except BaseException:
                         source.stop_waiting(waiting)
                         raise
-                if source.received:
-                    batches, source.received = source.received, []
-                    self._batches = iter(batches)
+                if len(source.received) == 1:
+                    self._ready = iter(source.received.pop())
                 else:
                     self._batches = iter(await self._refill())
 

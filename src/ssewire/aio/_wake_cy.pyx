@@ -7,6 +7,7 @@ May import: nothing.
 """
 
 cimport cython
+from cpython.contextvars cimport PyContext_Enter, PyContext_Exit
 
 # Equal to WAKE_CONTRACT in _wake_py when this was compiled; _choice compares them.
 CONTRACT = 1
@@ -44,7 +45,11 @@ cdef class Wake:
         if callback is None or context is None:
             return False
         try:
-            context.run(callback, self)
+            PyContext_Enter(context)
+            try:
+                callback(self)
+            finally:
+                PyContext_Exit(context)
         except RuntimeError:
             self._loop.call_soon(callback, self, context=context)
             return False
