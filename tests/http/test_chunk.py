@@ -112,7 +112,14 @@ def test_random_reads_are_taken_as_the_reader_would(one_chunk: OneChunk) -> None
 
 def test_the_reader_takes_no_chunk_where_it_is_within_something_else() -> None:
     whole = b"3\r\nabc\r\n"
-    for before in (b"", HEAD[:-2], HEAD + b"3", HEAD + b"9\r\nab", HEAD + b"3\r\nabc", HEAD + b"0\r\n"):
+    for before in (
+        b"",
+        HEAD[:-2],
+        HEAD + b"3",
+        HEAD + b"9\r\nab",
+        HEAD + b"3\r\nabc",
+        HEAD + b"0\r\n",
+    ):
         reader = ResponseReader()
         reader.feed(before)
         assert reader.feed_one_chunk(memoryview(whole), len(whole)) is None, before

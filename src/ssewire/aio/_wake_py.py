@@ -6,7 +6,8 @@ on uvloop. News that comes from the loop steps the task there and then, in its o
 a future would have the loop call it in its next turn: that is two fifths of what such a wait
 costs (`python -m benchmarks.clients`, one event a packet).
 
-One task at a time waits; who holds this sees to that. This is the specification of _wake_cy.
+One task at a time waits, and awaits it in a coroutine; who holds this sees to that. asyncio's
+own functions, such as `wait_for`, are not to be given it: they ask more of a future. This is the specification of _wake_cy.
 May import: nothing.
 """
 
