@@ -129,7 +129,7 @@ class EventStream(EitherCloseable, Generic[ItemT]):
             else:
                 source = self._source
                 if not source.received and not source.ended:
-                    # As `_refill` waits, whose own coroutine an event that comes alone need not pay.
+                    # As in `_refill`, whose coroutine an event that comes alone need not pay for.
                     waiting: Any = source.wait(self._progress)
                     self._progress = False
                     try:

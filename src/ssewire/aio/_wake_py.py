@@ -7,8 +7,8 @@ a future would have the loop call it in its next turn: that is two fifths of wha
 costs (`python -m benchmarks.clients`, one event a packet).
 
 One task at a time waits, and awaits it in a coroutine; who holds this sees to that. asyncio's
-own functions, such as `wait_for`, are not to be given it: they ask more of a future. This is the specification of _wake_cy.
-May import: nothing.
+own functions, such as `wait_for`, are not to be given it: they ask more of a future.
+This is the specification of _wake_cy. May import: nothing.
 """
 
 from __future__ import annotations
