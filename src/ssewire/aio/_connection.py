@@ -1,17 +1,16 @@
 """One connection: it receives into one buffer per event loop and parses there and then.
 
-May import: _http, _settings, errors, _dial, _last_words, _tasks, _wake.
+May import: _http, _settings, errors, _buffer, _dial, _last_words, _tasks, _wake.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import weakref
 from typing import TypeVar
 
 from .._http.timeouts import NO_DEADLINES, Deadlines, Timeouts
-from .._settings import READ_SIZE, reason
+from .._settings import reason
 from ..errors import (
     ConnectFailed,
     ConnectionLost,
@@ -20,6 +19,7 @@ from ..errors import (
     StateError,
     StreamTimeout,
 )
+from ._buffer import shared_buffer
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
 from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
@@ -48,19 +48,6 @@ _BACKLOG = 64 * 1024
 # Seconds for the rest of a response that nobody waits for, when its connection is
 # to be kept: the last chunk follows the last event at once, or the server is at fault.
 _REST = 1.0
-
-# By loop: all its connections receive into the same buffer, because each read
-# is used up before the next one begins.
-_buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _shared_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
-    view = _buffers.get(loop)
-    if view is None:
-        view = _buffers[loop] = memoryview(bytearray(READ_SIZE))
-    return view
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -113,7 +100,7 @@ class Connection(asyncio.BufferedProtocol):
         self.error: SSEWireError | None = None
         # A parser has been given bytes of the body.
         self.heard: bool = False
-        self._view = _shared_buffer(loop)
+        self._view = shared_buffer(loop)
         self._wire: asyncio.Transport | None = None
         # Takes the wire over once the response is through; None if it is to be closed.
         self._pool: Pool | None = None
