@@ -17,7 +17,7 @@ AGAIN = not slow and not once
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
-.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench compare fuzz clean
+.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench bench-tools targets compare fuzz clean
 
 demo:
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -111,28 +111,42 @@ fuzz:
 	.venv-fuzz/bin/python -m fuzz.fuzz_parser -dict=fuzz/sse.dict \
 	  -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=fuzz/artifacts/ fuzz/found tests/corpus
 
-# All parsers, ours and the peers', in an environment of their own. The newest
-# interpreter that is there: some peers need it.
+# Ours and the peers, in an environment of their own.
+BENCH_VENV ?= .venv-bench
+bench-tools:
+	$(MAKE) PYTHON=$(BENCH_PYTHON) VENV=$(BENCH_VENV) $(BENCH_VENV)/.installed SSEWIRE_BUILD_EXTENSION=require
+	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement requirements/bench.txt
+	$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps --upgrade \
+	  --target $(BENCH_VENV)/only/sseclient --requirement requirements/bench-alone.txt
+	mkdir -p build
+	$(BENCH_VENV)/bin/python benchmarks/harness/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
+
+# What was asked of our speed, and what is reached; `make targets TARGETS_ARGS="--only parsers"`.
+TARGETS_PYTHON ?= python3.11 python3.13
+TARGETS_ARGS ?=
+targets:
+	@missed=0; for python in $(TARGETS_PYTHON); do \
+	  if command -v $$python >/dev/null && $$python --version >/dev/null 2>&1; then \
+	    $(MAKE) bench-tools BENCH_PYTHON=$$python BENCH_VENV=.venv-bench-$$python || exit 1; \
+	    .venv-bench-$$python/bin/python -m benchmarks.targets $(TARGETS_ARGS) || missed=1; \
+	  else echo "== $$python: not on this machine, not run"; fi; \
+	done; exit $$missed
+
+# All parsers and clients. The newest interpreter that is there: some peers need it.
 BENCH_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell \
   python$(v) --version >/dev/null 2>&1 && echo python$(v))) $(PYTHON))
 BENCH_ARGS ?=
 
-bench:
-	$(MAKE) PYTHON=$(BENCH_PYTHON) VENV=.venv-bench .venv-bench/.installed SSEWIRE_BUILD_EXTENSION=require
-	.venv-bench/bin/python -m pip install --quiet --requirement requirements/bench.txt
-	.venv-bench/bin/python -m pip install --quiet --no-deps --upgrade \
-	  --target .venv-bench/only/sseclient --requirement requirements/bench-alone.txt
-	mkdir -p build
-	.venv-bench/bin/python benchmarks/harness/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
-	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
-	.venv-bench/bin/python -m benchmarks.conformance
-	-.venv-bench/bin/python -m benchmarks.sdk_decoder
-	-.venv-bench/bin/python -m benchmarks.claude_clients
-	-.venv-bench/bin/python -m benchmarks.imports
-	-.venv-bench/bin/python -m benchmarks.attributes
-	-.venv-bench/bin/python -m benchmarks.serving
-	-.venv-bench/bin/python -m benchmarks.scaling
-	.venv-bench/bin/python -m pytest -p benchmark benchmarks
+bench: bench-tools
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
+	$(BENCH_VENV)/bin/python -m benchmarks.conformance
+	-$(BENCH_VENV)/bin/python -m benchmarks.sdk_decoder
+	-$(BENCH_VENV)/bin/python -m benchmarks.claude_clients
+	-$(BENCH_VENV)/bin/python -m benchmarks.imports
+	-$(BENCH_VENV)/bin/python -m benchmarks.attributes
+	-$(BENCH_VENV)/bin/python -m benchmarks.serving
+	-$(BENCH_VENV)/bin/python -m benchmarks.scaling
+	$(BENCH_VENV)/bin/python -m pytest -p benchmark benchmarks
 
 # Is HEAD slower or larger than BASE? `make compare BASE=main`, or with PYTHON=python3.13, HEAD=REV,
 # COMPARE_ARGS="--quick --rows parser,imports". Needs nothing but what builds the package.

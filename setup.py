@@ -47,7 +47,18 @@ if mode != "skip":
         Extension(
             "ssewire.claude._delta_cy",
             ["src/ssewire/claude/_delta_cy.pyx"],
-            depends=["src/ssewire/claude/_delta.h", "src/ssewire/_simd.h"],
+            depends=[
+                "src/ssewire/claude/_delta.h",
+                "src/ssewire/claude/_string.h",
+                "src/ssewire/_simd.h",
+            ],
+            include_dirs=["src/ssewire", "src/ssewire/claude"],
+            optional=mode == "auto",
+        ),
+        Extension(
+            "ssewire.claude._partial_json_cy",
+            ["src/ssewire/claude/_partial_json_cy.pyx"],
+            depends=["src/ssewire/claude/_string.h", "src/ssewire/_simd.h"],
             include_dirs=["src/ssewire", "src/ssewire/claude"],
             optional=mode == "auto",
         ),

@@ -19,6 +19,7 @@ from .harness.event_server import BULK_EVENTS
 from .harness.field import Field, ssewire_version
 from .harness.processes import ROOT
 from .harness.tables import as_json
+from .harness.targets import targets_table
 
 # Best of so many rounds: fewer leave noise in the ratios on a shared machine.
 ROUNDS = 7
@@ -39,14 +40,14 @@ def main() -> None:
     folder = args.output or (ROOT / "build" / "benchmarks" if narrowed else ROOT / "docs")
     only = args.only or (["parsers"] if args.corpus or args.chunks else report.PARTS)
     every = [name for name in shapes.CORPORA if name not in LEFT_OUT]
-    corpora = args.corpus or (list(parsers.PURE_BULK) if args.quick else every)
+    corpora = args.corpus or (list(parsers.FLOOR) if args.quick else every)
     chunk_shapes = args.chunks or (["64k", "event"] if args.quick else list(shapes.CHUNKS))
     rounds = args.rounds or (3 if args.quick else ROUNDS)
 
     (folder / "benchmarks").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         field = Field(stack, corpora if "parsers" in only else [])
-        print(processes.machine())
+        print(f"{processes.machine()}; {processes.load()}")
         for name, why in field.skipped.items():
             print(f"skipped: {name}: {why}")
         measures: dict[str, Callable[[], dict[str, Any]]] = {
@@ -59,6 +60,7 @@ def main() -> None:
             if part in only:
                 found = {
                     "machine": processes.machine(),
+                    "load": processes.load(),
                     "versions": {"ssewire": ssewire_version(), **field.versions},
                     "skipped": field.skipped,
                     **measures[part](),
@@ -98,8 +100,7 @@ def measure_parsers(
     for chunks, text in report.parser_tables(found).items():
         print(f"\n{report.CHUNK_TITLES[chunks]}: ns per event; * wrong events\n{text}")
     print("\ntargets")
-    for target in parsers.targets(results):
-        print(" ", target)
+    print(targets_table(parsers.targets(results)))
     return found
 
 

@@ -30,7 +30,7 @@ WARM_UP = 5
 # The most that was allowed: of each peer's CPU time per event, and memory per stream.
 ASYNC_CPU = {"httpx2": 0.25, "httpx-sse": 0.25, "ry": 1.0}
 ASYNC_MEMORY = {"httpx2": 0.25, "httpx-sse": 0.25, "ry": 0.125}
-SYNC_PACED = {"httpx-sse": 0.5, "requests-sse": 0.75}
+SYNC_PACED = {"httpx-sse": 0.5, "requests-sse": 0.75, "urllib": 1.1}
 SYNC_BULK = {"httpx-sse": 1 / 3, "requests-sse": 1 / 3}
 
 
@@ -195,10 +195,27 @@ def _sync_requests_sse(url: str) -> Iterator[Any]:
         yield source
 
 
+@contextmanager
+def _sync_urllib(url: str) -> Iterator[Any]:
+    """With our parser, as one would write it by hand: no limits, no typed failures."""
+    from urllib.request import ProxyHandler, build_opener
+
+    from ssewire import Parser
+
+    def events(read: Any) -> Iterator[Any]:
+        parser = Parser()
+        while data := read(65536):
+            yield from parser.feed(data)
+
+    with build_opener(ProxyHandler({})).open(url) as response:
+        yield events(response.read1)
+
+
 SYNC: dict[str, Any] = {
     "ssewire": _sync_ours,
     "httpx-sse": _sync_httpx_sse,
     "requests-sse": _sync_requests_sse,
+    "urllib": _sync_urllib,
 }
 
 

@@ -12,7 +12,7 @@ import argparse
 import base64
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +34,8 @@ LIMIT = 10.0
 NOTES = {
     "assel": "all its parsers share one UTF-8 decoder, which is reset here before each stream.",
     "axio-sse": "it refuses invalid UTF-8 on purpose, as its source says.",
-    "eventsource-parser": "it takes text; TextDecoder drops the BOM and replaces invalid bytes.",
+    "eventsource-parser": "it takes text; TextDecoder replaces invalid bytes, and drops the "
+    "BOM for version 3; version 4 does so itself, and tells the ID of a block without data.",
     "launchdarkly-eventsource": "it reads `retry` and drops it, so that it is not judged by it.",
     "sseclient": "it decodes as requests guesses: ISO-8859-1 unless the header has a charset.",
 }
@@ -219,7 +220,7 @@ def _page(
         "`raises`: an exception comes out, for bytes that the standard gives a meaning; "
         f"`stopped`: no answer within {LIMIT:g} s, or the process died."
     )
-    yield "\n".join(f"- {name}: {note}" for name, note in NOTES.items() if name in failed)
+    yield "\n".join(f"- {name}: {note}" for name, note in NOTES.items() if _noted(name, failed))
     if skipped:
         yield "\n".join(f"- not run: {name}, {why}" for name, why in skipped.items())
     yield "## By rule"
@@ -232,6 +233,11 @@ def _page(
     yield table(["", *(f"{rule} {n}" for rule, n in totals.items())], rows)
     for rule in rules():
         yield from _rule(rule, standard, [c for c in everything if c.rule == rule.name], failed)
+
+
+def _noted(name: str, failed: Iterable[str]) -> bool:
+    # One note for a peer's versions and runtimes.
+    return any(each == name or each.startswith(f"{name} ") for each in failed)
 
 
 def _ranked(failed: dict[str, dict[str, Verdict]]) -> list[str]:

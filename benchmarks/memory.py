@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .harness import progress
+from .harness import javascript, progress
 from .harness.asking import NoAnswer
-from .harness.field import NODE_PEER, OURS, Field
+from .harness.field import OURS, Field
 from .harness.tables import MIB
 
 # Bytes of the one event. Tracing makes the quadratic ones slower still: with more they
@@ -31,7 +31,11 @@ class Peak(NamedTuple):
 
 
 def measure(field: Field) -> dict[str, Peak]:
-    names = [name for name in (*OURS, *field.peers) if name in field.workers and name != NODE_PEER]
+    names = [
+        name
+        for name in (*OURS, *field.peers)
+        if name in field.workers and not javascript.is_one(name)
+    ]
     found = {}
     for name in progress.shown("memory", names):
         peaks: list[int | None] = []

@@ -19,6 +19,12 @@ from .harness import processes
 from .harness.rounds import best
 from .harness.targets import verdict
 
+# With its native module, which it takes where that is installed.
+incremental: Any = (
+    import_module("streaming_json_parser")
+    if find_spec("streaming_json_parser") and find_spec("streaming_json_parser_native")
+    else None
+)
 jiter: Any = import_module("jiter") if find_spec("jiter") else None
 
 ROUNDS = 3
@@ -89,6 +95,40 @@ def theirs(text: str, pieces: list[str]) -> float | None:
     return total / len(ends) * 1e6
 
 
+def incrementally(pieces: list[str], expected: Any) -> float | None:
+    """Return microseconds a fragment of streaming-json-parser; None where it is not installed.
+
+    Its strings grow, as ours in mode B. Its cost for one long string is quadratic, so that
+    of a long document only the first 4,000 fragments are taken.
+
+    Raises:
+        AssertionError: the value at the end is not that of json.loads.
+    """
+    if incremental is None:
+        return None
+    taken = pieces[:4_000]
+
+    def read() -> Any:
+        feed = incremental.StreamingJsonParser().feed
+        for piece in taken:
+            value = feed(piece).value
+        return value
+
+    if len(taken) == len(pieces) and read() != expected:
+        raise AssertionError("the value is not that of json.loads")
+    (seconds,) = best(ROUNDS, read)
+    return seconds / len(taken) * 1e6
+
+
+def of_peer(shape: str, count: int = 1_400) -> tuple[float, float]:
+    """Return microseconds a fragment, ours showing growing strings as the peer does, and its."""
+    text = document(shape, count)
+    pieces, expected = fragments(text), json.loads(text)
+    native = incrementally(pieces, expected)
+    assert native is not None, "streaming-json-parser is not installed"
+    return ours(pieces, "B", True, expected), native
+
+
 def main() -> int:
     """Print the table; 0 if the cost of a fragment does not grow with the document."""
     print(processes.machine())
@@ -110,6 +150,8 @@ def main() -> int:
             figures = "".join(f"{figure:8.2f}" for figure in row)
             other = theirs(text, pieces)
             versus = "" if other is None else f"{other:10.1f}  {other / row[1]:7.0f} x"
+            native = incrementally(pieces, expected)
+            versus += "" if native is None else f"  streaming-json-parser {native:.2f}"
             print(f"  {len(pieces):>6} fragments {figures}{versus}", flush=True)
         growth = max(last / first for first, last in zip(rows[0], rows[-1]))
         fine = growth <= MAX_GROWTH

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from . import growth, memory
+from .harness import javascript
 from .harness.candidates import PEERS
-from .harness.field import NODE_PEER, OURS
+from .harness.field import OURS
 from .harness.tables import amount, duration, prose, significant, table
 
 CHUNK_TITLES = {"64k": "64 KiB", "1400": "1400 B", "event": "One event", "16": "16 B"}
@@ -155,9 +156,9 @@ def _page(parts: dict[str, Any]) -> Iterator[str]:
     yield "<!-- Written by `python -m benchmarks`. To change it, change benchmarks/report.py. -->"
     yield prose(
         "Everybody on the same bytes in one run: `make bench` repeats it on your machine. All "
-        "peers are here that are to be had from PyPI, and eventsource-parser on Node as the "
-        "yardstick of another language. What is measured is checked too: a peer whose events "
-        "are not those that the bytes stand for is marked `*`, and says so below; "
+        "peers are here that are to be had from PyPI, and eventsource-parser on Node and "
+        "Bun as the yardstick of another language. What is measured is checked too: a peer "
+        "whose events are not those that the bytes stand for is marked `*`, and says so below; "
         "[conformance.md](conformance.md) tells how each fares at the corners of the "
         "standard. `ssewire cy` is the compiled parser, `ssewire py` the one in Python; "
         "`floor` makes the same event objects from offsets known beforehand, which no parser "
@@ -166,7 +167,8 @@ def _page(parts: dict[str, Any]) -> Iterator[str]:
     if not parts:
         return
     first = next(iter(parts.values()))
-    yield f"Measured on {first['machine']}."
+    busy = f"; {first['load']} at the start" if "load" in first else ""
+    yield f"Measured on {first['machine']}{busy}."
     versions = [[name, version] for name, version in first["versions"].items()]
     yield table(["", "version"], versions, words=(0, 1))
     if first["skipped"]:
@@ -184,7 +186,8 @@ def _page(parts: dict[str, Any]) -> Iterator[str]:
 def _parsers_section(part: dict[str, Any]) -> Iterator[str]:
     yield "## Parsers"
     yield prose(
-        "Nanoseconds per event; less is better. Each candidate has a process of its own, and "
+        "Nanoseconds of CPU time per event, for JavaScript of the clock on the wall; less is "
+        "better. Each candidate has a process of its own, and "
         "they take turns, so that a slow moment of the machine slows all; the best of "
         f"{part['rounds']} rounds counts (of three, where a round takes long). Where a peer "
         "takes text, decoding is part of its work; those that only come as HTTP clients read "
@@ -226,7 +229,7 @@ def _memory_section(part: dict[str, Any]) -> Iterator[str]:
         "The most that Python has taken at once, by tracemalloc, beyond the chunks: for one "
         f"event of {amount(memory.LINE)} in 1 KiB chunks, over its size, of which 1.00 "
         f"is the event's own text; and while {memory.STREAM:,} events pass in 64 KiB chunks "
-        f"and none is kept. Not measured: {NODE_PEER}, whose memory is not Python's. Data: "
+        f"and none is kept. Not measured: {javascript.NAME}, whose memory is not Python's. Data: "
         "[memory.json](benchmarks/memory.json)."
     )
     yield memory_table(part["peaks"])

@@ -302,8 +302,8 @@ def requests(groups: list[str], quick: bool, urls: Urls) -> list[Request]:
     found: list[Request] = []
     for group in groups:
         for implementation in IMPLEMENTATIONS:
-            # Neither depends on the parser.
-            if group in ("delta", "partial_json") and implementation == "python":
+            # It does not depend on the parser.
+            if group == "delta" and implementation == "python":
                 continue
             found += [
                 Request(group, implementation, function, arguments, alone)

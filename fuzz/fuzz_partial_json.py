@@ -1,4 +1,4 @@
-"""Any text, any cut: partial JSON ends as json.loads does, in both modes, and never raises.
+"""Any text, any cut: partial JSON ends as json.loads does, in both modes and twins.
 
 fuzz/README.md says how to run it.
 """
@@ -13,6 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["ssewire.claude"]):
     from ssewire.claude._json import MISSING, decode
+    from ssewire.claude._partial_json_py import PartialJSON as Plain
     from ssewire.claude.partial_json import PartialJSON
 
 MAX_LENGTH = 2048
@@ -32,14 +33,17 @@ def fuzz(data: bytes) -> None:
         whole = PartialJSON(mode)
         whole.feed(text)
         cut = PartialJSON(mode)
+        plain = Plain(mode)
         at = 0
         while at < len(text):
             size = rng.choice((1, 1, 2, 7, 50))
             cut.feed(text[at : at + size])
+            plain.feed(text[at : at + size])
             at += size
             if rng.random() < 0.5:
-                _ = cut.value, cut.complete
-        for parser in (whole, cut):
+                assert repr(cut.value) == repr(plain.value), (mode, text)
+                assert repr(cut.error) == repr(plain.error), (mode, text)
+        for parser in (whole, cut, plain):
             assert parser.complete == (expected is not MISSING), (mode, text)
             if parser.complete:
                 assert json.dumps(parser.value) == json.dumps(expected), (mode, text)

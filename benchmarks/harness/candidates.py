@@ -14,6 +14,7 @@ import codecs
 import importlib.util
 import io
 import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -442,8 +443,8 @@ PEERS = {
 }
 
 
-def floor(document: bytes, chunk_size: int) -> Any | None:
-    """Return the floor for a document in chunks of a size; None where it was not built."""
+def floor(document: bytes, chunks: list[bytes]) -> Any | None:
+    """Return the floor for a document in these chunks; None where it was not built."""
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor"))
     try:
         from ssewire_floor import Floor
@@ -451,7 +452,7 @@ def floor(document: bytes, chunk_size: int) -> Any | None:
         return None
     finally:
         del sys.path[0]
-    return Floor(document, chunk_size)
+    return Floor(document, [len(chunk) for chunk in chunks])
 
 
 def installed(name: str) -> str | None:
@@ -459,6 +460,8 @@ def installed(name: str) -> str | None:
     if name == "sseclient":
         found = next(iter(metadata.distributions(name=name, path=[str(ALONE)])), None)
         return None if found is None else found.version
+    if name == "urllib":  # of the standard library
+        return platform.python_version()
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -3,26 +3,22 @@
 A process each: there is one event class in a process, which ssewire's
 implementations are to have their own of; a peer that hangs is stopped without
 harm to the others; and memory is that of one candidate.
-May import: asking, candidates, processes, shapes.
+May import: asking, candidates, javascript, processes, shapes.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 
-from . import candidates, processes, shapes
+from . import candidates, javascript, processes, shapes
 from .asking import Worker
-from .processes import ROOT
 
-NODE_PEER = "eventsource-parser"
 OURS = {"ssewire py": "python", "ssewire cy": "cython"}
 
 
@@ -40,7 +36,7 @@ class Field:
             else:
                 self._add(name, processes.environment(implementation))
         if "ssewire cy" in self.workers:
-            if candidates.floor(b"", 1) is None:
+            if candidates.floor(b"", []) is None:
                 self.skipped["floor"] = "not built (python benchmarks/harness/floor/setup.py)"
             else:
                 self._add("floor", processes.environment("cython"))
@@ -51,40 +47,27 @@ class Field:
             else:
                 self.versions[name] = version
                 self._add(name, processes.environment("python"))
-        self._add_node(corpora)
+        self._add_javascript(corpora)
 
     def _add(self, name: str, env: dict[str, str]) -> None:
         worker = Worker([sys.executable, "-m", "benchmarks.harness.worker", name], env)
         self._stack.callback(worker.close)
         self.workers[name] = worker
 
-    def _add_node(self, corpora: list[str]) -> None:
-        node, npm = shutil.which("node"), shutil.which("npm")
-        if node is None or npm is None:
-            self.skipped[NODE_PEER] = "no node or npm on the PATH"
+    def _add_javascript(self, corpora: list[str]) -> None:
+        found, missing = javascript.peers()
+        self.skipped.update(missing)
+        if not found:
             return
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        for name in ("package.json", "worker.mjs"):
-            shutil.copy(ROOT / "benchmarks" / "harness" / "node_peer" / name, folder)
-        install = subprocess.run(
-            [npm, "install", "--silent", "--no-audit", "--no-fund"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-        )
-        if install.returncode != 0:
-            self.skipped[NODE_PEER] = "npm install failed"
-            return
         for name in corpora:
             _write_corpus(folder, shapes.CORPORA[name]())
             shapes.build.cache_clear()
-        worker = Worker([node, str(folder / "worker.mjs"), str(folder)], dict(os.environ))
-        self._stack.callback(worker.close)
-        self.workers[NODE_PEER] = worker
-        package = folder / "node_modules" / NODE_PEER / "package.json"
-        self.versions[NODE_PEER] = json.loads(package.read_text())["version"]
-        done = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True, check=True)
-        self.versions["node"] = done.stdout.strip().lstrip("v")
+        for peer in found:
+            worker = Worker([*peer.command, str(folder)], dict(os.environ))
+            self._stack.callback(worker.close)
+            self.workers[peer.name] = worker
+            self.versions[peer.name] = peer.versions
 
     @property
     def peers(self) -> list[str]:
@@ -94,8 +77,7 @@ class Field:
 
 def _write_corpus(folder: Path, corpus: shapes.Corpus) -> None:
     (folder / f"{corpus.name}.sse").write_bytes(corpus.document)
-    expected = [[data, event] for data, event, _ in corpus.expected]
-    (folder / f"{corpus.name}.json").write_text(json.dumps(expected))
+    (folder / f"{corpus.name}.json").write_text(json.dumps(corpus.expected))
     ends = []
     end = 0
     for event in corpus.wire:

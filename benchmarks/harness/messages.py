@@ -56,8 +56,8 @@ def text_stream(deltas: int, blocks: int = 1) -> bytes:
     return b"".join(text_events(deltas, blocks))
 
 
-def tool_stream(deltas: int) -> bytes:
-    """Return a stream of one tool call whose input is a list of lines."""
+def tool_events(deltas: int) -> list[bytes]:
+    """Return the events of a message of one tool call whose input is a list of lines."""
     document = json.dumps({"lines": [f"line {n}: \u00e9" for n in range(deltas)]})
     size = max(1, -(-len(document) // deltas))
     block = {"type": "tool_use", "id": "toolu_1", "name": "write", "input": {}}
@@ -66,10 +66,18 @@ def tool_stream(deltas: int) -> bytes:
         delta = {"type": "input_json_delta", "partial_json": document[at : at + size]}
         events.append(event("content_block_delta", index=0, delta=delta))
     events.append(event("content_block_stop", index=0))
-    return b"".join(events + _end(500))
+    return events + _end(500)
 
 
-def chunks(body: bytes) -> Iterator[bytes]:
-    """Yield the body as a fast connection gives it."""
+def tool_stream(deltas: int) -> bytes:
+    """Return the bytes of `tool_events`."""
+    return b"".join(tool_events(deltas))
+
+
+def chunks(body: bytes | list[bytes]) -> Iterator[bytes]:
+    """Yield the body as a fast connection gives it; one that is in chunks already, as it is."""
+    if isinstance(body, list):
+        yield from body
+        return
     for at in range(0, len(body), _CHUNK):
         yield body[at : at + _CHUNK]

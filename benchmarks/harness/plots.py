@@ -1,6 +1,6 @@
 """SVG plots of what `python -m benchmarks` has measured. Needs matplotlib.
 
-May import: field, tables.
+May import: javascript, tables.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from .field import NODE_PEER
+from . import javascript
 from .tables import amount
 
 COLORS = {"ssewire cy": "#0b6e4f", "ssewire py": "#5fb08a"}
-YARDSTICK = {NODE_PEER: "#d9a441"}
+YARDSTICK = "#d9a441"
 PEER = "#9aa5b1"
 # No greens: those are ours.
 PALETTE = (
@@ -67,7 +67,7 @@ def bars(rows: list[dict[str, Any]], chunks: str, title: str, path: Path) -> Non
             panel.barh(
                 place,
                 figure_ns,
-                color=COLORS.get(name) or YARDSTICK.get(name, PEER),
+                color=COLORS.get(name) or (YARDSTICK if javascript.is_one(name) else PEER),
                 hatch="///" if fault else None,
                 edgecolor="white",
             )

@@ -60,7 +60,7 @@ def main_of_both(
     if "--measure" in sys.argv:
         print(json.dumps(measured()))
         return 0
-    print(machine())
+    print(f"{machine()}; {load()}")
     reached = True
     for implementation in IMPLEMENTATIONS:
         if implementation == "cython" and not built():
@@ -86,6 +86,13 @@ def machine() -> str:
                 break
     version = ".".join(map(str, sys.version_info[:3]))
     return f"{sys.implementation.name} {version}, {cpu}, {os.cpu_count()} cores"
+
+
+def load() -> str:
+    """Return how busy the machine has been in the last minute, in one line."""
+    if not hasattr(os, "getloadavg"):
+        return "load unknown"
+    return f"load {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores"
 
 
 def resident() -> int:

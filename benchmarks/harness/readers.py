@@ -11,7 +11,7 @@ from typing import Any
 from .messages import chunks
 
 
-def ours_text(body: bytes) -> str:
+def ours_text(body: bytes | list[bytes]) -> str:
     from ssewire.claude import MessageStream
 
     with MessageStream(chunks(body)) as stream:
@@ -21,7 +21,7 @@ def ours_text(body: bytes) -> str:
     return text
 
 
-def ours_events(body: bytes) -> int:
+def ours_events(body: bytes | list[bytes]) -> int:
     from ssewire.claude import MessageStream
 
     size = 0
@@ -32,7 +32,7 @@ def ours_events(body: bytes) -> int:
     return size
 
 
-def ours_tool(body: bytes) -> Any:
+def ours_tool(body: bytes | list[bytes]) -> Any:
     from ssewire.claude import MessageStream
 
     with MessageStream(chunks(body)) as stream:
@@ -41,7 +41,7 @@ def ours_tool(body: bytes) -> Any:
         return stream.current_message_snapshot
 
 
-def ours_tool_snapshots(body: bytes) -> int:
+def ours_tool_snapshots(body: bytes | list[bytes]) -> int:
     from ssewire.claude import MessageStream
 
     seen = 0
@@ -52,7 +52,7 @@ def ours_tool_snapshots(body: bytes) -> int:
     return seen
 
 
-def sdk_client(body: bytes) -> Any:
+def sdk_client(body: bytes | list[bytes]) -> Any:
     """Return the official client, answered from memory."""
     anthropic = import_module("anthropic")
     httpx2 = import_module("httpx2")
@@ -79,3 +79,12 @@ def sdk_events(client: Any) -> int:
             if item.type == "text":
                 size += len(item.text)
     return size
+
+
+def sdk_tool_snapshots(client: Any) -> int:
+    seen = 0
+    with client.messages.stream(model="m", max_tokens=1, messages=[]) as stream:
+        for item in stream:
+            if item.type == "input_json":
+                seen += len(item.snapshot.get("lines", ()))
+    return seen

@@ -1,4 +1,4 @@
-/* Sixteen bytes at a time: what _scan.h and claude/_delta.h need of SSE2 and NEON.
+/* Sixteen bytes at a time: what _scan.h and claude/_string.h need of SSE2 and NEON.
  *
  * SSEWIRE_SIMD is defined where there is one of the two; without it the callers
  * loop byte by byte. A test on a vector gives 0xFF in each byte that passes, and

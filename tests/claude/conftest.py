@@ -1,4 +1,4 @@
-"""The Claude layer over each parser and delta decoder that is to be tested."""
+"""The Claude layer over each parser, delta decoder and PartialJSON that is to be tested."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from importlib import import_module
 import pytest
 
 import ssewire.claude.accumulator
+import ssewire.claude.tool_input
 from tests.conftest import MODULES, chosen_key
 
 DELTA_MODULES = {"python": "ssewire.claude._delta_py", "cython": "ssewire.claude._delta_cy"}
+PARTIAL_JSON_MODULES = {
+    "python": "ssewire.claude._partial_json_py",
+    "cython": "ssewire.claude._partial_json_cy",
+}
+USERS = (
+    (ssewire.claude.accumulator, "Parser", MODULES),
+    (ssewire.claude.accumulator, "DeltaDecoder", DELTA_MODULES),
+    (ssewire.claude.tool_input, "PartialJSON", PARTIAL_JSON_MODULES),
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,9 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make accumulators use one implementation of the parser and of the delta decoder."""
+    """Make accumulators use one implementation of all three."""
     name: str = request.param
-    for attribute, modules in (("Parser", MODULES), ("DeltaDecoder", DELTA_MODULES)):
-        cls = getattr(import_module(modules[name]), attribute)
-        monkeypatch.setattr(ssewire.claude.accumulator, attribute, cls)
+    for user, attribute, modules in USERS:
+        monkeypatch.setattr(user, attribute, getattr(import_module(modules[name]), attribute))
     return name

@@ -174,15 +174,27 @@ def test_closing_a_client_with_its_streams_ends_all_of_them_and_those_of_its_cop
         both.run(main(server))
 
 
-def test_closing_a_client_alone_lets_what_is_under_way_go_on(both: Both) -> None:
-    async def main(server: Server) -> None:
-        client = claude(both, server)
-        task = both.beside(outcome(client.messages.create(**ASKED)))
-        await asked(both, server)
-        await client.close()
-        assert (await both.result(task)).content[0].text == TEXT
+async def close_under_way(both: Both, server: Server) -> None:
+    """Close a client alone while it waits for a message, which comes all the same."""
+    client = claude(both, server)
+    task = both.beside(outcome(client.messages.create(**ASKED)))
+    await asked(both, server)
+    await client.close()
+    assert (await both.result(task)).content[0].text == TEXT
 
+
+def test_closing_a_client_alone_lets_what_is_under_way_go_on(both: Both) -> None:
     with Server([[0.2, *GOOD]]) as server:
+        both.run(close_under_way(both, server))
+
+
+def test_a_client_that_is_closed_waits_for_no_rest_of_what_is_under_way(both: Both) -> None:
+    async def main(server: Server) -> None:
+        await close_under_way(both, server)
+        await both.sleep(0.05)
+        assert server.wait_closed()
+
+    with Server([[0.2, *GOOD[:-1], "hold"]]) as server:
         both.run(main(server))
 
 

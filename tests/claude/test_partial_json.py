@@ -5,22 +5,51 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import os
 import pickle
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssewire._choice import IMPLEMENTATION
 from ssewire.claude import partial_json
 from ssewire.claude._json import MAX_DEPTH, MISSING
-from ssewire.claude.partial_json import PartialJSON
+from ssewire.claude._partial_json_py import MAX_PIECES, PARTIAL_JSON_CONTRACT
+from tests.claude.conftest import PARTIAL_JSON_MODULES
+from tests.claude.partial_json_campaign import campaign
+from tests.conftest import chosen_key
+from tests.kit.memory import failing, needs_shortage
+from tests.kit.surface import surface
 
 INF = float("inf")
+
+# The class under test: that of one implementation after the other.
+PartialJSON: Any = partial_json.PartialJSON
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = metafunc.config.stash[chosen_key]
+    metafunc.parametrize("implementation_of_json", names, ids=names, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def implementation_of_json(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Have `PartialJSON` be one implementation, as it is or as users have it."""
+    global PartialJSON
+    name: str = request.param
+    PartialJSON = import_module(PARTIAL_JSON_MODULES[name]).PartialJSON
+    yield name
+    PartialJSON = partial_json.PartialJSON
+
 
 # The fact sheet's table: buffer, value in mode A, value in mode B.
 TABLE: list[tuple[str, Any, Any]] = [
@@ -542,7 +571,7 @@ def seconds_each(pieces: list[str], mode: str, look: bool) -> float:
         for piece in pieces:
             parser.feed(piece)
             if look:
-                _ = parser.value
+                parser.value  # noqa: B018 # kept it would be copied, once it is a string
         best = min(best, time.process_time() - started)
     assert parser.complete
     return best / len(pieces)
@@ -561,11 +590,125 @@ def test_fragment_costs_the_same_in_a_document_32_times_as_long(
     assert long < 4 * short
 
 
-def test_module_keeps_pieces_of_a_long_string_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partial_json, "_MAX_PIECES", 4)
-    for mode in "AB":
-        for size in range(40):
-            text = "".join(chr(97 + i % 26) for i in range(size))
-            for look_after in (0, 0.3):
-                parser = parsed(list(json.dumps({text: [text, 1]})), mode, look_after)
-                assert parser.value == {text: [text, 1]}
+@pytest.mark.parametrize("mode", ["A", "B"])
+@pytest.mark.parametrize("look_after", [0, 0.003])
+def test_pieces_of_a_long_string_are_joined_now_and_then(mode: str, look_after: float) -> None:
+    for size in (MAX_PIECES - 1, MAX_PIECES, MAX_PIECES + 1, 2 * MAX_PIECES, 3 * MAX_PIECES + 2):
+        text = "".join(chr(97 + i % 26) for i in range(size))
+        parser = parsed(list(json.dumps({text: [text, 1]})), mode, look_after)
+        assert parser.value == {text: [text, 1]}
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise AssertionError("asked for its str")
+
+
+def test_fragment_may_be_a_str_of_a_class_of_its_own() -> None:
+    parser = PartialJSON("B")
+    for fragment in ('["a', "b", "", 'c"]'):
+        parser.feed(Text(fragment))
+    assert parser.value == ["abc"]
+    assert type(parser.value[0]) is str
+
+
+def test_fragment_that_is_no_text_is_refused_and_changes_nothing() -> None:
+    parser = PartialJSON()
+    parser.feed("[1")
+    for fragment in (b"2", 2, object()):
+        with pytest.raises(TypeError):
+            parser.feed(fragment)
+    for nothing in (b"", None, 0):
+        parser.feed(nothing)
+    parser.feed("]")
+    assert parser.value == [1]
+    assert parser.complete
+
+
+def test_unfinished_value_that_the_caller_took_out_raises() -> None:
+    for document in ('["a', '{"k": "a', '{"k": 1', "[1"):
+        parser = PartialJSON("B")
+        parser.feed(document)
+        parser.value.clear()
+        with pytest.raises((IndexError, KeyError)):  # noqa: PT012
+            parser.feed("2")
+            _ = parser.value
+
+
+def test_begun_again_it_is_as_new() -> None:
+    parser = PartialJSON("B")
+    parser.feed('{"a": "x\\u00')
+    parser.__init__()
+    parser.feed('["a')
+    assert parser.value == []
+    parser.feed('"]')
+    assert parser.complete
+
+
+@needs_shortage
+def test_memory_error_leaves_a_parser_that_raises_or_goes_on() -> None:
+    parser = PartialJSON("B")
+
+    def read() -> Any:
+        parser.feed('{"a": ["x\\ny", 1.5, {"bc": "d')
+        return parser.value
+
+    for _, result in failing(read):
+        if result is not None:
+            break
+        try:
+            parser.feed('"}]}')
+            repr(parser.value)
+        except (TypeError, IndexError, KeyError, ValueError):
+            pass
+        parser = PartialJSON("B")
+    assert result == {"a": ["x\ny", 1.5, {"bc": "d"}]}
+
+
+def test_twins_agree_on_random_documents(request: pytest.FixtureRequest) -> None:
+    names = request.config.stash[chosen_key]
+    classes = [import_module(PARTIAL_JSON_MODULES[name]).PartialJSON for name in names]
+    campaign(1_000, 14, classes)
+
+
+def test_twins_look_alike(request: pytest.FixtureRequest) -> None:
+    names = request.config.stash[chosen_key]
+    classes = [import_module(PARTIAL_JSON_MODULES[name]).PartialJSON for name in names]
+    assert all(surface(cls) == surface(partial_json.PartialJSON) for cls in classes)
+    for cls in (*classes, partial_json.PartialJSON):
+        parser = cls()
+        assert not hasattr(parser, "__dict__")
+        for name in ("value", "error", "complete", "new"):
+            with pytest.raises(AttributeError):
+                setattr(parser, name, 1)
+
+
+def test_class_of_this_process_is_of_the_chosen_implementation() -> None:
+    module = PARTIAL_JSON_MODULES[IMPLEMENTATION]
+    assert partial_json.PartialJSON.__bases__[0].__module__ == module
+    assert partial_json.PartialJSON.__module__ == "ssewire.claude.partial_json"
+
+
+def test_contract_numbers_agree(implementation_of_json: str) -> None:
+    module = import_module(PARTIAL_JSON_MODULES[implementation_of_json])
+    name = "CONTRACT" if implementation_of_json == "cython" else "PARTIAL_JSON_CONTRACT"
+    assert getattr(module, name) == PARTIAL_JSON_CONTRACT
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_is_read_by_the_other_implementation(protocol: int, tmp_path: Path) -> None:
+    parser = partial_json.PartialJSON("B")
+    parser.feed('{"a": [1.')
+    _ = parser.value
+    (tmp_path / "pickle").write_bytes(pickle.dumps(parser, protocol))
+    code = (
+        "import pickle, sys; parser = pickle.load(open(sys.argv[1], 'rb')); "
+        "parser.feed('5, \"x'); "
+        "print(parser.value, type(parser).__bases__[0].__module__)"
+    )
+    env = {**os.environ, "SSEWIRE_PARSER": "python"}
+    command = [sys.executable, "-c", code, str(tmp_path / "pickle")]
+    printed = subprocess.run(command, env=env, capture_output=True, check=True, text=True).stdout
+    assert printed == "{'a': [1.5, 'x']} ssewire.claude._partial_json_py\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from tests.claude.interrupting import (
     VALUE,
     WAYS,
     Interrupted,
+    Interrupts,
     Stop,
     drive,
     every,
@@ -273,3 +275,52 @@ def test_a_failing_transport_before_that_interrupts_and_the_message_goes_on(sent
     turns = stream.continuation()
     assert [turn["role"] for turn in turns] == ["assistant", "user"]
     assert turns[0]["content"] == [{"type": "text", "text": "a"}]
+
+
+def _texts_left_at(line: int, first: str, then: str) -> list[str] | None:
+    """Return the texts that two readers get, the first interrupted at a line; None past its end."""
+    letters = (wire.text(0, letter) for letter in "abcd")
+    ends = (wire.stop(0) + wire.message_delta(), wire.wire("message_stop"))
+    chunks = [wire.message_start() + wire.start(0, wire.TEXT), *letters, *ends]
+    stream = MessageStream(iter(chunks))
+    seen: list[str] = []
+
+    def read(way: str) -> None:
+        items: Iterable[Any] = stream.text_stream if way == "texts" else stream
+        for item in items:
+            if isinstance(item, str):
+                seen.append(item)
+            elif item.type == "text":
+                seen.append(item.text)
+
+    with Interrupts(Interrupted, line) as interrupts:
+        try:
+            read(first)
+        except (Interrupted, StreamInterrupted):
+            pass
+    if interrupts.left:
+        return None
+    try:
+        read(then)
+    except StreamInterrupted:
+        return []  # It says that something may be missing.
+    return seen
+
+
+@pytest.mark.parametrize("first", ["texts", "events"])
+def test_what_an_exception_keeps_from_one_reader_goes_to_the_next_of_another_kind(
+    first: str,
+) -> None:
+    then = "events" if first == "texts" else "texts"
+
+    def check() -> int:
+        whole = 0
+        for line in range(1, 1000):
+            seen = _texts_left_at(line, first, then)
+            if seen is None:
+                break
+            assert seen in ([], list("abcd")), (line, seen)
+            whole += bool(seen)
+        return whole
+
+    assert in_thread(check) > 50

@@ -84,6 +84,24 @@ def test_a_tls_stream_until_close_that_is_cut_without_an_alert_is_connection_los
                 next(stream)
 
 
+def test_over_tls_what_came_in_several_records_is_handed_out_before_more_is_waited_for() -> None:
+    sent = threading.Event()
+
+    def script(request: Request) -> Iterator[Any]:
+        yield head(200, CHUNKED)
+        yield chunk(b"data: 1\n\n")
+        # Longer than a record may be.
+        yield chunk(b"data: " + b"x" * 40_000 + b"\n\n")
+        yield chunk(b"data: 2\n\n")
+        sent.set()
+        yield "hold"
+
+    options: dict[str, Any] = {"tls": trusting_context(), "timeouts": Timeouts(idle=10.0)}
+    with Server([script], tls="127.0.0.1") as server, open_stream(server.url, **options) as stream:
+        assert sent.wait(10)
+        assert [len(next(stream).data) for _ in range(3)] == [1, 40_000, 1]
+
+
 @pytest.mark.parametrize("kind", ["stream", "source"])
 def test_last_event_id_after_close_in_another_thread_is_that_of_the_last_event_handed_out(
     kind: str,

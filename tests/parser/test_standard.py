@@ -91,7 +91,9 @@ def test_every_base_has_slots_so_that_a_parser_has_no_dict(cls: type) -> None:
         ("_http/_chunk_cy.pyx", ("_http._chunk_py",)),
         ("aio/_wake_cy.pyx", ("aio._wake_py",)),
         ("claude/_delta_cy.pyx", ("claude._delta_py", "claude._scanstring")),
-        ("claude/_delta.h", ("claude._delta_py", "claude._scanstring")),
+        ("claude/_delta.h", ("claude._delta_py",)),
+        ("claude/_string.h", ("claude._partial_json_py", "claude._scanstring")),
+        ("claude/_partial_json_cy.pyx", ("claude._partial_json_py",)),
     ],
 )
 def test_what_the_compiled_sources_call_their_twins_exists(

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The floor under any parser: its objects, made from offsets known beforehand.
 
-The same event class with its free list, the same str makers, a list for each
-chunk, and nothing else: no line is looked for, no field is read. What a
+The same event class with its free list, the same str makers, a call and a list for
+each chunk, and nothing else: no line is looked for, no field is read. What a
 parser takes beyond this is its parsing. Built by benchmarks/harness/floor/setup.py;
 never installed.
 """
@@ -39,9 +39,9 @@ ctypedef struct Plan:
 
 
 cdef class Floor:
-    """Floor(document, chunk_size)\n--\n
-    Plans the events of a well-formed document, cut into chunks of `chunk_size`
-    bytes; `run()` makes them all, a list a chunk, and returns their number.
+    """Floor(document, sizes)\n--\n
+    Plans the events of a well-formed document, cut into chunks of `sizes` bytes;
+    each `feed(chunk)` makes those of the next chunk, from the first after `rewind()`.
     """
 
     cdef bytes _document
@@ -49,47 +49,47 @@ cdef class Floor:
     cdef Plan *_plans
     cdef list _types
     # The number of events that are complete at the end of each chunk.
-    cdef list _ends
+    cdef Py_ssize_t *_ends
+    cdef Py_ssize_t _chunks
+    cdef Py_ssize_t _chunk
 
-    def __init__(self, bytes document, Py_ssize_t chunk_size):
+    def __init__(self, bytes document, list sizes):
         lines, plans, self._types, ends = _plan(document)
         self._document = document
+        self._chunks = len(sizes)
         self._lines = <Line *>PyMem_Calloc(len(lines) + 1, sizeof(Line))
         self._plans = <Plan *>PyMem_Calloc(len(plans) + 1, sizeof(Plan))
-        if self._lines == NULL or self._plans == NULL:
+        # The first is where nothing has come yet.
+        self._ends = <Py_ssize_t *>PyMem_Calloc(len(sizes) + 1, sizeof(Py_ssize_t))
+        if self._lines == NULL or self._plans == NULL or self._ends == NULL:
             raise MemoryError
         for i, (start, size) in enumerate(lines):
             self._lines[i] = Line(start, size)
         for i, plan in enumerate(plans):
             self._plans[i] = plan
-        self._ends = []
         done = 0
-        for chunk_end in range(chunk_size, len(document) + chunk_size, chunk_size):
+        chunk_end = 0
+        for i, size in enumerate(sizes):
+            chunk_end += size
             while done < len(ends) and ends[done] <= chunk_end:
                 done += 1
-            self._ends.append(done)
+            self._ends[i + 1] = done
 
     def __dealloc__(self):
         PyMem_Free(self._lines)
         PyMem_Free(self._plans)
+        PyMem_Free(self._ends)
 
-    def lists(self):
-        """Return the lists that `run` makes, for comparison with the parser's."""
-        made = []
-        done = 0
-        for end in self._ends:
-            made.append(self._make(done, end))
-            done = end
-        return made
+    def rewind(self):
+        """Begin anew with the first chunk."""
+        self._chunk = 0
 
-    def run(self):
-        cdef Py_ssize_t count = 0
-        cdef Py_ssize_t done = 0
-        cdef Py_ssize_t end
-        for end in self._ends:
-            count += len(self._make(done, end))
-            done = end
-        return count
+    def feed(self, chunk):
+        """Return the events that the next chunk completes, whatever its bytes."""
+        if self._chunk == self._chunks:
+            raise ValueError("the document has no more chunks")
+        self._chunk += 1
+        return self._make(self._ends[self._chunk - 1], self._ends[self._chunk])
 
     cdef list _make(self, Py_ssize_t first, Py_ssize_t end):
         cdef list events = []

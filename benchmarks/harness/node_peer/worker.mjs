@@ -1,12 +1,15 @@
-// The Node side of benchmarks/harness/worker.py: the same requests in, the same answers out.
-// Corpora come as files, whose folder is the argument, cut here as there. The
-// parser takes text, so decoding the bytes is part of its work.
+// The JavaScript side of benchmarks/harness/worker.py: the same requests in, the same answers
+// out, on Node and on Bun. The arguments: which package the parser is, and the folder of the
+// corpora, which come as files and are cut here as there. The parser takes text, so decoding
+// the bytes is part of its work.
 import fs from 'node:fs'
 import path from 'node:path'
 import readline from 'node:readline'
-import {createParser} from 'eventsource-parser'
 
-const folder = process.argv[2]
+const [packageName, folder] = process.argv.slice(2)
+const {createParser} = await import(packageName)
+// From version 4 on the parser drops the BOM of decoded text and tells the ID of every block.
+const modern = packageName.endsWith('-4')
 const sizes = {'64k': 65536, '1400': 1400, '16': 16}
 let key = ''
 let chunks = []
@@ -18,7 +21,7 @@ function cut(name, shape) {
   chunks = []
   if (shape === 'event') {
     let start = 0
-    for (const end of JSON.parse(fs.readFileSync(path.join(folder, `${name}.ends`)))) {
+    for (const end of JSON.parse(fs.readFileSync(path.join(folder, `${name}.ends`), 'utf8'))) {
       chunks.push(bytes.subarray(start, end))
       start = end
     }
@@ -31,15 +34,41 @@ function cut(name, shape) {
 // As in worker.py: the best pass of a round of so many seconds counts.
 const ROUND_SECONDS = 0.05
 
+function newDecoder() {
+  return new TextDecoder('utf-8', {ignoreBOM: modern})
+}
+
+// The last event ID as its users have it: by onId where there is one, else by remembering that
+// of the last event that had one.
+function newParser(onEvent, onRetry) {
+  let last = ''
+  if (modern) {
+    return createParser({
+      onId(id) {
+        last = id
+      },
+      onEvent(event) {
+        onEvent(event, last)
+      },
+      onRetry,
+    })
+  }
+  return createParser({
+    onEvent(event) {
+      if (event.id !== undefined) last = event.id
+      onEvent(event, last)
+    },
+    onRetry,
+  })
+}
+
 function pass(pieces, found) {
   let count = 0
   const start = process.hrtime.bigint()
-  const decoder = new TextDecoder()
-  const parser = createParser({
-    onEvent(event) {
-      count += 1
-      if (found) found.push([event.data, event.event ?? 'message'])
-    },
+  const decoder = newDecoder()
+  const parser = newParser((event, last) => {
+    count += 1
+    if (found) found.push([event.data, event.event ?? 'message', last])
   })
   for (const piece of pieces) parser.feed(decoder.decode(piece, {stream: true}))
   return [Number(process.hrtime.bigint() - start) / 1e9, count]
@@ -71,7 +100,7 @@ const requests = {
   check(name, shape) {
     const found = []
     pass(cut(name, shape), found)
-    const expected = JSON.parse(fs.readFileSync(path.join(folder, `${name}.json`)))
+    const expected = JSON.parse(fs.readFileSync(path.join(folder, `${name}.json`), 'utf8'))
     const same = JSON.stringify(found) === JSON.stringify(expected)
     return same ? '' : `${found.length} events, not those expected`
   },
@@ -84,23 +113,18 @@ const requests = {
     return bestPass(oneEvent(kind, size))
   },
 
-  // An event has the ID of its own block only: the last one is kept here, as its client does.
   read(wire, cuts) {
     const body = Buffer.from(wire, 'base64')
     return cuts.map((lengths) => {
       const events = []
       const state = {retry: null}
-      let last = ''
-      const decoder = new TextDecoder()
-      const parser = createParser({
-        onEvent(event) {
-          last = event.id ?? last
-          events.push([event.data, event.event || 'message', last, null])
-        },
-        onRetry(retry) {
+      const decoder = newDecoder()
+      const parser = newParser(
+        (event, last) => events.push([event.data, event.event || 'message', last, null]),
+        (retry) => {
           state.retry = retry
         },
-      })
+      )
       let at = 0
       try {
         for (const length of lengths) {

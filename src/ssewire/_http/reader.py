@@ -246,7 +246,7 @@ class ResponseReader:
         state = self._state
         # Chunks that are whole in `data`, nearly all of them, take this short way;
         # whatever else there is goes through the states below.
-        while state == "size" and not self._line:
+        while state == "size" and pos < size and not self._line:
             end = data.find(b"\r\n", pos, pos + _USUAL_SIZE_LINE)
             length = _usual_size(data[pos:end]) if end > 0 else 0
             stop = end + 2 + length

@@ -180,11 +180,11 @@ class Deadlines:
         Raises:
             StreamTimeout: it has.
         """
-        earliest = self.earliest()
-        if earliest is None:
+        if not self.running:
             return None
-        if earliest > now:
-            return earliest - now
+        left = min(self.running.values()) - now
+        if left > 0:
+            return left
         raise self.timed_out(now)
 
     def timed_out(self, now: float) -> StreamTimeout:

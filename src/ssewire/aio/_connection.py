@@ -397,7 +397,8 @@ class Connection(asyncio.BufferedProtocol):
     def finish(self) -> None:
         """Let what is left of the response come, for the pool; close it if that takes long."""
         pool = self._pool
-        if pool is None:
+        if pool is None or pool.closed:
+            # Nothing will be sent on it again, and nobody is left to close it later.
             self._end(None)
         if pool is None or self.ended:
             return

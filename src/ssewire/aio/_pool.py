@@ -39,7 +39,7 @@ class Pool:
         # By the identity of the loop, which is referred to for as long. Each access is one call
         # into C, and so none meets another thread's halfway.
         self._corners: dict[int, _Corner] = {}
-        self._closed = False
+        self.closed: bool = False
         self._process = os.getpid()
 
     def take(self, loop: asyncio.AbstractEventLoop, key: Hashable) -> asyncio.Transport | None:
@@ -63,7 +63,7 @@ class Pool:
 
     def give(self, loop: asyncio.AbstractEventLoop, key: Hashable, wire: asyncio.Transport) -> None:
         """Keep a connection, or close it where the pool is closed; those too many are closed."""
-        if self._closed or wire.is_closing():
+        if self.closed or wire.is_closing():
             wire.abort()
         else:
             self._corner(loop).give(key, wire)
@@ -99,7 +99,7 @@ class Pool:
 
     def close(self) -> None:
         """Close what is kept, and what is given later on; what is another loop's as that runs."""
-        self._closed = True
+        self.closed = True
         if self._process != os.getpid():
             return
         self._forget_closed_loops()

@@ -22,11 +22,14 @@ cdef extern from "_delta.h":
         bint numbered
         long index
         bint brace
+    ctypedef struct Run "ssewire_run":
+        pass
     ctypedef struct Delta "ssewire_delta":
         long index
+        Run text
     bint ssewire_has_quotes(object, int) noexcept
     bint ssewire_match(object, const Shape *, Delta *) noexcept
-    object ssewire_delta_text(object, const Delta *)
+    object ssewire_run_text(object, const Run *)
 
 # Equal to DELTA_CONTRACT in _delta_py when this was compiled; _choice compares them.
 CONTRACT = 1
@@ -99,7 +102,7 @@ cdef class DeltaDecoder:
         with cython.critical_section(self):
             look = self._last
         if ssewire_match(data, &look.shape, &found):
-            return found.index, look.kind, ssewire_delta_text(data, &found)
+            return found.index, look.kind, ssewire_run_text(data, &found.text)
         return self._decode_other(data)
 
     def run(self, list events not None, Py_ssize_t start, object index, str kind not None):
@@ -134,7 +137,7 @@ cdef class DeltaDecoder:
             if ssewire_match(data, &look.shape, &found):
                 if not fits or found.index != wanted:
                     break
-                texts.append(ssewire_delta_text(data, &found))
+                texts.append(ssewire_run_text(data, &found.text))
                 continue
             decoded = self._decode_other(<str>data)
             if decoded is None or decoded[0] != wanted or decoded[1] != kind:
@@ -154,7 +157,7 @@ cdef class DeltaDecoder:
             for look in self._looks:
                 if ssewire_match(data, &look.shape, &found):
                     self._last = look
-                    return found.index, look.kind, ssewire_delta_text(data, &found)
+                    return found.index, look.kind, ssewire_run_text(data, &found.text)
         learned = learn(data) if ssewire_has_quotes(data, quotes) else None
         if learned is None:
             return None

@@ -56,9 +56,11 @@ class ToolInput(Slotted):
     @property
     def value(self) -> Any:
         """The value as far as it can be told, live until the end. Cost: what came since."""
-        parser = self._whole_parser()
-        if parser is None:
-            return self._value
+        parser = self._parser
+        if parser is None or self._torn:
+            parser = self._whole_parser()
+            if parser is None:
+                return self._value
         # It shows what is unfinished now.
         self._torn = True
         value = parser.value

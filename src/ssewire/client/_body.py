@@ -29,14 +29,17 @@ if TYPE_CHECKING:
 class ResponseBody:
     """The decoded bytes of a response over a socket of ours."""
 
-    __slots__ = ("_content", "_reader", "_received", "_wire", "_within")
+    __slots__ = ("_content", "_direct", "_reader", "_received", "_wire", "_within")
 
     def __init__(self, wire: Wire, reader: ResponseReader, first: list[bytes]) -> None:
         assert reader.head is not None
         self._wire = wire
         self._reader = reader
+        # Of the body, and not decoded yet.
         self._received = b"".join(first)
         self._content = Body(reader.head.headers)
+        # Nothing is to be decoded, nor left of what came with the head.
+        self._direct = False
         # A step has begun and not been done.
         self._within = False
 
@@ -49,17 +52,48 @@ class ResponseBody:
         return self
 
     def __next__(self) -> bytes:
-        handle = self._wire.handle
+        wire = self._wire
+        handle = wire.handle
         if self._within and handle.taken and not handle.aborted:
             handle.abort()
             raise handle.lost()
         self._within = True
         # But for the time of waiting, in receive().
         handle.taken = True
+        reader = self._reader
         try:
-            chunk = self._step()
+            # Where each event is a packet, a read is one event's: it is done in this frame, as
+            # calls are most of what it costs (benchmarks/clients.py, "paced").
+            while True:
+                if not self._direct:
+                    chunk = self._decoded()
+                    if chunk:
+                        break
+                if reader.error is not None:
+                    raise reader.error
+                if reader.complete:
+                    self._content.close()
+                    raise StopIteration
+                if wire.deadlines.idle is not None:
+                    wire.deadlines.start_idle(time.monotonic())
+                try:
+                    data = wire.receive()
+                except ConnectionLost as exc:
+                    if not _is_cut(exc.__cause__) or reader.until_close:
+                        raise
+                    # Without TLS's own end; but this body says itself where it ends.
+                    data = b""
+                if not data:
+                    reader.close()
+                    continue
+                pieces = reader.feed(data)
+                chunk = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                if not self._direct:
+                    self._received = chunk
+                elif chunk:
+                    break
         except StopIteration:
-            self._wire.end(self._reader)
+            wire.end(reader)
             self._within = False
             raise
         except SSEWireError:
@@ -72,47 +106,20 @@ class ResponseBody:
         self._within = False
         return chunk
 
-    def _step(self) -> bytes:
-        reader = self._reader
-        content = self._content
+    def _decoded(self) -> bytes:
+        """Return some of the body that needs no read; b"" where there is none."""
+        received, content = self._received, self._content
         if not content.begun:
-            empty = reader.complete and not self._received
-            content = self._content = content.begin(empty)
-        while True:
-            piece = content.take()
-            if piece is not None:
-                return piece
-            received, self._received = self._received, b""
-            if received:
-                if content.plain:
-                    return received
-                content.feed(received)
-                continue
-            if reader.error is not None:
-                raise reader.error
-            if reader.complete:
-                content.close()
-                raise StopIteration
-            data = self._receive()
-            if data:
-                pieces = reader.feed(data)
-                received = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                if received and content.plain:
-                    return received
-                self._received = received
-            else:
-                reader.close()
-
-    def _receive(self) -> bytes:
-        if self._wire.deadlines.idle is not None:
-            self._wire.deadlines.start_idle(time.monotonic())
-        try:
-            return self._wire.receive()
-        except ConnectionLost as exc:
-            if not _is_cut(exc.__cause__) or self._reader.until_close:
-                raise
-            # Without TLS's own end; but this body says itself where it ends.
-            return b""
+            content = self._content = content.begin(self._reader.complete and not received)
+        if content.plain:
+            self._direct = True
+            self._received = b""
+            return received
+        if received:
+            # What was fed before has all been taken, else there would not be more.
+            content.feed(received)
+            self._received = b""
+        return content.take() or b""
 
     def finish(self) -> None:
         """Close it, though what is left of it may still come and be of no interest."""

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # for longer waits again.
 LONGEST_WAIT = 86400.0
 
+# What `map` is given to call recv() once with.
+_ONE_READ = (READ_SIZE,)
+
 # Seconds by which a wait may end before its time: some clocks are that coarse.
 _EARLY = 0.05
 
@@ -120,8 +123,10 @@ class Handle(Custody):
             self._close_response()
             raise Interrupted
 
-    def blocking(self, operation: Callable[..., Any], *args: Any) -> Any:
-        """Return what `operation` does with the socket: one of the methods below.
+    def blocking(
+        self, timeout: float | None, operation: Callable[..., Any] | None = None, *args: Any
+    ) -> Any:
+        """Return what `operation`, a method below, does with the socket; without one, receive.
 
         Raises:
             Interrupted: abort() was called before, or meanwhile.
@@ -132,7 +137,19 @@ class Handle(Custody):
             self._busy = get_ident()
             if self._aborted or not self._sockets:
                 raise Interrupted
-            result = operation(self._sockets[-1], *args)
+            current = self._sockets[-1]
+            result: Any = None
+            if operation is not None:
+                result = operation(current, timeout, *args)
+            elif isinstance(current, ssl.SSLSocket):
+                self._receive_over_tls(current, timeout)
+            else:
+                # Here, as this is what each read comes to: a call more is felt.
+                if timeout != self._timeout:
+                    self._set_timeout(current, timeout)
+                # One call into C, after which the bytes are in the inbox: a signal
+                # handler's exception comes before or after, but cannot drop them.
+                self.inbox.extend(map(current.recv, _ONE_READ))
             if not self._aborted:
                 return result
         except (OSError, ValueError, AttributeError, IndexError):
@@ -160,7 +177,9 @@ class Handle(Custody):
         current.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         keep_alive(current)
 
-    def start_tls(self, current: socket.socket, context: ssl.SSLContext, host: str) -> None:
+    def start_tls(
+        self, current: socket.socket, _: float | None, context: ssl.SSLContext, host: str
+    ) -> None:
         """Put TLS on the socket, without a handshake yet."""
         # Within this call the descriptor passes from one object to another. If it were shut down
         # meanwhile, ssl would leave its own one unclosed, with a ResourceWarning.
@@ -180,17 +199,12 @@ class Handle(Custody):
         self._set_timeout(current, timeout)
         current.do_handshake()
 
-    def receive(self, current: socket.socket, timeout: float | None) -> None:
-        """Put what there is into the inbox, as soon as there is something."""
-        if not isinstance(current, ssl.SSLSocket):
-            if timeout != self._timeout:
-                self._set_timeout(current, timeout)
-            # One call into C, after which the bytes are in the inbox: a signal
-            # handler's exception comes before or after, but cannot drop them.
-            self.inbox.extend(map(current.recv, (READ_SIZE,)))
-            return
-        # ssl is not like that, so the waiting is done where no bytes are taken.
+    def _receive_over_tls(self, current: ssl.SSLSocket, timeout: float | None) -> None:
+        # No call into C puts its bytes into a list, so the waiting is done where none are taken.
         self._set_timeout(current, 0.0)
+        # Nearly all reads wait: an attempt before it is an exception, and those are costly.
+        if not current.pending():
+            _wait(current, timeout)
         while True:
             self.taken = True
             try:
@@ -296,10 +310,8 @@ def _shut_down(current: socket.socket) -> None:
         shutdown(current, socket.SHUT_RDWR)
 
 
-def _wait(
-    current: socket.socket, timeout: float | None, *, read: bool = True, write: bool = False
-) -> bool:
-    """Wait until a socket is ready for one of the two; return whether it is for reading.
+def _wait(current: socket.socket, timeout: float | None, *, write: bool = False) -> bool:
+    """Wait until a socket is ready for reading, or `write`; return whether it is for reading.
 
     Raises:
         socket.timeout: it is not within `timeout` seconds.
@@ -308,14 +320,12 @@ def _wait(
         timeout = min(timeout, LONGEST_WAIT)
     if not hasattr(select, "poll"):
         # Windows, where select() has no limit to the number of a descriptor.
-        readable, writable, _ = select.select(
-            [current] if read else [], [current] if write else [], [], timeout
-        )
+        readable, writable, _ = select.select([current], [current] if write else [], [], timeout)
         if not readable and not writable:
             raise socket.timeout("timed out")
         return bool(readable)
     poll = select.poll()
-    poll.register(current, select.POLLIN * read | select.POLLOUT * write)
+    poll.register(current, select.POLLIN | select.POLLOUT * write)
     # Rounded up: a wait of none would spin.
     ready = poll.poll(None if timeout is None else timeout * 1000 + 1)
     if not ready:
@@ -367,7 +377,7 @@ class Wire:
             until = None if budget is None else time.monotonic() + min(budget, LONGEST_WAIT)
             try:
                 handle.adopt(socket.socket(family, kind, protocol))
-                handle.blocking(handle.connect, budget, where)
+                handle.blocking(budget, handle.connect, where)
                 return
             except OSError as exc:
                 handle.drop()
@@ -384,8 +394,8 @@ class Wire:
         """Do the TLS handshake."""
         remaining = self.remaining()
         try:
-            self.handle.blocking(self.handle.start_tls, context, host)
-            self.handle.blocking(self.handle.shake_hands, remaining)
+            self.handle.blocking(remaining, self.handle.start_tls, context, host)
+            self.handle.blocking(remaining, self.handle.shake_hands)
         except ssl.CertificateError as exc:
             raise ConnectFailed(address, reason(exc), False) from exc
         except (OSError, ValueError) as exc:
@@ -444,12 +454,13 @@ class Wire:
             handle.taken = False
         while not inbox:
             # Outside of try: a StreamTimeout is an OSError and a socket.timeout too.
-            remaining = self.remaining() if self.deadlines.running else None
+            deadlines = self.deadlines
+            remaining = deadlines.remaining(time.monotonic()) if deadlines.running else None
             try:
-                if self._unsent is not None:
-                    self._send(remaining)
+                if self._unsent is None:
+                    handle.blocking(remaining)
                 else:
-                    handle.blocking(handle.receive, remaining)
+                    self._send(remaining)
             except OSError as exc:
                 if _is_handlers(exc, self._due(remaining)):
                     raise
@@ -473,7 +484,7 @@ class Wire:
         assert self._unsent is not None
         assert self._asked is not None
         # In pieces, because each has its own timeout and the whole one deadline.
-        sent = self.handle.blocking(self.handle.send, timeout, self._unsent[:READ_SIZE])
+        sent = self.handle.blocking(timeout, self.handle.send, self._unsent[:READ_SIZE])
         left = self._unsent[sent:]
         self._unsent = left or None
         if not left:

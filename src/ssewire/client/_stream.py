@@ -186,7 +186,8 @@ class EventStream(Closeable, Generic[ItemT]):
         if timed:
             self._deadlines.start_stall(time.monotonic(), progress)
         try:
-            chunk = next(self._chunks)
+            # Not next(), which begins a new interpreter loop (benchmarks/clients.py, "paced").
+            chunk = self._chunks.__next__()
         except (StopIteration, SSEWireError) as exc:
             items = self._end_input(exc)
             self._shut()

@@ -217,6 +217,7 @@ class AsyncTextStream:
         return self
 
     async def __anext__(self) -> str:
+        item: str
         while True:
             for item in self._stream._texts: return item  # fmt: skip  # noqa: E701
             if self._stream._more_texts() is None and not await self._stream._refill():

@@ -56,8 +56,11 @@ class _BlockingReader(Reader, Closeable):
         finally:
             self._close_source()
 
-    def _await(self, more: More[T]) -> Iterator[T] | None:
+    def _await(self, more: More[T], alive: list[Any] | None = None) -> Iterator[T] | None:
         """Return what the next items are had from, when their bytes are there; None at the end.
+
+        Args:
+            alive: emptied at the end.
 
         Raises:
             ClaudeError: the stream failed.
@@ -65,8 +68,12 @@ class _BlockingReader(Reader, Closeable):
         """
         while True:
             items = more()
-            if items is not None or not self._refill():
+            if items is not None:
                 return items
+            if not self._refill():
+                if alive is not None:
+                    alive.clear()
+                return None
 
     def _refill(self) -> bool:
         """Get more bytes; False at the end. Bytes may make no event."""
@@ -255,6 +262,7 @@ class TextStream:
         return _endless(self._stream._await, self._stream._more_texts)
 
     def __next__(self) -> str:
+        item: str
         while True:
             # In one line and without a call: what was taken is returned.
             for item in self._stream._texts: return item  # fmt: skip  # noqa: E701
@@ -282,7 +290,9 @@ class JSONStream:
                 raise StopIteration
 
 
-def _endless(wait: Callable[[More[T]], Iterator[T] | None], more: More[T]) -> Iterator[T]:
+def _endless(
+    wait: Callable[[More[T], list[Any]], Iterator[T] | None], more: More[T]
+) -> Iterator[T]:
     """Return an iterator over all that comes, which no exception ends.
 
     It walks what is ready with no Python code for each item. An iterator that itertools
@@ -290,16 +300,9 @@ def _endless(wait: Callable[[More[T]], Iterator[T] | None], more: More[T]) -> It
     are chained are made anew, by C, until there is no more.
     """
     alive: list[Any] = []
-
-    def wait_for_more(more: More[T]) -> Iterator[T] | None:
-        items = wait(more)
-        if items is None:
-            alive.clear()
-        return items
-
-    # Not iter(wait_for_more, None): PyPy makes a generator of that, which is over after an
+    # Not iter(wait, None): PyPy makes a generator of that, which is over after an
     # exception, and here it would be begun anew for ever. Iterators are true, None is not.
-    batches: Iterator[Any] = takewhile(bool, map(wait_for_more, repeat(more)))
+    batches: Iterator[Any] = takewhile(bool, map(wait, repeat(more), repeat(alive)))
     alive.append(batches)
     again = takewhile(alive.__contains__, repeat(batches))
     return chain.from_iterable(map(chain.from_iterable, again))

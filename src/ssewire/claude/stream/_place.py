@@ -11,7 +11,7 @@ An event changes the message in the step that makes it ready. That step is
 marked (`_torn`): an exception that leaves it halfway, or any number of them,
 leaves the mark, and the next reader fails the stream.
 docs/design/0009-interruptions.md has the rules.
-May import: _structured, _text_order, claude._json, claude._text, claude.accumulator,
+May import: _brought, _structured, _text_order, claude._json, claude._text, claude.accumulator,
 claude.blocks, claude.events.
 """
 
@@ -35,6 +35,7 @@ from ..events import (
     PingEvent,
     TextEvent,
 )
+from ._brought import run_events, started_text
 from ._structured import JSONText
 from ._text_order import HalfKept, TextOrder, text_of
 
@@ -43,9 +44,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, ClassVar
 
+    from typing_extensions import TypeAlias
+
     from ...event import ServerSentEvent
     from ..errors import ClaudeError
-    from ..message import Message
+
+    # An iterator over a list or tuple, whose `__length_hint__` says how many items are left.
+    Walker: TypeAlias = Any
 
 # Texts handed out ahead of a look at whether another thread has closed a client's stream.
 _MAX_OPEN_RUN = 16
@@ -57,7 +62,7 @@ _MAX_RUN = 256
 
 # Shared by all streams that wait; nobody adds to them.
 NOTHING: list[ServerSentEvent] = []
-NONE_READY: Iterator[Any] = iter(())
+NONE_READY: Walker = iter(())
 
 
 class Place:
@@ -97,11 +102,12 @@ class Place:
         self._position = 0
         # Events, texts and JSON values to be handed out before those: walked by all loops
         # over events, texts and values. At most one of them is not exhausted.
-        self._ready: Iterator[Any] = NONE_READY
-        self._texts: Iterator[str] = NONE_READY
-        self._values: Iterator[Any] = NONE_READY
+        self._ready: Walker = NONE_READY
+        self._texts: Walker = NONE_READY
+        self._values: Walker = NONE_READY
         # While the last of _ready is there: the text that it brings, and of which block. None
-        # for the text: the block whose half is kept back has stopped.
+        # for the text: the block whose half is kept back has stopped. While _texts has the text
+        # of one plain delta: that.
         self._spoken: tuple[TextBlock, str | None] | None = None
         # The block that a run adds to: wire events from _position on, decoded ahead, whose
         # texts _texts walks, or whose events _ready. `_end_run` settles how far.
@@ -124,45 +130,47 @@ class Place:
 
     # --- what readers ask for: an iterator with something in it, or None for more bytes
 
-    def _more_events(self) -> Iterator[Any] | None:
+    def _more_events(self) -> Walker | None:
         """Return what the next events are had from; None where they need more bytes."""
-        while not _left(self._ready):
+        while not self._ready.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
                 self._end_run()
+            elif self._texts.__length_hint__() and self._spoken is not None:
+                self._unspeak()
             elif self._position >= len(self._batch):
                 return None
-            elif self._half is not None or not self._start_run(True):
+            elif self._half is not None or not self._take_delta():
                 self._take_step()
                 if self._half is not None and self._spoken is not None:
                     self._speak_in_event()
         return self._ready
 
-    def _more_texts(self) -> Iterator[str] | None:
+    def _more_texts(self) -> Walker | None:
         """Return what the next texts are had from; None where they need more bytes."""
-        while not _left(self._texts):
+        while not self._texts.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
                 self._end_run()
-            elif _left(self._ready):
+            elif self._ready.__length_hint__():
                 self._speak()
             elif self._position >= len(self._batch):
                 if self._half is None or not self._is_over():
                     return None
-                self._texts, self._half = iter((self._half.half,)), None
-            elif self._half is not None or not self._start_run(False):
+                self._speak_half(self._half)
+            elif self._half is not None or not self._take_text():
                 self._take_step()
         return self._texts
 
-    def _more_values(self) -> Iterator[Any] | None:
+    def _more_values(self) -> Walker | None:
         """Return what the next JSON values are had from; None where they need more bytes.
 
         Raises:
             MalformedJSON: the text is not JSON.
         """
-        while not _left(self._values):
+        while not self._values.__length_hint__():
             if self._torn:
                 self._mend()
             elif self._running is not None:
@@ -173,7 +181,9 @@ class Place:
                 self._json.look()
             elif self._json.error is not None:
                 raise self._not_json(self._json.error)
-            elif _left(self._ready):
+            elif self._texts.__length_hint__() and self._spoken is not None:
+                self._unspeak()
+            elif self._ready.__length_hint__():
                 self._value_out(self._json.value)
             elif self._position >= len(self._batch):
                 return None
@@ -222,7 +232,7 @@ class Place:
                 if kind == "text_delta" and type(block) is TextBlock:
                     spoken = (block, event._text)
         elif cls is ContentBlockStartEvent or (cls is MessageStartEvent and not begun):
-            spoken = _started(event, accumulator.message)
+            spoken = started_text(event, accumulator.message)
         elif cls is ContentBlockStopEvent:
             if self._order is not None:
                 self._order.stop(event.content_block)
@@ -234,7 +244,7 @@ class Place:
         elif cls is ErrorEvent:
             self._error = event.exception
             events = ()
-        if spoken is not None and spoken[1]:
+        if spoken is not None and spoken[1] is not None:
             self._note(spoken[0], spoken[1])
         taken = position + 1
         if accumulator._ended:
@@ -244,8 +254,81 @@ class Place:
         self._position, self._ready, self._spoken = taken, iter(events), spoken
         self._torn = False
 
+    def _take_delta(self) -> bool:
+        """Make ready what plain deltas for the block that began last bring; say whether.
+
+        As `_take_step`, which takes whatever else comes: of several for a text a run, of
+        others the next one. Half of what each costs where it is a packet of its own
+        (benchmarks/claude_pipeline.py).
+        """
+        accumulator = self._accumulator
+        batch = self._batch
+        position = self._position
+        left = len(batch) - position
+        block = accumulator._last_block
+        if left > 1 and type(block) is TextBlock:
+            return self._start_run(True)
+        if block is None or left < 1 or self._order is not None:
+            return False
+        # Where blocks have no other index than their place, that of the last one is its own.
+        if accumulator._ended or accumulator._blocks is not None:
+            return False
+        sse = batch[position]
+        decoded = accumulator._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return False
+        index, kind, text = decoded
+        if index != accumulator._last_index or kind != block._grows_by:
+            return False
+        self._torn = True
+        block._growing.add(text)
+        event = ContentBlockDeltaEvent(sse, index, block, kind, text)
+        events: tuple[Any, ...] = (event,)
+        if self._derives:
+            events = (event, DERIVED[kind](sse, index, block, text))
+        spoken: tuple[TextBlock, str | None] | None = None
+        if type(block) is TextBlock:
+            spoken = (block, text)
+            if block is not self._voice or self._json is not None:
+                self._note(block, text)
+        self._position, self._ready, self._spoken = position + 1, iter(events), spoken
+        self._torn = False
+        return True
+
+    def _take_text(self) -> bool:
+        """Make ready the texts that plain deltas for the block that began last bring; say whether.
+
+        Of several a run; one alone, as packets bring them, needs neither that nor an event.
+        """
+        accumulator = self._accumulator
+        batch = self._batch
+        position = self._position
+        block = accumulator._last_block
+        if type(block) is not TextBlock or self._order is not None or accumulator._ended:
+            return False
+        if len(batch) - position != 1:
+            return self._start_run(False)
+        sse = batch[position]
+        decoded = accumulator._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return False
+        index, kind, text = decoded
+        if index != accumulator._last_index or kind != "text_delta":
+            return False
+        if not text.isascii() and has_surrogates(text):
+            return False
+        self._torn = True
+        block._growing.add(text)
+        if block is not self._voice or self._json is not None:
+            self._note(block, text)
+        self._position, self._texts, self._spoken = position + 1, iter((text,)), (block, text)
+        self._torn = False
+        return True
+
     def _note(self, block: TextBlock, piece: str) -> None:
         """Note text where others than the block itself have to know it."""
+        if not piece:
+            return
         if self._order is not None:
             self._order.add(block, piece)
         elif block is not self._voice and self._voice is not None:
@@ -259,7 +342,7 @@ class Place:
     def _speak(self) -> None:
         """Make ready what text_stream gives for the events that are, and pass those by."""
         self._torn = True
-        spoken = self._spoken
+        spoken, self._spoken = self._spoken, None
         _pass(self._ready)
         if spoken is not None:
             block, piece = spoken
@@ -271,6 +354,20 @@ class Place:
                 piece = half.whole(block, piece)
                 self._half = half if half.half else None
             self._texts = iter((piece,))
+        self._torn = False
+
+    def _speak_half(self, half: HalfKept) -> None:
+        """Make ready the half that was kept back, as nothing more comes."""
+        self._texts, self._half, self._spoken = iter((half.half,)), None, None
+
+    def _unspeak(self) -> None:
+        """Make events of the text that is ready, as an exception kept it from its reader."""
+        assert self._spoken is not None
+        self._torn = True
+        block, index = self._spoken[0], self._accumulator._last_index
+        pieces = [*self._texts]
+        events = run_events(self._batch, self._position - 1, block, index, pieces, self._derives)
+        self._ready = iter(events)
         self._torn = False
 
     def _speak_in_event(self) -> None:
@@ -319,7 +416,7 @@ class Place:
         items: list[Any] = pieces
         if events:
             index = self._accumulator._last_index
-            items = _events_of(batch, position, block, index, pieces, self._derives)
+            items = run_events(batch, position, block, index, pieces, self._derives)
         if len(pieces) == most < (_MAX_RUN if self._may_run_far() else _MAX_OPEN_RUN):
             self._next_run = most * 2
         walker = block._growing.start_run(pieces, items, len(items) // len(pieces))
@@ -342,12 +439,12 @@ class Place:
         self._torn = True
         ready = self._ready
         rest: list[Any] = []
-        if _left(ready):
+        if ready.__length_hint__():
             self._next_run = _FIRST_RUN
-            if _left(ready) % 2 and self._derives:
+            if ready.__length_hint__() % 2 and self._derives:
                 # Its delta was handed out, and it follows from that.
                 rest = [*islice(ready, 1)]
-        elif _left(self._texts):
+        elif self._texts.__length_hint__():
             self._next_run = _FIRST_RUN
         handed = running._growing.handed_out()
         self._position += running._growing.end_run()
@@ -394,56 +491,7 @@ class Place:
         self._half = self._json = None
 
 
-def _left(walker: Any) -> int:
-    """Return how many items an iterator over a list or tuple has left."""
-    return walker.__length_hint__()  # type: ignore[no-any-return]
-
-
 def _pass(walker: Iterator[Any]) -> None:
     """Let the readers of an iterator find nothing in it."""
     for _ in walker:
         pass
-
-
-def _started(event: Any, message: Message | None) -> tuple[TextBlock, str] | None:
-    """Return the text that a start brings, and the block whose it is; None for none."""
-    if message is None:
-        return None
-    blocks = message.content if type(event) is MessageStartEvent else [event._block]
-    texts: list[Any] = [block for block in blocks if type(block) is TextBlock]
-    text = text_of(texts)
-    return (texts[-1], text) if text else None
-
-
-def _events_of(
-    batch: list[ServerSentEvent],
-    position: int,
-    block: TextBlock,
-    index: int,
-    pieces: list[str],
-    derives: bool,
-) -> list[Any]:
-    """Return the delta, and the text event, of each piece; they are in `batch` from there on."""
-    new = object.__new__
-    events: list[Any] = []
-    add = events.append
-    for piece in pieces:
-        sse = batch[position]
-        position += 1
-        # Set one by one: half the cost of two __init__ (benchmarks/claude_pipeline.py).
-        event = new(ContentBlockDeltaEvent)
-        event._sse = sse
-        event.index = index
-        event._block = block
-        event._kind = "text_delta"
-        event._text = piece
-        add(event)
-        if not derives:
-            continue
-        derived = new(TextEvent)
-        derived._sse = sse
-        derived.index = index
-        derived._block = block
-        derived.text = piece
-        add(derived)
-    return events

@@ -198,7 +198,11 @@ class Reader(Place):
         inbox = self._inbox
         if inbox:
             try:
-                self._receive(inbox[0])
+                chunk = inbox[0]
+                batch = self._accumulator._receive(chunk)
+                self._batch, self._position = batch, 0
+                if self._log is not None or self._watch is not None or self._said is not None:
+                    self._tell(chunk, batch)
             except TypeError:
                 if not _is_bytes_like(inbox[0]):
                     inbox.clear()
@@ -210,10 +214,8 @@ class Reader(Place):
             self._batch, self._position = self._accumulator._end(), 0
         self._torn = False
 
-    def _receive(self, chunk: Buffer) -> None:
-        """Take the next bytes of the body."""
-        batch = self._accumulator._receive(chunk)
-        self._batch, self._position = batch, 0
+    def _tell(self, chunk: Buffer, batch: list[ServerSentEvent]) -> None:
+        """Have those know who watch the body: what came, and the events that it completed."""
         if self._said is not None and len(self._said) < _MAX_SAID:
             self._said += memoryview(chunk).cast("B")[:_MAX_SAID]
         if self._log is not None:
@@ -247,10 +249,8 @@ class Reader(Place):
         if self._closed:
             return END
         accumulator = self._accumulator
-        if self._error is None and not accumulator.finished:
-            self._error = accumulator._settle(self._exhausted)
-            if type(self._error) is StreamTruncated and self._said:
-                self._no_stream(self._said.decode("utf-8", "replace"))
+        if accumulator._ended or self._exhausted or accumulator._fatal is not None:
+            self._settle()
         if self._error is not None:
             # Not open: another attempt has failed, of which this is not the response.
             if self._error.status is None and self._response is not None and self._source_open:
@@ -259,14 +259,21 @@ class Reader(Place):
         # Events handed out, and the request once there is no more need to send it again.
         self._batch, self._position = NOTHING, 0
         self._ready = self._texts = self._values = NONE_READY
-        if accumulator.finished:
+        if accumulator._ended and accumulator.finished:
             return END
         if self._watch is not None and self._progress:
             self._progress = False
             self._watch()
-        if self._call is not None and accumulator.message is not None:
+        if self._call is not None and accumulator._message is not None:
             self._call.begun()
         return WAIT
+
+    def _settle(self) -> None:
+        """Note why there is no more, now that all that came was taken, if it is a failure."""
+        if self._error is None and not self._accumulator.finished:
+            self._error = self._accumulator._settle(self._exhausted)
+            if type(self._error) is StreamTruncated and self._said:
+                self._no_stream(self._said.decode("utf-8", "replace"))
 
     def _is_over(self) -> bool:
         return not self._closed and self._plan() in (FAIL, END)
