@@ -21,7 +21,8 @@ def one_chunk(buffer, Py_ssize_t size):
 
 cdef _data(const unsigned char *data, Py_ssize_t size):
     # twin: _size_of, with the search for the line's end
-    cdef Py_ssize_t length = 0
+    # Eight digits fit, also where sizes have 32 bits.
+    cdef unsigned int length = 0
     cdef Py_ssize_t end = 0
     cdef unsigned char digit
     while end < size and end < 8:
@@ -35,7 +36,7 @@ cdef _data(const unsigned char *data, Py_ssize_t size):
         length = length * 16 + digit
         end += 1
     # Nothing is read beyond the chunk's own two line ends, once they are known to be there.
-    if length == 0 or size != end + length + 4:
+    if length == 0 or size - end <= 4 or length != <size_t> (size - end - 4):
         return None
     if data[end] != 13 or data[end + 1] != 10 or data[size - 2] != 13 or data[size - 1] != 10:
         return None

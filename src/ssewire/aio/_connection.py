@@ -1,6 +1,7 @@
 """One connection: it receives into one buffer per event loop and parses there and then.
 
-May import: _http, _settings, errors, _buffer, _dial, _last_words, _tasks, _wake.
+May import: _http, _settings, errors, _dial, _last_words, _shared, _tasks,
+_wake.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from ..errors import (
     StateError,
     StreamTimeout,
 )
-from ._buffer import shared_buffer
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
+from ._shared import shared_buffer, shared_turn
 from ._tasks import Child, Closing, Interrupted, call_in, to_its_end, warn_unclosed
 from ._wake import Wake
 
@@ -108,7 +109,7 @@ class Connection(asyncio.BufferedProtocol):
         # None while bytes are wanted.
         self._parser: Parser[Any] | None = None
         # What a task waits for that wants news.
-        self._wake = Wake(loop)
+        self._wake = Wake(shared_turn(loop))
         # Done when what `finish` began has ended; None if nobody asked.
         self._ending: asyncio.Future[None] | None = None
         # The request whose head is waited for, so that every read is news.
@@ -154,9 +155,7 @@ class Connection(asyncio.BufferedProtocol):
             self._unread = nbytes
             if self._timed:
                 self.deadlines.stop_stall(self.loop.time())
-            # Last: the task runs in this, and may close the connection.
-            if not wake.step() and self._wake is wake:
-                self._wake = Wake(self.loop)
+            wake.wake()
         elif self._timed:
             self.deadlines.start_idle(self.loop.time())
 
@@ -216,7 +215,7 @@ class Connection(asyncio.BufferedProtocol):
         wake = self._wake
         if wake.waited_for:
             raise StateError("another task is waiting for this stream")
-        wake.begin()
+        wake = self._wake = wake.begin()
         self._unread = 0
         if self._timed:
             now = self.loop.time()

@@ -14,8 +14,9 @@ _compiled = load_compiled("aio._wake_cy", WAKE_CONTRACT)
 
 # Type checkers see the Python class only: it is the specification of both.
 if TYPE_CHECKING or _compiled is None:
-    from ._wake_py import Wake
+    from ._wake_py import Turn, Wake
 else:
+    Turn = _compiled.Turn
     Wake = _compiled.Wake
 
-__all__ = ["Wake"]
+__all__ = ["Turn", "Wake"]
