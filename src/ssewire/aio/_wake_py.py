@@ -45,9 +45,7 @@ class Turn:
         # The loop is to call `_run`.
         self._scheduled = False
 
-    def add(
-        self, callback: Callable[[Any], object], wake: Wake, context: Context | None
-    ) -> None:
+    def add(self, callback: Callable[[Any], object], wake: Wake, context: Context | None) -> None:
         self._woken.append((callback, wake, context))
         if not self._scheduled:
             self._schedule()
@@ -79,7 +77,14 @@ class Wake:
     was cancelled counts as waiting.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_held", "_turn", "waited_for")
+    __slots__ = (
+        "_asyncio_future_blocking",
+        "_callback",
+        "_context",
+        "_held",
+        "_turn",
+        "waited_for",
+    )
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
