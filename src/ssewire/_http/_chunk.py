@@ -14,8 +14,8 @@ _compiled = load_compiled("_http._chunk_cy", CHUNK_CONTRACT)
 
 # Type checkers see the Python function only: it is the specification of both.
 if TYPE_CHECKING or _compiled is None:
-    from ._chunk_py import one_chunk
+    from ._chunk_py import feed_one_chunk
 else:
-    one_chunk = _compiled.one_chunk
+    feed_one_chunk = _compiled.feed_one_chunk
 
-__all__ = ["one_chunk"]
+__all__ = ["feed_one_chunk"]

@@ -9,8 +9,15 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 CONTRACT = 1
 
 
+# twin: feed_one_chunk
+def feed_one_chunk(reader, buffer, Py_ssize_t size):
+    if reader._state == "size" and not reader._line:
+        return one_chunk(buffer, size)
+    return None
+
+
 # twin: one_chunk
-def one_chunk(buffer, Py_ssize_t size):
+cpdef one_chunk(buffer, Py_ssize_t size):
     cdef Py_buffer view
     PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)
     try:

@@ -9,11 +9,26 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # Bumped with any change of behaviour. The compiled twin repeats the number as a literal.
 CHUNK_CONTRACT = 1
 
 # Size lines up to eight digits take the short way, without extensions.
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
+
+
+def feed_one_chunk(reader: Any, buffer: memoryview, size: int) -> bytes | None:
+    """Take the first bytes of a buffer if they are just one chunk of the body; return its data.
+
+    None if they are not, and have to be fed. After a chunk more is to come, and all is well.
+    It is a method of ResponseReader, compiled because a frame more is a twentieth of an event.
+    """
+    if reader._state == "size" and not reader._line:
+        return one_chunk(buffer, size)
+    return None
 
 
 def one_chunk(buffer: memoryview, size: int) -> bytes | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from .._checks import not_bytes
 from ..errors import ConnectionLost, HTTPFormatError, TransportError
-from ._chunk import one_chunk
+from ._chunk import feed_one_chunk
 from .heads import BLANKS, MAX_HEAD, MAX_HEADERS, body_framing, parse_head
 
 TYPE_CHECKING = False
@@ -115,14 +115,8 @@ class ResponseReader:
         """Whether another request may be sent on the connection."""
         return self.complete and not self.leftover and self.persistent
 
-    def feed_one_chunk(self, buffer: memoryview, size: int) -> bytes | None:
-        """Take the first bytes of a buffer if they are just one chunk of the body; return its data.
-
-        None if they are not, and have to be fed. After a chunk more is to come, and all is well.
-        """
-        if self._state == "size" and not self._line:
-            return one_chunk(buffer, size)
-        return None
+    # A method of either implementation.
+    feed_one_chunk = feed_one_chunk
 
     def feed(self, data: Buffer) -> list[bytes]:
         """Return the pieces of the body that are in `data`. Never raises on content.
