@@ -41,7 +41,8 @@ check() { # name, allocator, pytest arguments
 probe() {
     local file
     find "$work/$1/src" -name '*.so' | while read -r file; do
-        if ! nm -D "$file" | grep -q __asan_report; then
+        # Not -q, which would end before nm has written all: that counts as a failure here.
+        if ! nm -D "$file" | grep __asan_report >/dev/null; then
             echo "$file is not instrumented" >&2
             return 1
         fi
