@@ -62,6 +62,10 @@ if mode != "skip":
             include_dirs=["src/ssewire", "src/ssewire/claude"],
             optional=mode == "auto",
         ),
+        *(
+            Extension(name, [f"src/{name.replace('.', '/')}.pyx"], optional=mode == "auto")
+            for name in ("ssewire._http._chunk_cy", "ssewire.aio._wake_cy")
+        ),
     ]
     if sys.platform != "win32":
         for extension in extensions:

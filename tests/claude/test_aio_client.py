@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ssewire.aio._connection import Connection
+from ssewire.aio._tasks import awaited
 from ssewire.claude import (
     StreamClosed,
     aio,
@@ -417,7 +418,7 @@ def test_who_waits_for_a_connection_wakes_also_where_it_cannot_be_kept(
                 patched.setattr(Connection, "_let_go", give)
                 with pytest.raises(Full):
                     connection._end(None)
-            await asyncio.wait_for(waiter, 5)
+            await asyncio.wait_for(awaited(waiter), 5)
             connection._wire.abort()
 
     with Server([[SSE, chunk(BEGUN), "hold"]]) as server:

@@ -88,6 +88,8 @@ def test_every_base_has_slots_so_that_a_parser_has_no_dict(cls: type) -> None:
     [
         ("_parser_cy.pyx", ("_standard", "_parser_py", "event")),
         ("_event_cy.pxi", ("event",)),
+        ("_http/_chunk_cy.pyx", ("_http._chunk_py",)),
+        ("aio/_wake_cy.pyx", ("aio._wake_py",)),
         ("claude/_delta_cy.pyx", ("claude._delta_py", "claude._scanstring")),
         ("claude/_delta.h", ("claude._delta_py",)),
         ("claude/_string.h", ("claude._partial_json_py", "claude._scanstring")),

@@ -48,6 +48,7 @@ def source(tmp_path: Path) -> Path:
 
 
 CLAUDE_SOURCES = ["_delta_cy.pyx", "_partial_json_cy.pyx", "_delta.h", "_string.h"]
+COMPILED = ["claude/_delta_cy", "claude/_partial_json_cy", "_http/_chunk_cy", "aio/_wake_cy"]
 
 
 def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -207,6 +208,7 @@ def test_the_sdist_holds_the_sources_and_builds_a_small_wheel_with_the_extension
     }
     assert {"src/ssewire/_parser_cy.pyx", "src/ssewire/_event_cy.pxi"} <= sources
     assert {f"src/ssewire/claude/{name}" for name in CLAUDE_SOURCES} <= sources
+    assert {f"src/ssewire/{name}.pyx" for name in COMPILED} <= sources
     assert sources - set(names) == set()
     assert not [name for name in names if name.endswith((".c", ".so", ".pyc", ".pyd"))]
     for name in ("setup.py", "Makefile", "LICENSE", "requirements/test.txt", "tests/conftest.py"):
@@ -218,8 +220,8 @@ def test_the_sdist_holds_the_sources_and_builds_a_small_wheel_with_the_extension
     assert [name for name in names if name.startswith("ssewire/_parser_cy.")] == [
         name for name in names if name.endswith((".so", ".pyd")) and "_parser_cy" in name
     ]
-    for module in ("_delta_cy", "_partial_json_cy"):
-        assert any(name.startswith(f"ssewire/claude/{module}.") for name in names)
+    for module in COMPILED:
+        assert any(name.startswith(f"ssewire/{module}.") for name in names)
     assert_no_source_of_extensions([name for name in names if ".dist-info/" not in name])
     assert "-none-any" not in wheel.name
     installed = tmp_path / "installed"

@@ -1,7 +1,8 @@
 """One response read off the wire, without I/O: bytes in, the pieces of its body out.
 
 `ResponseReader` takes the bytes of one connection in any pieces. Every byte
-is looked at a bounded number of times. May import: _checks, errors, heads.
+is looked at a bounded number of times. May import: _checks, errors, _chunk,
+heads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 from .._checks import not_bytes
 from ..errors import ConnectionLost, HTTPFormatError, TransportError
+from ._chunk import feed_one_chunk
 from .heads import BLANKS, MAX_HEAD, MAX_HEADERS, body_framing, parse_head
 
 TYPE_CHECKING = False
@@ -112,6 +114,9 @@ class ResponseReader:
     def reusable(self) -> bool:
         """Whether another request may be sent on the connection."""
         return self.complete and not self.leftover and self.persistent
+
+    # A method of either implementation.
+    feed_one_chunk = feed_one_chunk
 
     def feed(self, data: Buffer) -> list[bytes]:
         """Return the pieces of the body that are in `data`. Never raises on content.

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .._http.timeouts import Deadlines
     from ._connection import Connection
     from ._response import HTTPResponse
+    from ._wake import Wake
 
 
 class ResponseBody:
@@ -73,7 +74,7 @@ class ResponseBody:
             await asyncio.sleep(0)
         content = self._content
         # None while something is at work on what was taken.
-        waiter: asyncio.Future[None] | None = None
+        wake: Wake | None = None
         try:
             if not content.begun:
                 empty = connection.reader.complete and not connection.received
@@ -98,18 +99,18 @@ class ResponseBody:
                         content.close()
                     raise StopAsyncIteration
                 else:
-                    waiter = connection.wait()
-                    await waiter
-                    waiter = None
+                    wake = connection.wait()
+                    await wake
+                    wake = None
         except StateError:
             raise
         except BaseException:
-            if waiter is None:
+            if wake is None:
                 # Its end and its failures.
                 connection.close()
             else:
                 # Cancelled, which has taken nothing: who called may ask again.
-                connection.stop_waiting(waiter)
+                connection.stop_waiting(wake)
             raise
 
     def finish(self) -> None:

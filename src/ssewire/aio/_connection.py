@@ -1,21 +1,37 @@
 """One connection: it receives into one buffer per event loop and parses there and then.
 
-May import: _http, _settings, errors, _dial, _last_words, _tasks.
+May import: _http, _settings, errors, _dial, _last_words, _shared, _tasks,
+_wake.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import weakref
 from typing import TypeVar
 
 from .._http.timeouts import NO_DEADLINES, Deadlines, Timeouts
-from .._settings import READ_SIZE, reason
-from ..errors import ConnectFailed, ConnectionLost, EventTooLarge, SSEWireError, StreamTimeout
+from .._settings import reason
+from ..errors import (
+    ConnectFailed,
+    ConnectionLost,
+    EventTooLarge,
+    SSEWireError,
+    StreamTimeout,
+)
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
-from ._tasks import Child, Closing, Interrupted, call_in, check_wait, to_its_end, warn_unclosed
+from ._shared import shared_buffer, shared_turn
+from ._tasks import (
+    Child,
+    Closing,
+    Interrupted,
+    call_in,
+    refused_wait,
+    to_its_end,
+    warn_unclosed,
+)
+from ._wake import Wake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,19 +57,6 @@ _BACKLOG = 64 * 1024
 # to be kept: the last chunk follows the last event at once, or the server is at fault.
 _REST = 1.0
 
-# By loop: all its connections receive into the same buffer, because each read
-# is used up before the next one begins.
-_buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _shared_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
-    view = _buffers.get(loop)
-    if view is None:
-        view = _buffers[loop] = memoryview(bytearray(READ_SIZE))
-    return view
-
 
 class Connection(asyncio.BufferedProtocol):
     """One connection, and what it has received.
@@ -67,6 +70,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_asked",
         "_connecting",
+        "_ending",
         "_key",
         "_making",
         "_parser",
@@ -78,7 +82,7 @@ class Connection(asyncio.BufferedProtocol):
         "_timer_at",
         "_unread",
         "_view",
-        "_waiter",
+        "_wake",
         "_wire",
         "deadlines",
         "ended",
@@ -104,15 +108,17 @@ class Connection(asyncio.BufferedProtocol):
         self.error: SSEWireError | None = None
         # A parser has been given bytes of the body.
         self.heard: bool = False
-        self._view = _shared_buffer(loop)
+        self._view = shared_buffer(loop)
         self._wire: asyncio.Transport | None = None
         # Takes the wire over once the response is through; None if it is to be closed.
         self._pool: Pool | None = None
         self._key: Hashable = None
         # None while bytes are wanted.
         self._parser: Parser[Any] | None = None
-        # Done when there is news for the task that waits; None if none does.
-        self._waiter: asyncio.Future[None] | None = None
+        # What a task waits for that wants news.
+        self._wake = Wake(shared_turn(loop))
+        # Done when what `finish` began has ended; None if nobody asked.
+        self._ending: asyncio.Future[None] | None = None
         # The request whose head is waited for, so that every read is news.
         self._asked: Ask | None = None
         # A wait was cancelled and nothing has come since: the next one goes on in its time.
@@ -142,16 +148,11 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self.ended:
             return
-        reader = self.reader
         self._resumed = False
-        news = self._asked is not None
-        pieces = reader.feed(bytes(self._view[:nbytes]))
-        if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
-            news = True
-        if reader.error is not None or (reader.complete and not reader.tunnel):
-            self._end(reader.error)
-        waiter = self._waiter
-        if waiter is None:
+        data = self.reader.feed_one_chunk(self._view, nbytes)
+        news = self._read(nbytes) if data is None else self._keep(data)
+        wake = self._wake
+        if not wake.waited_for:
             self._unread += nbytes
             if self._unread > _BACKLOG and not self._paused and not self.ended:
                 self._paused = True
@@ -159,7 +160,9 @@ class Connection(asyncio.BufferedProtocol):
                 self._wire.pause_reading()
         elif news:
             self._unread = nbytes
-            self._wake(waiter)
+            if self._timed:
+                self.deadlines.stop_stall(self.loop.time())
+            wake.wake()
         elif self._timed:
             self.deadlines.start_idle(self.loop.time())
 
@@ -192,7 +195,7 @@ class Connection(asyncio.BufferedProtocol):
     def _on_timer(self) -> None:
         self._timer = None
         # Nobody waits: a consumer that takes its time cannot time out a good stream.
-        if (self._waiter is None and self._connecting is None) or self.ended:
+        if self.ended or not (self._wake.waited_for or self._connecting):
             return
         error = self.deadlines.expired(self.loop.time())
         if error is None:
@@ -204,11 +207,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- what tasks call
 
-    def wait(self, progress: bool = False) -> asyncio.Future[None]:
-        """Return what is done at the next news: something in `received`, the end, more of a head.
+    def wait(self, progress: bool = False) -> Wake:
+        """Return what ends at the next news: something in `received`, the end, more of a head.
 
-        A future, not a coroutine, which would cost each waiting stream another
-        frame. Whoever awaits it calls `stop_waiting` when cancelled, or closes the connection.
+        Not a coroutine, which would cost each waiting stream another frame. Whoever awaits it
+        calls `stop_waiting` when cancelled, or closes the connection.
 
         Args:
             progress: an event was handed out, so that `stall` begins anew.
@@ -216,8 +219,10 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             StateError: another task waits, or this one runs in another loop.
         """
-        check_wait(self._waiter, self.loop)
-        waiter = self._waiter = self.loop.create_future()
+        wake = self._wake
+        if wake.waited_for or asyncio.get_running_loop() is not self.loop:
+            raise refused_wait(wake.waited_for)
+        wake = self._wake = wake.begin()
         self._unread = 0
         if self._timed:
             now = self.loop.time()
@@ -235,15 +240,15 @@ class Connection(asyncio.BufferedProtocol):
             self._paused = False
             assert self._wire is not None
             self._wire.resume_reading()
-        return waiter
+        return wake
 
-    def stop_waiting(self, waiter: asyncio.Future[None]) -> None:
+    def stop_waiting(self, wake: Wake) -> None:
         """Note that nobody awaits what `wait` returned any more. It has taken nothing.
 
         Another wait may begin; nobody's time runs out meanwhile.
         """
-        if self._waiter is waiter:
-            self._waiter = None
+        if wake.waited_for:
+            wake.end()
             self._resumed = True
             self.deadlines.stop_stall(self.loop.time())
 
@@ -414,9 +419,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def ending(self) -> asyncio.Future[None]:
         """Return what is done when `finish` has come to its end."""
-        if self._waiter is None:
-            self._waiter = self.loop.create_future()
-        return self._waiter
+        if self._ending is None:
+            self._ending = self.loop.create_future()
+        return self._ending
 
     def abandon(self, owner: object) -> None:
         """Close what nobody can close any more, as the destructor of `owner`, with a warning."""
@@ -426,6 +431,17 @@ class Connection(asyncio.BufferedProtocol):
             warn_unclosed(owner)
 
     # --- common
+
+    def _read(self, nbytes: int) -> bool:
+        """Read what is in the buffer; return whether that is news for a task that waits."""
+        reader = self.reader
+        news = self._asked is not None
+        pieces = reader.feed(bytes(self._view[:nbytes]))
+        if pieces and self._keep(pieces[0] if len(pieces) == 1 else b"".join(pieces)):
+            news = True
+        if reader.error is not None or (reader.complete and not reader.tunnel):
+            self._end(reader.error)
+        return news
 
     def _keep(self, data: bytes) -> bool:
         """Store bytes of the body, or the items that they complete; return whether there are."""
@@ -454,13 +470,17 @@ class Connection(asyncio.BufferedProtocol):
         self._disarm()
         if self.loop.is_closed():
             # Nothing can be asked of the wire; without a protocol it is dropped, and so closed.
-            self._wire = self._waiter = None
+            self._wire = None
+            self._wake.end()
             return
         try:
             self._let_go(error)
         finally:
-            if self._waiter is not None:
-                self._wake(self._waiter)
+            if self._timed:
+                self.deadlines.stop_stall(self.loop.time())
+            self._wake.wake()
+            if self._ending is not None and not self._ending.done():
+                self._ending.set_result(None)
 
     def _let_go(self, error: SSEWireError | None) -> None:
         """Give the wire away, or close it."""
@@ -485,14 +505,6 @@ class Connection(asyncio.BufferedProtocol):
             # Not close(): over TLS that waits, for up to 30 s, for the peer's goodbye.
             # All that we had to say has long been said, or need not be any more.
             wire.abort()
-
-    def _wake(self, waiter: asyncio.Future[None]) -> None:
-        self._waiter = None
-        if self._timed:
-            self.deadlines.stop_stall(self.loop.time())
-        # Its task may just have been cancelled.
-        if not waiter.done():
-            waiter.set_result(None)
 
     def _arm(self) -> None:
         earliest = self.deadlines.earliest()

@@ -127,7 +127,20 @@ class EventStream(EitherCloseable, Generic[ItemT]):
                 self._ready = iter(batch)
                 break
             else:
-                self._batches = iter(await self._refill())
+                source = self._source
+                if not source.received and not source.ended:
+                    # As in `_refill`, whose coroutine an event that comes alone need not pay for.
+                    waiting: Any = source.wait(self._progress)
+                    self._progress = False
+                    try:
+                        await waiting
+                    except BaseException:
+                        source.stop_waiting(waiting)
+                        raise
+                if len(source.received) == 1:
+                    self._ready = iter(source.received.pop())
+                else:
+                    self._batches = iter(await self._refill())
 
     def batches(self) -> Batches[ItemT]:
         """Return an asynchronous iterator over the list of events of each read.

@@ -29,19 +29,15 @@ _T = TypeVar("_T")
 CLOSING_PATIENCE = 10.0
 
 
-def check_wait(waiter: object, loop: asyncio.AbstractEventLoop) -> None:
-    """Refuse a wait for what another task waits for, or what belongs to another loop.
+def refused_wait(waited_for: bool) -> StateError:
+    """Return why a task cannot wait for a stream.
 
     Args:
-        waiter: of the wait that is under way; None where none is.
-
-    Raises:
-        StateError
+        waited_for: another task does so; else the stream belongs to another loop.
     """
-    if waiter is not None:
-        raise StateError("another task is waiting for this stream")
-    if asyncio.get_running_loop() is not loop:
-        raise StateError("this stream belongs to another event loop: read it where it was opened")
+    if waited_for:
+        return StateError("another task is waiting for this stream")
+    return StateError("this stream belongs to another event loop: read it where it was opened")
 
 
 class Closing:
