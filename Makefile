@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The two commands for a fresh machine are `make demo` and `make test`; the gate
 # is `make check`. Each makes the environment that it needs under VENV.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Build the compiled modules where that is possible and wanted.
 
 SSEWIRE_BUILD_EXTENSION says what is wanted: "auto" (the default) builds them

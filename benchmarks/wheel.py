@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How large is the wheel with the compiled modules? `python -m benchmarks.wheel`.
 
 Built from a copy of the sources, so that the tree stays as it is.

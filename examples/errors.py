@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A stream that breaks off: what had arrived, and how to ask for the rest."""
 
 # served: hello.sse fault=truncate at=7

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Build the compiled modules with the address and undefined-behaviour sanitizers
 # and run corpus and twins on them; any report ends the run. Linux with gcc.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The parsers that are measured, each behind the same two functions.
 
 `count(chunks)` does the work that is timed and returns the number of events;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Both clients in the same words, so that what both do is written down, and tested, once.
 
 Such a test is a coroutine over the fixture `both`, run by `both.run`. For asyncio it is a coroutine

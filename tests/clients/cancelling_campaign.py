@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waits cancelled and streams closed at random: nothing lost, nothing doubled, nothing left.
 
 By hand: `python -m tests.clients.cancelling_campaign 20000 [SEED] [--uvloop]` makes so many

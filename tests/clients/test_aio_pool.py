@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What only the pool of the asyncio client is asked; what both do is in test_both_pool."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 
 Each test builds from a copy of the source, with the setuptools and Cython of

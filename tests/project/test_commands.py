@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every command that a document, a comment or a docstring quotes is there, and takes its arguments.
 
 Nothing is run but the parsing of arguments. A quoted command stands in backticks, or on a line of

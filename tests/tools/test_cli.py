@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line, run as people run it: a process, pipes, signals, a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire bench`, run as people run it, but shorter."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Find the command, run it, and end quietly: exit codes are decided here.
 
 0 done; 1 the stream was bad or refused; 2 wrong usage, or a file that cannot

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests off the wire, without I/O, and why one is refused.
 
 Deliberately less strict than the API, and apart from `_http`, which reads
