@@ -48,7 +48,7 @@ LEVELS = {
     **dict.fromkeys(["claude.__init__", "claude.client", "claude.aio"], 5),
     # 6: tools
     **dict.fromkeys(["cli", "replay", "asgi", "wsgi", "_source_thread"], 6),
-    **dict.fromkeys(["compat", "__main__"], 6),
+    **dict.fromkeys(["compat", "_pyinstaller", "__main__"], 6),
 }
 # Levels that a level may import from besides its own, where that is not all of the lower ones.
 ONLY = {4: {0, 1, 2}}
