@@ -23,7 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
-# sseclient and sseclient-py install a module of the same name (requirements/bench-alone.txt).
+# sseclient and sseclient-py install a module of the same name: the group `bench-alone`.
 ALONE = Path(sys.prefix) / "only" / "sseclient"
 
 
