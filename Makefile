@@ -1,5 +1,7 @@
+# SPDX-License-Identifier: MIT
 # The two commands for a fresh machine are `make demo` and `make test`; the gate
 # is `make check`. Each makes the environment that it needs under VENV.
+# `make help` prints each target with what stands behind its `##`.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,6 +19,9 @@ AGAIN = not slow and not once
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 # What of the suite Pyodide runs: what has no sockets, threads, processes or event loop of its own.
 PYODIDE_TESTS = $(addprefix tests/parser/test_,corpus.py parser.py standard.py encoder.py errors.py \
   event.py exact_values.py) $(addprefix tests/claude/test_,accumulator.py any_json.py delta.py \
@@ -24,9 +29,10 @@ PYODIDE_TESTS = $(addprefix tests/parser/test_,corpus.py parser.py standard.py e
   tests/http/test_webassembly.py
 PYODIDE = build/pyodide
 
-.PHONY: demo test check lint types test-both test-pure matrix pyodide dist sanitize bench bench-tools targets compare fuzz clean
 
-demo:
+.PHONY: help demo test check lint types test-both test-pure matrix newest pyodide dist sanitize bench bench-tools targets compare fuzz clean
+
+demo: ## stream a bundled answer through both clients: no network, no key
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
 
 # --- environments ---------------------------------------------------------
@@ -39,43 +45,43 @@ $(BIN)/python:
 APART = apart mcp1 mcp2
 
 # Tools first, so that the package itself is built by the pinned Cython.
-$(VENV)/.test-tools: $(BIN)/python requirements/test.txt $(APART:%=requirements/test-%.txt)
-	$(BIN)/python -m pip install --quiet --requirement requirements/test.txt
+$(VENV)/.test-tools: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --group test
 	if $(BIN)/python -c 'import sys; sys.exit(sys.implementation.name != "cpython")'; then \
 	  for name in $(APART); do \
 	    $(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/$$name \
-	      --requirement requirements/test-$$name.txt || exit 1; \
+	      --group test-$$name || exit 1; \
 	  done; \
 	fi
 	touch $@
 
-$(VENV)/.check-tools: $(VENV)/.test-tools requirements/check.txt
-	$(BIN)/python -m pip install --quiet --requirement requirements/check.txt
+$(VENV)/.check-tools: $(VENV)/.test-tools
+	$(BIN)/python -m pip install --quiet --group check
 	touch $@
 
 # Tests run against the installed package, not the source folder.
 $(VENV)/.installed: $(VENV)/.test-tools $(SOURCES)
-	rm -rf build
+	rm -rf build/lib* build/temp* build/bdist*
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	touch $@
 
 # --- tests ----------------------------------------------------------------
 
-test: $(VENV)/.installed
+test: $(VENV)/.installed ## the tests, on what was built; PYTEST_ARGS="tests/http -x" for a part
 	$(PYTEST) $(PYTEST_ARGS)
 
 # The compiled modules must be there, and each test runs on both implementations.
-test-both:
+test-both: ## the tests on both implementations; an error where one was not built
 	rm -f $(VENV)/.installed
 	SSEWIRE_BUILD_EXTENSION=require $(MAKE) $(VENV)/.installed
 	$(PYTEST) --impl both $(PYTEST_ARGS)
 
 # Once more without them: the event class is then the Python one too.
-test-pure: $(VENV)/.installed
+test-pure: $(VENV)/.installed ## the tests in processes without the compiled modules
 	SSEWIRE_PARSER=python $(PYTEST) --impl python -m '$(AGAIN)' $(PYTEST_ARGS)
 
 # The suite on the oldest and the newest interpreter, and on PyPy.
-matrix:
+matrix: ## the tests on the oldest and the newest interpreter and on PyPy, where they are there
 	@for python in $(MATRIX); do \
 	  if command -v $$python >/dev/null && $$python --version >/dev/null 2>&1; then \
 	    echo "== $$python"; \
@@ -84,28 +90,38 @@ matrix:
 	  else echo "== $$python: not on this machine, not run"; fi; \
 	done
 
-# The same tests in WebAssembly, under Node.
-pyodide: $(BIN)/python
+# Newer ones, of Debian's unstable, in a system of their own: as root, with mmdebstrap.
+NEWEST ?= 3.14 3.15
+newest: ## the tests on Pythons that are newer than the machine's
+	ARGS="$(PYTEST_ARGS)" tests/newest.sh build/newest $(NEWEST)
+
+# Those that need neither sockets nor processes in WebAssembly, under Node.
+pyodide: $(BIN)/python ## tests in WebAssembly, by Pyodide under Node
 	mkdir -p $(PYODIDE)
 	cp tests/kit/node/package.json $(PYODIDE)
 	npm install --prefix $(PYODIDE) --silent --no-audit --no-fund
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade \
-	  --target $(PYODIDE)/site --requirement requirements/pyodide.txt
+	  --target $(PYODIDE)/site --group pyodide
 	tests/kit/node/pyodide.sh $(CURDIR) $(CURDIR)/$(PYODIDE) -q -m '$(AGAIN) and not sockets and not traced' \
 	  -k 'not async and not thread and not costs' $(PYODIDE_TESTS)
 
 # --- the gate -------------------------------------------------------------
 
-check: lint types test-both test-pure dist
+check: lint types test-both test-pure dist ## the whole gate
 
-lint: $(VENV)/.check-tools
+lint: $(VENV)/.check-tools ## ruff, cython-lint, codespell, actionlint, zizmor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src benchmarks
 	$(BIN)/codespell
+	@for tool in "validate-pyproject pyproject.toml" "zizmor --offline --quiet --persona=pedantic .github" \
+	  "actionlint -shellcheck= -pyflakes="; do \
+	  if [ -x $(BIN)/$${tool%% *} ]; then echo "$(BIN)/$$tool"; $(BIN)/$$tool || exit 1; \
+	  else echo "== $${tool%% *}: not for this Python or machine, not run"; fi; \
+	done
 
 # Our sources, and what users write (tests/typing), as four checkers see them.
-types: $(VENV)/.check-tools $(VENV)/.installed
+types: $(VENV)/.check-tools $(VENV)/.installed ## mypy, pyright, ty and pyrefly
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 tests/typing/*.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -116,20 +132,20 @@ types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/pyrefly check --preset strict tests/typing/*.py
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
-dist: $(VENV)/.test-tools
+dist: $(VENV)/.check-tools $(VENV)/.installed ## build the distributions, and look at what is in them
 	$(PYTEST) -m slow --impl auto $(PYTEST_ARGS)
 
 # The compiled modules under the address and undefined-behaviour sanitizers.
-sanitize: $(VENV)/.test-tools
+sanitize: $(VENV)/.test-tools ## the compiled modules under the address and undefined-behaviour sanitizers
 	fuzz/sanitize.sh $(BIN)/python
 
 # --- by hand --------------------------------------------------------------
 
 FUZZ_SECONDS ?= 600
 
-fuzz:
+fuzz: ## fuzz the parser; FUZZ_SECONDS=600
 	$(MAKE) VENV=.venv-fuzz .venv-fuzz/.installed SSEWIRE_BUILD_EXTENSION=require
-	.venv-fuzz/bin/python -m pip install --quiet --requirement requirements/fuzz.txt
+	.venv-fuzz/bin/python -m pip install --quiet --group fuzz
 	mkdir -p fuzz/artifacts fuzz/found
 	.venv-fuzz/bin/python -m fuzz.fuzz_parser -dict=fuzz/sse.dict \
 	  -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=fuzz/artifacts/ fuzz/found tests/corpus
@@ -138,16 +154,16 @@ fuzz:
 BENCH_VENV ?= .venv-bench
 bench-tools:
 	$(MAKE) PYTHON=$(BENCH_PYTHON) VENV=$(BENCH_VENV) $(BENCH_VENV)/.installed SSEWIRE_BUILD_EXTENSION=require
-	$(BENCH_VENV)/bin/python -m pip install --quiet --requirement requirements/bench.txt
+	$(BENCH_VENV)/bin/python -m pip install --quiet --group bench
 	$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps --upgrade \
-	  --target $(BENCH_VENV)/only/sseclient --requirement requirements/bench-alone.txt
+	  --target $(BENCH_VENV)/only/sseclient --group bench-alone
 	mkdir -p build
 	$(BENCH_VENV)/bin/python benchmarks/harness/floor/setup.py >build/floor.log 2>&1 || { cat build/floor.log; exit 1; }
 
 # What was asked of our speed, and what is reached; `make targets TARGETS_ARGS="--only parsers"`.
 TARGETS_PYTHON ?= python3.11 python3.13
 TARGETS_ARGS ?=
-targets:
+targets: ## what was asked of our speed, and what is reached
 	@missed=0; for python in $(TARGETS_PYTHON); do \
 	  if command -v $$python >/dev/null && $$python --version >/dev/null 2>&1; then \
 	    $(MAKE) bench-tools BENCH_PYTHON=$$python BENCH_VENV=.venv-bench-$$python || exit 1; \
@@ -160,7 +176,7 @@ BENCH_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell \
   python$(v) --version >/dev/null 2>&1 && echo python$(v))) $(PYTHON))
 BENCH_ARGS ?=
 
-bench: bench-tools
+bench: bench-tools ## ours and all peers, on the same bytes in one run
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
 	$(BENCH_VENV)/bin/python -m benchmarks.conformance
 	-$(BENCH_VENV)/bin/python -m benchmarks.sdk_decoder
@@ -178,17 +194,17 @@ BASE ?=
 HEAD ?= HEAD
 COMPARE_ARGS ?=
 
-$(COMPARE)/.tools: requirements/test.txt
+$(COMPARE)/.tools: pyproject.toml
 	$(PYTHON) -m venv $(COMPARE)
-	grep -iE '^(cython|setuptools)==' requirements/test.txt >$(COMPARE)/tools.txt
-	$(COMPARE)/bin/python -m pip install --quiet --requirement $(COMPARE)/tools.txt
+	$(COMPARE)/bin/python -m pip install --quiet --upgrade pip
+	$(COMPARE)/bin/python -m pip install --quiet --group build
 	touch $@
 
-compare: $(COMPARE)/.tools
+compare: $(COMPARE)/.tools ## is HEAD slower or larger? BASE=REV
 	@test -n "$(BASE)" || { echo 'which commit was before? make compare BASE=REV'; exit 2; }
 	$(COMPARE)/bin/python -m benchmarks.commits $(COMPARE_ARGS) $(BASE) $(HEAD)
 
-clean:
+clean: ## remove all that was built and all environments
 	rm -rf build dist .venv .venv-* src/*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find src -name '*.so' -delete

@@ -1,15 +1,23 @@
+# SPDX-License-Identifier: MIT
 """Build the compiled modules where that is possible and wanted.
 
 SSEWIRE_BUILD_EXTENSION says what is wanted: "auto" (the default) builds them
 if it can and installs without them if not, "require" fails if it cannot, and
 "skip" never tries, which gives a py3-none-any wheel.
+
+With SOURCE_DATE_EPOCH a source distribution is the same bytes whenever and wherever it is made.
 """
 
+from __future__ import annotations
+
+import gzip
 import os
 import platform
 import sys
+import tarfile
 
 from setuptools import Extension, setup
+from setuptools.command.sdist import sdist
 
 try:
     import Cython  # noqa: F401
@@ -74,4 +82,39 @@ if mode != "skip":
     # C in the build folder: beside the source an old file could be compiled unnoticed.
     options = {"build_ext": {"cython_c_in_temp": True}}
 
-setup(ext_modules=extensions, options=options)
+
+class ReproducibleSdist(sdist):
+    """A source distribution without what differs from machine to machine, if that is asked for."""
+
+    def make_archive(
+        self,
+        base_name: str,
+        format: str,
+        root_dir: str | os.PathLike[str] | None = None,
+        base_dir: str | None = None,
+        owner: str | None = None,
+        group: str | None = None,
+    ) -> str:
+        """Write the archive, and return its name; setuptools does it where no time is given."""
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if not epoch or format != "gztar" or base_dir is None:
+            return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
+        time = int(epoch)
+
+        def normal(member: tarfile.TarInfo) -> tarfile.TarInfo:
+            member.mtime = time
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            return member
+
+        name = f"{base_name}.tar.gz"
+        # Without the name of the file, which a gzip header may have, and with the time given.
+        with open(name, "wb") as file, gzip.GzipFile("", "wb", 9, file, time) as packed:  # noqa: SIM117
+            with tarfile.TarFile(mode="w", fileobj=packed, format=tarfile.PAX_FORMAT) as archive:
+                # Each folder's files in alphabetical order.
+                archive.add(base_dir, filter=normal)
+        return name
+
+
+setup(ext_modules=extensions, options=options, cmdclass={"sdist": ReproducibleSdist})

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How do all parsers and clients compare? `python -m benchmarks`.
 
 Everybody on the same bytes in one run: parsers, growth, memory, clients. Writes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does reading an event's attribute cost? `python -m benchmarks.attributes`.
 
 Beside it a plain object with slots, in the same process, in turn. Each object

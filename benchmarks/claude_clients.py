@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What do Claude clients cost beside the official SDK's? `python -m benchmarks.claude_clients`.
 
 Many asynchronous streams from the replay server in another process, one event

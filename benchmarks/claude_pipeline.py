@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does a Claude stream cost from bytes to message? `python -m benchmarks.claude_pipeline`.
 
 Beside the official SDK on the same bytes. Both implementations are measured, each in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does a client cost per event and per open stream? `python -m benchmarks.clients`.
 
 The server is another process. Paced streams get one 120-byte event per packet:

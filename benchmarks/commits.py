@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Is a commit slower or larger than another? `python -m benchmarks.commits BASE [HEAD]`.
 
 Both are built into environments of their own, BASE into two: a difference between those is

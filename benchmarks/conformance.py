@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which wire cases does each parser pass? `python -m benchmarks.conformance`.
 
 Writes docs/conformance.md: which rule, which case, how each fares; and the

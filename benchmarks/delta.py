@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does decoding the payload of one delta cost? `python -m benchmarks.delta`.
 
 json.loads, the Python decoder and the compiled one take turns on the same

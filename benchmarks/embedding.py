@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does an event cost where others read the bytes? `python -m benchmarks.embedding`.
 
 Each source of docs/embedding.md reads the same chunked streams, once in large

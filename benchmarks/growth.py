@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How does a candidate's time grow with its input? `python -m benchmarks --only growth`.
 
 One event of one line, one event of many data lines, and one Claude message of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does `import ssewire` cost beside `import json`? `python -m benchmarks.imports`.
 
 Each import is timed in a fresh interpreter, in turn, and the fastest of many

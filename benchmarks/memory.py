@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How much memory does a candidate take at most? `python -m benchmarks --only memory`.
 
 Counted by tracemalloc: while one event of one line passes, over its size; and while a

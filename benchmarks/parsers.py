@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How fast is each parser on the same bytes? `python -m benchmarks --only parsers`.
 
 Round by round in turn, which is what makes ratios hold on a machine that others use: a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does a fragment of a tool input cost? `python -m benchmarks.partial_json`.
 
 Each document comes in fragments of 12 characters, and its partial value is

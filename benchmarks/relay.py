@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does examples/relay add, and how many viewers does it hold? `python -m benchmarks.relay`.
 
 The replay server, the relay under one uvicorn worker, and the viewers are each a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does the page say of the figures? `python -m benchmarks` writes it at its end.
 
 It is docs/benchmarks.md, made from the JSON files beside it; nothing is measured here.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does the installed ssewire take, row by row? `python -m benchmarks.rows`.
 
 No peers: these are the rows by which commits.py compares two commits. That runs this

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How do our time and memory grow with one event? `python -m benchmarks.scaling`.
 
 Each implementation in a process of its own; it says which targets are reached. One

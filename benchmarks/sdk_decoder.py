@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What do the SDKs spend in decoding, and with ours? `python -m benchmarks.sdk_decoder`.
 
 `sdk_decoder()` and the SDK's own decoder run on the same chunks, called as the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does serving cost? `python -m benchmarks.serving`, with starlette, sse-starlette, uvicorn.
 
 An event in process, where the server's `send` does nothing: ours, Starlette's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What was asked of our speed, and what is reached? `python -m benchmarks.targets`.
 
 One table: each figure is a share of the fastest other's on the same work in this run, with

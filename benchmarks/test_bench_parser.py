@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What does one change do to a parser? `python -m pytest -p benchmark benchmarks`.
 
 A pytest-benchmark suite: each built parser on the main corpora and chunk shapes. It

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How large is the wheel with the compiled modules? `python -m benchmarks.wheel`.
 
 Built from a copy of the sources, so that the tree stays as it is.
@@ -15,7 +16,7 @@ from pathlib import Path
 from .harness import processes
 
 AT_MOST = 1_000_000
-SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "requirements")
+SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 
 
 def main() -> int:
@@ -23,9 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for source in SOURCES:
-            path = processes.ROOT / source
-            copy = shutil.copytree if path.is_dir() else shutil.copy
-            copy(path, folder / source)
+            shutil.copy(processes.ROOT / source, folder / source)
         built = shutil.ignore_patterns("*.so", "*.pyd", "*.c", "__pycache__", "*.egg-info")
         shutil.copytree(processes.ROOT / "src", folder / "src", ignore=built)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]

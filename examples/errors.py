@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A stream that breaks off: what had arrived, and how to ask for the rest."""
 
 # With `ssewire replay --example hello --fault truncate --at 7`.

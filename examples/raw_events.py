@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Raw events of `create(stream=True)`, with only the import changed."""
 
 # With `ssewire replay --example hello`.

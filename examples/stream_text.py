@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The first program of a typical guide, with only the import changed."""
 
 # With `ssewire replay --example hello`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same with asyncio, with only the import changed."""
 
 # With `ssewire replay --example hello`.

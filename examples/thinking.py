@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Thinking beside text, by the type of each delta, with only the import changed."""
 
 # With `ssewire replay --example weather-tool`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A tool's input while it is being written, and the finished message; only the import changed."""
 
 # With `ssewire replay --example weather-tool`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Any bytes, any cut: the accumulator and the streams agree, and only documented exceptions leave.
 
 What is called on the result is what tests/claude/mutation_campaign.py calls. fuzz/README.md

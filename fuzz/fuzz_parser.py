@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Any bytes, any options, any cut: both parsers and the literal reading agree after every feed,
 and nothing but EventTooLarge is raised.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Any text, any cut: partial JSON ends as json.loads does, in both modes and twins.
 
 fuzz/README.md says how to run it.

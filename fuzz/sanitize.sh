@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # Build the compiled modules with the address and undefined-behaviour sanitizers
 # and run corpus and twins on them; any report ends the run. Linux with gcc.
 #
 #     fuzz/sanitize.sh PYTHON
 #
-# PYTHON has requirements/test.txt installed. Two builds, side by side:
+# PYTHON has the dependency group `test` installed. Two builds, side by side:
 #   vectors   as it is shipped; each object in a malloc block of its own, so that
 #             one byte past its end is seen, and no free list hides a late use;
 #   portable  without SSE2 or NEON; under the interpreter's own memory checks.
@@ -19,7 +20,7 @@ flags="-O1 -g -UNDEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno
 
 build() { # name, further flags
     mkdir -p "$work/$1"
-    cp -r src setup.py pyproject.toml README.md LICENSE requirements "$work/$1"
+    cp -r src setup.py pyproject.toml README.md LICENSE "$work/$1"
     find "$work/$1" \( -name '*.so' -o -name '*.c' \) -delete
     (cd "$work/$1" && SSEWIRE_BUILD_EXTENSION=require CFLAGS="$flags $2" \
         LDFLAGS="-fsanitize=address,undefined" "$python" setup.py --quiet build_ext --inplace)

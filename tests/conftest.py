@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which parser implementations are tested, and how a test gets one.
 
 `parser_cls` and `make_parser` are the only way a test obtains a parser. An

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ask another process for figures, line by line; and be that process.
 
 A request is one line of JSON, [what, argument...]; its answer one line, {"answer": ...},

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The parsers that are measured, each behind the same two functions.
 
 `count(chunks)` does the work that is timed and returns the number of events;
@@ -22,7 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
 
-# sseclient and sseclient-py install a module of the same name (requirements/bench-alone.txt).
+# sseclient and sseclient-py install a module of the same name: the group `bench-alone`.
 ALONE = Path(sys.prefix) / "only" / "sseclient"
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A server of event streams in another process, on loopback, for what measures clients.
 
 Paced streams get one event of 120 bytes per packet: `/paced/N` with a pause between

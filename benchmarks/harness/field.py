@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The candidates that can run here, each in a process of its own with a time limit.
 
 A process each: there is one event class in a process, which ssewire's

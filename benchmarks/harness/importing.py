@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What imports cost: each in a new interpreter, from byte code.
 
 May import: processes.

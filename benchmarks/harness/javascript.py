@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The JavaScript candidates: each version of eventsource-parser on each runtime.
 
 npm installs both beside the copy of node_peer in build/node_peer, the runtimes as packages

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a comparison of two commits says, when one of them was measured twice.
 
 `before` and `again` are figures of the same commit, `after` those of another: by how much

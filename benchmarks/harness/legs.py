@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Commits built into environments of their own, and their processes that answer.
 
 A leg is a virtual environment with the wheel of one commit and nothing else; what is

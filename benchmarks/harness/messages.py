@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Claude messages made up for the benchmarks, as the API frames them.
 
 May import: the standard library.

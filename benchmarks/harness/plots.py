@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SVG plots of what `python -m benchmarks` has measured. Needs matplotlib.
 
 May import: javascript, tables.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes of their own for what is measured, and what this machine is.
 
 A process has one event class, chosen by SSEWIRE_PARSER at import: the Python

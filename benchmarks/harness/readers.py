@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who reads a Claude message from its bytes to its end: ours, and the official SDK.
 
 What each returns is compared before anything is timed. May import: messages, ssewire.

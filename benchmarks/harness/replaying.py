@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire replay` in another process, with a Claude message made up for the purpose.
 
 May import: messages, processes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Round by round in turn: how functions of one process are timed.
 
 May import: the standard library.

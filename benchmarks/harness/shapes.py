@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Seeded event streams with the events expected of them, and ways to cut them.
 
 The same name, count and seed give the same bytes on every Python, so that

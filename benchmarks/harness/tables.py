@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tables, paragraphs and figures as the pages and reports show them.
 
 May import: the standard library.

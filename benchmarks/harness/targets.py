@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A figure, what was asked of it and hoped for, and whether this run reached it.
 
 May import: tables.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What Python holds, as tracemalloc counts it: without noise, and nothing of other libraries'.
 
 PyPy has no tracemalloc; this module can be imported there all the same.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One candidate's process: makes its inputs once, then does what it is told.
 
 The argument names the candidate; requests are as the functions of `REQUESTS` take them.

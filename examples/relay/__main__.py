@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Serve the chat with uvicorn: `python -m examples.relay`."""
 
 from __future__ import annotations

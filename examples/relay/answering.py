@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Claude's answer as the events of the page, and what the public is told of a failure.
 
 Nothing that the API or an exception says reaches the browser: that goes to the log, under

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A chat endpoint: Claude's answers, as server-sent events, for a page in the browser.
 
     GET  /           the page, and its files beside it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a request asks, and which requests are refused.
 
 Knows headers and bodies, nothing of ASGI: the endpoint and its variants for frameworks

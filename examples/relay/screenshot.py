@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Take pictures of the page with a recorded answer: `python -m examples.relay.screenshot FOLDER`.
 
 relay.png on a desktop in the light, relay-dark.png on a phone in the dark.

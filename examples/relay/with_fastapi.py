@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The chat endpoint with FastAPI: `uvicorn examples.relay.with_fastapi:app`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The chat endpoint with Starlette: `uvicorn examples.relay.with_starlette:app`."""
 
 from __future__ import annotations

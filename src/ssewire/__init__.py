@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Server-sent events for Python: bytes in, events out."""
 
 from ._version import __version__

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line, as `python -m ssewire`. May import: cli."""
 
 from .cli import main

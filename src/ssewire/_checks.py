@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Checks of arguments, and the words for what fails them.
 
 They stand once, so that both twins, both clients and every tool say the same

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Say which compiled modules this process uses.
 
 SSEWIRE_PARSER is read once, at import: "auto" takes the compiled modules where

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Closing: what was made from what, and the halves of context managers.
 
 Who owns a source closes the iterator that it made of it and the source

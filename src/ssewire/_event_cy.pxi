@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The compiled event class; included by the parser and by the benchmarks' floor.
 # Who includes it has imported wrong_type from _checks.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An event source but for waiting: what it was given, where it stands, what comes next.
 
 Both `EventSource` classes are a `Following` that waits and moves bytes. When

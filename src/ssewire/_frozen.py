@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Values of several fields that never change: equal, hashed and pickled by what they hold.
 
 Not dataclasses, whose import costs more than the rest of a module that has one.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The header fields of a request or response.
 
 Immutable; names compare without case and keep their spelling and order.

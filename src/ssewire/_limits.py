@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers that both parsers, the encoder and the tests share, each with its reason.
 
 May import: nothing.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The package's logger, for those who do not import `logging`, which costs as much as the package.
 
 It is looked up once. `getLogger` takes a lock of the whole process, and an exception of a signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: freethreading_compatible=True
 """The compiled twin of _standard and _parser_py, which are its specification.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The Python parser: the line parser with shortcuts for usual streams. The specification.
 
 What a stream means is said in _standard; here is how whole events of the usual

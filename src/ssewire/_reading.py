@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading a source step by step, so that an exception in the middle is never taken for an end.
 
 An exception that comes out of a step is the source's own, or its caller's: Ctrl-C, a signal

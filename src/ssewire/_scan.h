@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The byte loops of the compiled parser: finding line ends, making str objects.
  *
  * Nothing here reads past the end it is given, and nothing keeps a pointer.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is served, without I/O: items to bytes of the wire, and what a response says of itself.
 
 For `asgi` and `wsgi` alike. A `Wire` knows what its client has got so far, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `client` and `aio` share of doing I/O: settings of a call, words for failures, hooks.
 
 May import: _checks, _http, _logger, _unfinished, errors, reconnect.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sixteen bytes at a time: what _scan.h and claude/_string.h need of SSE2 and NEON.
  *
  * SSEWIRE_SIMD is defined where there is one of the two; without it the callers

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A source that blocks, in a thread of its own from its first item to its closing.
 
 It is asked for an item when the one before has been taken, so that nothing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The event stream format, step by step as the standard says it.
 
 `LineParser` is the text of the WHATWG HTML standard in Python: section 9.2.5

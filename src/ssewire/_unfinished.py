@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What becomes of an event that the input ends within: dropped, as the standard says, and said so.
 
 May import: _checks, _logger.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The version of the package, in one place; the build reads it from here."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Events and comments to bytes, in a form that every client reads.
 
 What could be read as another line is refused, never repaired: a line end in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every exception that ssewire raises on purpose.
 
     SSEWireError                      never raised itself

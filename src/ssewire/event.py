@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The values a parser gives out: events and comments.
 
 Both are immutable. There is one event class per process: the compiled one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When to connect again, and when to stop: a state machine without I/O.
 
 A client reports what became of each connection (`on_request`, `on_open`, `on_event`,

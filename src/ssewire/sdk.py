@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Decode the event streams of the anthropic and openai SDKs with our parser.
 
 Both SDKs ask `client._make_sse_decoder()` for a new decoder per stream, give

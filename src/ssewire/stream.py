@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From chunks of bytes to events, and on to JSON: for loops over a parser.
 
 The iterators are objects, not generators: an exception inside a loop body,

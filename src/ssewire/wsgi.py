@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Serve events to browsers from blocking code: Flask, Django, wsgiref, gunicorn with threads.
 
 A response takes a thread of the server's for as long as it is open. With

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Tests of the Claude layer; a package, since test names recur in the folders."""

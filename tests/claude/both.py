@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Both Claude clients in the same words: `tests.clients.both`, one floor up.
 
 The private names of the clients that such tests touch are in this file.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The Claude layer over each parser, delta decoder and PartialJSON that is to be tested."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random payloads for the delta decoders, and what json.loads says of them.
 
 `python -m tests.claude.delta_campaign N [SEED]` compares N payloads, each with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Readers of one message that take turns at random, against a model: no event lost or doubled.
 
 By hand: `python -m tests.claude.interleaving_campaign 200000 [SEED]` does so many operations on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Exceptions at chosen lines of the package while a message is read, and what must come of it.
 
 `run` reads one message in one of the `WAYS`, is interrupted once or more, and goes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Damaged recordings: whatever becomes of a stream, only documented exceptions leave.
 
 `python -m tests.claude.mutation_campaign N [SEED] [FOLDER]` reads N mutated recordings (of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random documents for the twins of PartialJSON, each against the other and json.loads.
 
 `python -m tests.claude.partial_json_campaign N [SEED]` does N of them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What callers of both Claude clients see when servers do what servers do.
 
 One list drives the sync and the asyncio client. A scenario is a script for the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random valid streams through the official SDK and through ours: the same final message.
 
 `python -m tests.claude.sdk_campaign N [SEED]`, about ten a second with both twins; the streams

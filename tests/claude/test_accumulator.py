@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rules of the accumulator, row by row of the protocol's description."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An exception of the caller's world in the accumulator: it goes on whole, or says it does not.
 
 A signal handler's exception can come before any line, a MemoryError or a RecursionError in

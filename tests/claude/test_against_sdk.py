@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The same bytes through the official SDK: the same events and message, but for what is listed.
 
 Each deliberate difference is a test of its own, which shows what the SDK does

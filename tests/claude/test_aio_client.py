@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the asyncio Claude client alone is asked: tasks and turns of its loop.
 
 What both clients do is in test_both.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Any JSON in any field: whatever a peer puts there, only documented exceptions leave.
 
 Each kind of JSON goes into each known field of each event and block, and everything public is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the blocking and the asyncio Claude client both do, on a scripted server: written once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What ends a request of both Claude clients from outside, in whatever state: written once."""
 
 from __future__ import annotations

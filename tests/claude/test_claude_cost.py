@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a stream costs grows with its size, not with its square, whatever the peer sends.
 
 Each shape is work of size n; eight times n may take about eight times as long

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The error classes: which one, what it says, and that it survives a process border."""
 
 from __future__ import annotations

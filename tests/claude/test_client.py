@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the blocking Claude client alone is asked: threads, signals, forks.
 
 What both clients do is in test_both.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What both Claude clients decide, over no network: a client that only notes what it is asked.
 
 Its streams read bodies from memory through an Attempt that the test scripts.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What both Claude clients share: requests, retries, errors, continuations; no sockets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The delta decoders against json.loads and against each other.
 
 `python -m tests.claude.delta_campaign N [SEED]` does the random part for longer.

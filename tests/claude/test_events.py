@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Typed events: what each has, and what is decoded when."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keys, headers, URLs and JSON go out as their plain values, whatever a subclass says of itself."""
 
 from __future__ import annotations

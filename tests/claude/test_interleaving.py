@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Readers that take turns: a slice of `interleaving_campaign`, and what it was made for."""
 
 from __future__ import annotations

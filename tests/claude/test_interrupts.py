@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the exceptions of signal handlers, other tasks and other threads do to Claude's streams."""
 
 from __future__ import annotations

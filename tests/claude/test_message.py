@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Messages and blocks as values: attributes, JSON, copies, what is sent back."""
 
 from __future__ import annotations

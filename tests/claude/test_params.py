@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The keywords of a request: which are known, which are slips of those, which go to the API."""
 
 from __future__ import annotations

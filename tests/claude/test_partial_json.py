@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The push parser for tool inputs: the fact sheet's table, and json.loads at the end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random messages, written as streams and cut anywhere, come back as they were."""
 
 from __future__ import annotations

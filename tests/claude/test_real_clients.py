@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The official SDKs and our clients stream the same recordings from the replay server.
 
 Real clients that nobody here wrote: all of them end with the same message.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recorded streams of the API and of relays, at every chunking, against the message beside them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What relays make of the protocol: nothing that was said is lost, and a log line says so."""
 
 from __future__ import annotations

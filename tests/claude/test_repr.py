@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a person is shown: bounded, without keys of theirs and without control characters."""
 
 from __future__ import annotations

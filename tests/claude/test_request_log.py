@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the debug log says of each request of both Claude clients."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a body is: a stream, or a document in its place; at every cut."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """MessageStream and its asynchronous twin: order, places in the stream, ends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What reading a message costs: linear in what comes, however it comes and whoever reads."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An exception of the caller's world at every line and every await of reading a message.
 
 After it a stream goes on whole or fails with a typed error: it never claims to be

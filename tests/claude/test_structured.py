@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Answers that are JSON: json_stream and get_final_json, of both streams."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Text that grows: by pieces, by runs that a reader walks, and across cut characters."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The order of text: what text_stream gives, joined, is get_final_text(), whatever the deltas do.
 
 The model: text comes in turns, each of one block; halves of a character are joined

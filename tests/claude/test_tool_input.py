@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From fragments to the input of a tool, without a block around it."""
 
 from __future__ import annotations

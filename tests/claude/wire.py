@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Write streams as the API does, and read them in every way there is."""
 
 from __future__ import annotations

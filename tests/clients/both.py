@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Both clients in the same words, so that what both do is written down, and tested, once.
 
 Such a test is a coroutine over the fixture `both`, run by `both.run`. For asyncio it is a coroutine
@@ -223,7 +224,10 @@ class Asyncio:
                 left = asyncio.all_tasks() - {asyncio.current_task()}
                 assert not left, left
 
-        return asyncio.run(main())
+        return self.run_loop(main())
+
+    def run_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(coroutine)
 
     def transport(self, carry: Callable[[HTTPRequest], Any]) -> Any:
         async def transport(request: HTTPRequest) -> Any:
@@ -292,10 +296,18 @@ class Uvloop(Asyncio):
         if "uvloop" not in sys.modules and importlib.util.find_spec("uvloop") is None:
             coroutine.close()
             pytest.skip("uvloop is not installed")
+        return super().run(coroutine)
+
+    def run_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        uvloop = importlib.import_module("uvloop")
+        if sys.version_info >= (3, 11):
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(coroutine)
+        # Where there is a Runner, policies are deprecated.
         policy = asyncio.get_event_loop_policy()
-        asyncio.set_event_loop_policy(importlib.import_module("uvloop").EventLoopPolicy())
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
         try:
-            return super().run(coroutine)
+            return asyncio.run(coroutine)
         finally:
             asyncio.set_event_loop_policy(policy)
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waits cancelled and streams closed at random: nothing lost, nothing doubled, nothing left.
 
 By hand: `python -m tests.clients.cancelling_campaign 20000 [SEED] [--uvloop]` makes so many
@@ -28,6 +29,7 @@ from typing import Any, Callable
 from ssewire.aio import EventSource, ReconnectPolicy, open_stream, request
 from ssewire.claude import AsyncClaude
 from tests.claude import wire
+from tests.clients.both import Asyncio, Uvloop
 
 try:
     import anyio
@@ -324,14 +326,11 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--uvloop"]
     operations = int(arguments[0]) if arguments else 20_000
     seed = int(arguments[1]) if len(arguments) > 1 else 13
-    if "--uvloop" in sys.argv:
-        import uvloop
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    run = (Uvloop() if "--uvloop" in sys.argv else Asyncio()).run_loop
     # Of a server that writes to clients that have gone, and of attempts that it broke off.
     for name in ("asyncio", "ssewire"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    counts = campaign(operations, seed)
+    counts = campaign(operations, seed, run)
     print(f"seed {seed}: nothing lost, nothing left;", json.dumps(counts))
 
 

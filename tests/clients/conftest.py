@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A test that asks for `both` runs on the blocking client and on the asyncio client."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the callers of both clients see when servers do what servers do.
 
 One list drives the sync and the asyncio client: a script for the server, what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real signals while the blocking clients read: handlers that raise, that close, that do both.
 
 `campaign` runs one of the `WORK`s again and again over real sockets, with an alarm every few

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the asyncio client alone is asked: tasks, cancellation, back-pressure, its loop.
 
 What both clients do is in test_both.

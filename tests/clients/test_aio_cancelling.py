@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What cancelling does in the asyncio client: of a wait nothing, of an opening all.
 
 docs/design/0009 has the rules. Each way in which users put a limit on a step is tried, on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Connections that carry one request after another: what both clients do, written once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the sync client alone is asked: threads, signals, sockets that break.
 
 What both clients do is in test_both.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a forked child may do to its parent's connections with the sync client: nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the exceptions of signal handlers, and handlers that close, do to the sync client."""
 
 from __future__ import annotations

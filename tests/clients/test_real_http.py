@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Both clients against HTTP implementations that nobody here wrote: nginx and tinyproxy.
 
 Skipped where these programs are missing; they are in every distribution.

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.once, pytest.mark.sockets]
 PROGRAM = Path(__file__).with_name("mcp_round_trip.py")
 
 
-# mcp's folder, as in requirements/; what mcp reads with; the oldest Python that it runs on.
+# The folder of its group in pyproject.toml; what mcp reads with; the oldest Python that it runs on.
 @pytest.mark.parametrize(
     ("folder", "module", "oldest"),
     [("mcp1", "httpx_sse", (3, 10)), ("mcp2", "httpx2", (3, 11))],
@@ -30,7 +30,7 @@ def test_mcp_gets_each_note_and_all_text_from_our_parser(
     if sys.version_info < oldest or platform.python_implementation() != "CPython":
         pytest.skip(f"this mcp needs CPython {oldest[0]}.{oldest[1]} or later")
     apart = Path(sys.prefix) / folder
-    assert (apart / "mcp").is_dir(), f"requirements/test-{folder}.txt is not installed there"
+    assert (apart / "mcp").is_dir(), f"the group test-{folder} is not installed there"
     paths = os.pathsep.join([str(apart), str(Path(ssewire.__file__).resolve().parents[1])])
     done = subprocess.run(
         [sys.executable, str(PROGRAM), f"ssewire.compat.{module}"],

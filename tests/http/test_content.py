@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The content of a body: `content.Body` driven as both clients do, at any cut, against zlib."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How long is left, and what has run out: `Deadlines` as waiting code asks it, with no clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One request until its answer: the steps, driven without a socket, a clock or a thread.
 
 `Play` carries out what the generator asks for: a script says how each question

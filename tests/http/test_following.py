@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An event source but for waiting: requests, parsers and outcomes, with no socket and no clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which idle connections to keep: the shelf of both pools, with no socket and no clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The options that find out when a peer is gone: what is set where."""
 
 from __future__ import annotations

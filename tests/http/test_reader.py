@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Response framing, at any cut, with http.client's reading of the same bytes as second opinion."""
 
 from __future__ import annotations

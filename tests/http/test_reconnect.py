@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The reconnection state machine: outcomes in, commands out, no socket and no clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Why a response is no event stream, decided from its head and how its body begins."""
 
 from __future__ import annotations

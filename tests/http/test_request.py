@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens before and around a request, without a socket."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The TransportError branch: facts as attributes, texts computed from them."""
 
 from __future__ import annotations

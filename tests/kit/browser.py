@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A real browser for tests: headless Chromium of the system, driven by selenium."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ways to cut a stream into chunks, for tests that no cut may show in a result.
 
 Every chunking joins to the same bytes. The work for one stream is bounded:

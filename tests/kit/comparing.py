@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hold a parser against the literal reading of the standard, after every feed."""
 
 from __future__ import annotations

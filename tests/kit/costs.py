@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Is a call's cost linear in its input? Measured, without depending on the machine's speed.
 
 `make(n)` prepares work of size n, untimed and anew for each round, and returns

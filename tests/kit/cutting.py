@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An ASGI response whose connection breaks off on the way."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Values that say other things of themselves: subclasses of str, int, float and bytes.
 
 What an Enum with a str in it does by accident, these do on purpose: each method that code could

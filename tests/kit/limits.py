@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ways in which users of asyncio put a limit on a step: each cancels it when the time is up."""
 
 from __future__ import annotations

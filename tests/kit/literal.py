@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A literal reading of the standard, byte by byte: a second opinion on every parser.
 
 It follows the text of "Parsing an event stream" and "Interpreting an event

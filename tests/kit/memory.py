@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Let one allocation after the other fail, as where memory is short. CPython's debugging aid."""
 
 from __future__ import annotations

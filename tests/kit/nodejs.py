@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs under Node with the official SDK, installed by npm once per test run."""
 
 from __future__ import annotations

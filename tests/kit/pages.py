@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs of a page of the documentation that have names: `<!-- program: NAME -->`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An HTTP server that does what a script says, down to the byte, and remembers what it was asked.
 
 A script lists what happens on each connection, in order; the last one repeats.

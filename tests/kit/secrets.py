@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What shows the variables of a traceback's frames, and so whether there is a secret among them."""
 
 from __future__ import annotations

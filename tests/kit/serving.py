@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The replay server for programs of the documentation."""
 
 from __future__ import annotations

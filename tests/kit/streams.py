@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams that nobody thought of, for comparing parsers: seeded ones and hypothesis strategies.
 
 A run is a set of parser options and a list of steps. A step is a kind and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What users can see of a class besides its behaviour, as plain values to compare.
 
 `python -m tests.kit.surface` prints that of the event classes of its process as

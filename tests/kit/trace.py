@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Everything that can be seen of a parser while it is fed, as plain values to compare.
 
 Two parsers that behave alike give equal traces: exact types and values of

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Tests of the format: the parsers, the corpus, encoding, streams of events."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The parser against the literal reading of the standard, on streams nobody thought of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every wire case, at every chunking, with the state seen after every feed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The time of adversarial streams grows with their size, not with its square.
 
 Nothing here depends on how fast the machine is: tests/kit/costs.py compares a

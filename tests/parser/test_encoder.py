@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Encoding: the exact bytes, what is refused, and round trips through the parser."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Errors: their family tree, their texts, and that they survive pickling."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The values that parsers give out: ServerSentEvent and Comment."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is checked is what is written: of a subclass its plain value, whatever it says of itself."""
 
 from __future__ import annotations

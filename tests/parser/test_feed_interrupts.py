@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A feed that an exception of the caller's left halfway: refused until reset, and no ID ahead.
 
 At every line of the Python parsers, and at every allocation of both.

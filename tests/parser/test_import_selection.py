@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which parser an import takes: every state of the extension, every value of SSEWIRE_PARSER.
 
 Each case is a fresh interpreter on a copy of the package whose extension is

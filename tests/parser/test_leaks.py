@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nothing is left behind by many rounds of parsing, error paths included.
 
 Each measurement runs in a process of its own and compares a later round with

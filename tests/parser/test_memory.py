@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a parser holds while and after it is fed, by tracemalloc."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What Parser promises beyond the wire format: types, states, limits, misuse. Also a few rules
 of the standard by hand, so that the corpus is not the only witness."""
 

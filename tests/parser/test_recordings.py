@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Recorded streams of a real API, at every chunking."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`sdk_decoder()` alone, and under the hook of the installed anthropic and openai SDKs.
 
 The SDKs read from real sockets: on ordinary streams their results are the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The line parser, which is the standard's text, behaves as the parser with shortcuts does.
 
 It is a class of its own that any user of the parser could have been given, so it is held

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """parse, iter_events, iter_json and their asynchronous twins: order, ownership, errors.
 
 Each scenario runs on the synchronous functions and, through `Driver`, on the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An exception of the caller's in the middle of a step: on whole, or StateError; no false end.
 
 At every line of a step, at every await, from signal handlers and from `asyncio.wait_for`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many parsers in many threads, and misuse that must not end the process.
 
 What comes of misuse is not defined, so it runs in a process of its own with

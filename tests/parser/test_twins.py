@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two parsers against each other, and against the literal reading of the standard.
 
 Everything that can be seen must be equal: items with exact types, errors with

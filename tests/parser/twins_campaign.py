@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Compare the two parsers on many random streams, by hand or at night.
 
     python -m tests.parser.twins_campaign N [SEED]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The comparison of two commits: what it marks, and that its rows can be measured."""
 
 from __future__ import annotations

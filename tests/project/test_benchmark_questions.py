@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Each file on top of benchmarks/ asks one question and names the command that answers it."""
 
 from __future__ import annotations

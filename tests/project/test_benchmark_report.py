@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is wrong or was stopped stays visible in the tables that the benchmarks write."""
 
 from __future__ import annotations

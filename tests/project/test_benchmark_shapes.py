@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmarks' streams are what they promise; a wrong one would measure something else."""
 
 from __future__ import annotations

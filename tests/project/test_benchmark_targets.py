@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the benchmarks say was asked and reached, and that a missing peer costs its rows only."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 
 Each test builds from a copy of the source, with the setuptools and Cython of
@@ -38,7 +39,7 @@ def source(tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns(
         *("*.so", "*.pyd", "*.c", "*.egg-info", "__pycache__", "corpus", "recordings")
     )
-    for name in ("src", "requirements", "tests", "fuzz", "benchmarks", "docs"):
+    for name in ("src", "tests", "fuzz", "benchmarks", "docs", "examples"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, target / name, ignore=ignored)
     for path in ROOT.iterdir():
@@ -211,7 +212,7 @@ def test_the_sdist_holds_the_sources_and_builds_a_small_wheel_with_the_extension
     assert {f"src/ssewire/{name}.pyx" for name in COMPILED} <= sources
     assert sources - set(names) == set()
     assert not [name for name in names if name.endswith((".c", ".so", ".pyc", ".pyd"))]
-    for name in ("setup.py", "Makefile", "LICENSE", "requirements/test.txt", "tests/conftest.py"):
+    for name in ("setup.py", "Makefile", "LICENSE", "examples/tools.py", "tests/conftest.py"):
         assert name in names
 
     (unpacked,) = (tmp_path / "unpacked").iterdir()

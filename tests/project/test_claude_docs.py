@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/claude.md: every program runs as it stands there and prints what it says."""
 
 from __future__ import annotations

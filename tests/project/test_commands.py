@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every command that a document, a comment or a docstring quotes is there, and takes its arguments.
 
 Nothing is run but the parsing of arguments. A quoted command stands in backticks, or on a line of
@@ -26,7 +27,7 @@ from ssewire.cli import main
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("src", "tests", "benchmarks", "docs", "examples", "fuzz", "requirements", ".ci")
+FOLDERS = ("src", "tests", "benchmarks", "docs", "examples", "fuzz", ".ci")
 FILES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "setup.py")
 SUFFIXES = {".md", ".py", ".pyx", ".pxi", ".h", ".sh", ".txt", ""}
 # Where the modules of each name that we run with -m are.
@@ -45,9 +46,7 @@ ON_A_LINE = re.compile(rf"^(?:.*\| |\$ |    )?((?:[A-Z_]+=\S+ )*{PROGRAM}.*)$", 
 # In our own code: [sys.executable, "-m", "tests.kit.surface"], prog="python -m benchmarks".
 IN_CODE = re.compile(r'"-m", "((?:ssewire|tests|benchmarks|examples|fuzz)[\w.]*)"')
 PROG = re.compile(r'prog="(python -m [\w.]+)"')
-PATH = re.compile(
-    r"(?<![\w./-])((?:tests|benchmarks|docs|examples|fuzz|requirements|src)/[\w./-]+\.[a-z]+)\b"
-)
+PATH = re.compile(r"(?<![\w./-])((?:tests|benchmarks|docs|examples|fuzz|src)/[\w./-]+\.[a-z]+)\b")
 
 
 class Command(NamedTuple):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The corpus as others run it: its rules, the page that names them, and who judges the peers."""
 
 from __future__ import annotations

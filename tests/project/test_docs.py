@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every program in README, docs and examples runs as it stands there and prints what it says.
 
 A program under the line "With `ssewire replay ARGUMENTS`:" finds that server at ANTHROPIC_BASE_URL,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/README.md names every page of the documentation, and nothing that is not there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/embedding.md and docs/client-authors.md: every program, with the real packages.
 
 A program of the first is named by its heading. It runs in this process with a

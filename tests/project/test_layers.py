@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who may import whom: the levels, read off the sources by folder, and each module's own word.
 
 A module imports from lower levels, or from its own without circles. What a level must not know
@@ -47,7 +48,7 @@ LEVELS = {
     **dict.fromkeys(["claude.__init__", "claude.client", "claude.aio"], 5),
     # 6: tools
     **dict.fromkeys(["cli", "replay", "asgi", "wsgi", "_source_thread"], 6),
-    **dict.fromkeys(["compat", "__main__"], 6),
+    **dict.fromkeys(["compat", "_pyinstaller", "__main__"], 6),
 }
 # Levels that a level may import from besides its own, where that is not all of the lower ones.
 ONLY = {4: {0, 1, 2}}
@@ -272,8 +273,8 @@ def test_what_a_module_says_it_imports_is_what_it_imports(module: str) -> None:
 
 @pytest.mark.parametrize("module", [n for n, path in SOURCES.items() if path.suffix == ".py"])
 def test_a_module_is_short_enough_to_be_read_at_once(module: str) -> None:
-    length = len(SOURCES[module].read_text(encoding="utf-8").splitlines())
-    assert length <= LONGEST
+    lines = SOURCES[module].read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if "SPDX-License-Identifier" not in line]) <= LONGEST
 
 
 @pytest.mark.parametrize("name", [n for n in SOURCES if n.rpartition(".")[2] == "__init__"])

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Classes with `__slots__` have no dictionary, which one base without them would bring back.
 
 A stream may be open for days, and there may be thousands: what each holds is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Events over ASGI: what is sent, when it is sent, and that the source is closed whatever ends it.
 
 Under a driver that speaks the protocol, and under real servers.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Streams under real ASGI servers and frameworks: how they end, whoever ends them.
 
 Clients that leave at any byte, do not read, or send garbage; servers that are told to stop, which

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Broadcast: every viewer gets every event once, in order, also who comes back; or is told."""
 
 from __future__ import annotations

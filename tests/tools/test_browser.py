@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A real browser: an EventSource that reconnects."""
 
 from __future__ import annotations

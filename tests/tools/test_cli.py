@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line, run as people run it: a process, pipes, signals, a terminal."""
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import ssewire
 
 COMMAND = [sys.executable, "-m", "ssewire"]
 # Long enough for a loaded machine; nothing here waits for it unless it fails.
@@ -40,6 +43,12 @@ def test_a_standard_stream_that_is_closed_is_said_in_one_sentence(
     shell = f"{sys.executable} -m ssewire {command}"
     done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (code, b"", said)
+
+
+def test_the_version_says_which_implementation_runs() -> None:
+    # pip keeps a wheel that it built without a compiler: this is where one sees it.
+    said = run("--version").stdout.decode()
+    assert said.strip() == f"ssewire {ssewire.__version__} ({ssewire.IMPLEMENTATION})"
 
 
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:

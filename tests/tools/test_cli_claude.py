@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire claude`: an answer on the command line, from the replay server."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire claude-parse` as a user runs it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire tail` and `ssewire record` against the scripted server.
 
 In this process, and as processes where signals and pipes matter.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The example relay under real servers, with the replay server for the API."""
 
 from __future__ import annotations

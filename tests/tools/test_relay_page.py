@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The relay's page as a person meets it, in a real browser: seen, heard, and by the keyboard.
 
 axe-core, which npm installs, looks for what shuts people out.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The replay server and `ssewire replay`, asked by clients of several makes.
 
 By http.client and plain sockets where the bytes matter, by our clients and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests to the replay server, read without a socket."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the replay server answers, request by request, without a server."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """FILE.times without files: the lines that are written, and what is read of them."""
 
 from __future__ import annotations

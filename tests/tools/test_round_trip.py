@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What was parsed and is written again parses to the same events in a row: all three ways.
 
 Types with NUL, IDs that are reset, retry, comments: the whole corpus, streams made of crooked

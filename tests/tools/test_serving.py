@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is served, without I/O: items to bytes of the wire, options, the ID that a client has."""
 
 from __future__ import annotations

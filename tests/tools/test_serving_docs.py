@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs of docs/serving.md, each with its real framework, read as browsers read."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The pages of docs/serving.md in a real browser: each reads its stream to the end, and stops."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The program of docs/serving.md for many processes: real Redis, two workers, nginx before them.
 
 Workers are killed and Redis is restarted while events come; each viewer is to see each event

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Terminals get no command of a peer's, from any command of ours, in any field.
 
 Generated: each command, to a terminal and to a pipe, with each thing that steers a terminal in

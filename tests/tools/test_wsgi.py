@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Events over WSGI: the same as over ASGI, from blocking code, in real servers and frameworks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a tool loop is written with these types; read by four checkers, not run.
 
 `match` needs Python 3.10: check with `--python-version 3.10`.

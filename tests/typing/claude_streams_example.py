@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What Claude's streams give: nothing is Any but the JSON of the model's making.
 
 As in `streams_example`, mypy refuses every expression that is Any, and pyright every unknown one.

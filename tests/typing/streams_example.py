@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What streams, sources and iterators give; read by four checkers, not run.
 
 mypy refuses every expression here that is Any, and pyright every one that is unknown, so that what

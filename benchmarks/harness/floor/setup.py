@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Build the floor beside itself: `python benchmarks/harness/floor/setup.py`."""
 
 import os

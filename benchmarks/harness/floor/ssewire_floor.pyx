@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The floor under any parser: its objects, made from offsets known beforehand.
 

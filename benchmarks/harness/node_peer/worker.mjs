@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The JavaScript side of benchmarks/harness/worker.py: the same requests in, the same answers
 // out, on Node and on Bun. The arguments: which package the parser is, and the folder of the
 // corpora, which come as files and are cut here as there. The parser takes text, so decoding

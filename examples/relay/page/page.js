@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 "use strict";
 const $ = (id) => document.getElementById(id);
 const turns = $("turns");

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The content of a body: its bytes with the Content-Encoding undone, in steps of bounded size.
 
 May import: _headers, errors.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One request until its answer, as steps: kept connections, proxies, TLS, redirects.
 
 `exchange` is a generator. It yields what is to be done next; whoever drives it

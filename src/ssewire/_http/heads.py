@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The heads of requests and responses on the wire, and what they say of a body's end.
 
 What can be read in two ways (lengths that differ, a length together with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which idle connections to keep: the policy of both clients' pools, without I/O.
 
 What is kept longest ago goes first: where there are too many of a key, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which socket options tell a peer that is gone from one that has nothing to say.
 
 Of a connection whose other end has lost its power or its address translation, nothing ever

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The way to a server, and which proxy stands on it.
 
 May import: _checks, _headers, url.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One response read off the wire, without I/O: bytes in, the pieces of its body out.
 
 `ResponseReader` takes the bytes of one connection in any pieces. Every byte

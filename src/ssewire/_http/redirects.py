@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a redirect leads, and which headers are dropped on the way.
 
 May import: _checks, _headers, errors, request, url.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Why a response is no event stream: its status, its media type, what its body says.
 
 May import: _checks, _headers, errors, url.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A request, checked and complete, before any socket is opened.
 
 Arguments that make no sense raise TypeError or ValueError here. No text holds

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How long to wait for what, and when that is over. Clock-free: each call is told the time.
 
 May import: _checks, _frozen, errors, refusal.

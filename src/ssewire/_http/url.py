@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """URLs taken apart and checked, before anything is looked up or sent.
 
 May import: _checks.

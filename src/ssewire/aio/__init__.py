@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Open event streams over HTTP/1.1 with asyncio; nothing but the standard library.
 
 The twin of `ssewire.client`: the same names, awaited. A connection receives

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The bytes of a response's body, one piece per read.
 
 May import: _http, _settings, errors, _tasks.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One connection: it receives into one buffer per event loop and parses there and then.
 
 May import: _http, _settings, errors, _dial, _last_words, _shared, _tasks,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A socket connected to the address of a host that answers first.
 
 May import: _settings, _tasks.

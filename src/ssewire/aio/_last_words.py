@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a peer said before it reset the connection, read although sending to it failed first.
 
 Who refuses a large request answers and closes, and what goes on being sent to it makes the kernel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `request` and `open_stream` return.
 
 May import: errors.

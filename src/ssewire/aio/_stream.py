@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The events of one response.
 
 May import: _checks, _standard, _unfinished, errors, event, _body, _connection, _tasks.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tasks of our own: children that others can end, and what closes in the background.
 
 A `Child` ends with the wait for it, an `Errand` goes on. Each task is cancelled once: a second

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Serve events to browsers: an ASGI application, or the bytes for a framework's response.
 
 asyncio only; no framework is needed. `EventResponse` is there where Starlette

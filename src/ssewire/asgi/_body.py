@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The bytes of a response, for a framework that sends them itself.
 
 The source runs in a task of its own, of which the body that the framework holds

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One stream of events to all viewers of a process.
 
 Events stand in a chain, each with a reference to the next. A viewer is a place

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The response of an ASGI application: head, events, comments while there is silence, an end.
 
 Three tasks: the server's waits; one runs the source and sends; one listens

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One source on its way to one client, in one task of its own.
 
 From its first event to its closing it runs in that task, so that timeouts and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What servers do not say by themselves: that they stop, and, one of them, that a client has left.
 
 ASGI tells of a stop only when the last response is through, and streams have no end of their

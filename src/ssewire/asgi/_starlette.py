@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A response class for Starlette and FastAPI. May import: _serving, _response, _running."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A blocking source as an asynchronous one. May import: _source_thread."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Claude's streams: from bytes or events to typed events and the message."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From one wire event to the message: one event in, at most one out, and the message changed.
 
 Content never raises: an error is an event, after which nothing is taken any

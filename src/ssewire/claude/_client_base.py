@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What Claude and AsyncClaude decide alike: settings, requests, and which attempts are made.
 
 No I/O: connections, the environment, time and chance come from the client at

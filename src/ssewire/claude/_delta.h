@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The character loops of the compiled delta decoder, over the data of a str.
  *
  * As in _string.h, which reads the strings: functions that take a `kind` are inline and

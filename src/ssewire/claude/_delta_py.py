@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Read the common deltas of a Claude stream without a full JSON parse.
 
 The payloads of a block differ in one string and in padding. What stands before

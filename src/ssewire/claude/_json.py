@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The peer's JSON: reading what may be anything, how deep it may be, common words.
 
 May import: nothing.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a client is set to: where it asks, with which headers, key and timeouts. No I/O.
 
 All that makes no sense is refused here, before anything is connected to, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The keywords of a request: their types for checkers and completion, their names at run time.
 
 They stand once, here. All others go to the API as they are, but for those

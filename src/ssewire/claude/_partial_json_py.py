@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Parse JSON that is still coming: fragments in, live value out.
 
 A push parser without recursion. Containers are put into their parent when they

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Records: the peer's JSON, with declared keys as attributes and all keys by `["key"]`.
 
 Known keys are declared by the classes, all others stay and are reached in the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The JSON body of a request: messages as the API wants them back, and what is not JSON.
 
 May import: _checks, _record, blocks, message.

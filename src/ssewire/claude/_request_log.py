@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the debug log says of a request: a line for its answer, a line for its end.
 
 For whoever wants to know where the time went. Never headers, bodies, or what

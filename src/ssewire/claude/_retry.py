@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whether to ask again after a failure, and after how long; what a refused response means.
 
 Sans-I/O, shared by both clients: time and chance are passed in. Retries end

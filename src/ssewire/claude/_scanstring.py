@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """json's scanner of strings, which takes exactly what json.loads takes.
 
 scanstring(text, start) reads the string whose opening quote is before `start`;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a body is: a stream, or JSON or HTML in its place; what such a document says.
 
 A server that fails, and a relay that does not stream, send JSON or HTML, or gzip that

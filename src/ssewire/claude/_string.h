@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The inside of a JSON string, over the data of a str: how far it goes, what it says.
  *
  * A str holds one, two or four bytes a character (PEP 393). The functions that

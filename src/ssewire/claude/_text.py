@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Text that grows by deltas, and the halves of characters that deltas may cut.
 
 Text is kept in pieces and joined when it is read, so that a message of any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From bytes to typed events and the message, without I/O.
 
 Content never raises: what ends the stream is an event, after which nothing is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ask Claude with asyncio: the twin of `claude.client`, the same names with Async before them.
 
 What is asked, and whether again, is decided in `_client_base`, reading in `stream`: here is what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The content blocks of a message: one class for each type on the wire.
 
 They grow by deltas, and finish when their stop comes or the message ends.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ask Claude with blocking sockets: streams, raw events, whole messages.
 
 What is asked, and whether again, is decided in `_client_base`, reading in

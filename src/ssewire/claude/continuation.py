@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What to send after a message that broke off, or that the API paused.
 
 There is no token to resume a stream: a new request goes on from the text that

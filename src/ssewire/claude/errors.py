@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every exception of the Claude layer.
 
     ClaudeError                    never raised itself; .partial_message .request_id .status

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Typed events: one class for each kind on the wire, and those that a stream derives.
 
 An event keeps the wire's event and decodes it when asked: most readers look

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The message, as it grows and when it is done; its blocks are in `blocks`.
 
 The names of its parts can be had from here too. Only the accumulator writes to it.

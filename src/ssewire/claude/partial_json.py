@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The parser of partial JSON of this process: the compiled one where it is in use.
 
 May import: _choice, _json, _partial_json_py.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a tool input becomes a value: from fragments of JSON to what the tool is given.
 
 While the fragments come, the value is what can be told of it so far. At the

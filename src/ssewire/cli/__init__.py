@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line: `python -m ssewire COMMAND`, one module for each command.
 
 A command's module has `PARSER`, what argparse is told of it, `add_options(parser)`,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How the commands for Claude write events and what a message came to.
 
 May import: claude._record, claude.events, _terminal.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Read a file or standard input as it comes, with a progress bar where one helps.
 
 May import: _checks, _limits, _output, _terminal.

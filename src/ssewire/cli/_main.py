@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: MIT
 """Find the command, run it, and end quietly: exit codes are decided here.
 
 0 done; 1 the stream was bad or refused; 2 wrong usage, or a file that cannot
 be read or written; 3 the transport failed for good; 130 interrupted; 141 the
 reader of our output went away (the codes that a shell shows for SIGINT and
-SIGPIPE). It imports the module of the command
-given, and no other. May import: _version, errors, _output, _terminal.
+SIGPIPE). It imports the module of the command given, and no other.
+May import: _version, errors, parser, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from importlib import import_module
 
 from .._version import __version__
 from ..errors import ContentTypeError, SSEWireError, StatusError, TransportError
+from ..parser import IMPLEMENTATION
 from ._output import CommandError, sentence, warn
 from ._terminal import PrintableText
 
@@ -96,7 +98,8 @@ def _run(argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ssewire", description="Server-sent events.")
-    parser.add_argument("--version", action="version", version=f"ssewire {__version__}")
+    version = f"ssewire {__version__} ({IMPLEMENTATION})"
+    parser.add_argument("--version", action="version", version=version)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     given = argv[0] if argv else None
     for command, (module, summary) in _COMMANDS.items():

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What commands write in the same way: events, failures, and files that must be whole.
 
 May import: _checks, errors, event, _terminal.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The options of a request, named as curl's, for the commands that make one.
 
 May import: _settings, client, _output, _terminal.

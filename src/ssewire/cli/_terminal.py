@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What may reach a terminal: text, never a command of the peer's.
 
 `_main` puts a `PrintableText` in the place of stderr, always, and of stdout where that is a

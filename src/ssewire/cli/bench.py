@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire bench`: how fast both implementations parse on this machine.
 
 Each runs in an interpreter of its own, since a process has one event class.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire claude PROMPT`: ask Claude, and print the answer as it comes.
 
 May import: claude.client, claude.errors, client, _claude_output, _main, _output, _terminal.

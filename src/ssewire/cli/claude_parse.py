@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire claude-parse`: the text, message or events of a recorded Claude stream.
 
 May import: claude.errors, claude.stream, _claude_output, _input, _output, _terminal.

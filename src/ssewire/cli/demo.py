@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire demo`: a bundled answer, served here and streamed through both clients.
 
 May import: claude.aio, claude.client, claude.events, parser, ssewire.replay, _claude_output,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire parse`: one JSON object a line for each event, as soon as it is complete.
 
 May import: encoder, event, parser, stream, _input, _main, _output,

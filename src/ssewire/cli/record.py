@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire record`: a stream to a file as it comes, and beside it when each piece came.
 
 FILE holds the decoded body, nothing else: `ssewire parse FILE` reads it.

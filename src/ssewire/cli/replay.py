@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire replay FILE...`: a stand-in for the Claude API on this machine.
 
 May import: errors, ssewire.replay, _output, _terminal.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command `ssewire tail`: follow a stream across reconnects, and with --save-id across runs.
 
 An event counts as handed out once it has been printed and flushed; its ID is

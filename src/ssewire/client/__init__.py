@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Open event streams over HTTP/1.1 with blocking sockets; nothing but the standard library.
 
 One thread iterates; `close()` and `restart()` may be called from any. All

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A socket that one thread uses and any thread can end, and blocking I/O over it.
 
 A socket is closed only by the thread that uses it, or while none does: the

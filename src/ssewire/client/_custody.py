@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who owns bytes that were received when an exception comes: the rules of `taken`.
 
 A signal handler may raise between any two steps of the thread that reads. Then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One request until its answer: the steps of `_http.exchange`, carried out with blocking sockets.
 
 May import: _http, _settings, errors, _body, _connection, _response, _stream.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two functions that open a response.
 
 May import: _checks, _http, _limits, _settings, parser, _connection, _exchange.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Connections kept for further requests.
 
 May import: _http, _settings.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A response, and what carries requests in place of our own sockets.
 
 May import: _checks, _closing, _headers, _http.

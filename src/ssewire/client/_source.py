@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
 May import: _checks, _closing, _following, _http, _limits, _settings, _standard, errors, event,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The events of one response.
 
 May import: _checks, _closing, _standard, _unfinished, errors, event.

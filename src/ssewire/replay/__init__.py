@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A stand-in for the Claude API on loopback: recorded streams, with their timing, over HTTP.
 
 Its names are loaded when they are asked for: who writes a recording wants `times`

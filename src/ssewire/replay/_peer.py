@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One connection of the server: requests in, answers out when they are due.
 
 One timer for each, and no more bytes held for a slow reader than one write.

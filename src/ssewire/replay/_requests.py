@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests off the wire, without I/O; what they ask for is for `_rules` to judge.
 
 Apart from `_http`, which reads responses: of a request's head only what this

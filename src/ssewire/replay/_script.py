@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is answered, without I/O: replies in turn, at what pace, with which fault.
 
 Requests in, answers out, in the order in which they come. May import: _checks,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A recorded stream: its wire events, their timing, and its final message.
 
 May import: claude.errors, claude.stream, errors, parser, _examples, times.

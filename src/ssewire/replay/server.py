@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A stand-in for the Claude API on loopback: recorded streams, with their timing, over HTTP.
 
 A tool for tests and demos, not a server to put anywhere else: it knows one

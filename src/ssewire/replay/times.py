@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """FILE.times, which says when each piece of a recording arrived: written and read here.
 
 NDJSON in UTF-8. Its first line:

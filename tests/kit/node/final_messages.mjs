@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stream from ANTHROPIC_BASE_URL with the official SDK (beta: it knows more blocks) as often as TIMES says; print what each gave.
 import Anthropic from "@anthropic-ai/sdk";
 

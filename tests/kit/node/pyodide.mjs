@@ -1,5 +1,5 @@
 // Runs pytest in Pyodide: node pyodide.mjs CHECKOUT MODULES RECORDINGS PYTEST_ARGS...
-// MODULES holds node_modules/pyodide, and in site/ what requirements/pyodide.txt names.
+// MODULES holds node_modules/pyodide, and in site/ what the group pyodide of pyproject.toml names.
 
 import { pathToFileURL } from "node:url";
 

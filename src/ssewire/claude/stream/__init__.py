@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A message as it comes: events, text and the final message over any chunks of bytes.
 
 Deciding is in `_reader`; `_blocking` and `_asyncio` wait for bytes.

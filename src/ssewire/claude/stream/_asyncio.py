@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading a message with asynchronous chunks: the streams that `AsyncClaude` gives.
 
 May import: _checks, _closing, _limits, _reader, claude.errors, ssewire.errors.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reading a message with blocking chunks: the streams that `Claude` gives, and their text.
 
 The iterators keep no state of their own that an exception could lose.

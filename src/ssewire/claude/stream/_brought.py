@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What one step over a message brings: the events of plain text deltas, the text of a start.
 
 May import: _text_order, claude.blocks, claude.events.

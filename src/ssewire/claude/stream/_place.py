@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How far a message has been handed out: one place, which all its readers share.
 
 What comes next is in at most four parts, in this order: events or texts that

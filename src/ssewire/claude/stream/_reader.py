@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What all streams of a message decide alike: everything but waiting for bytes.
 
 How far a message has been handed out is in `_place`; here is where its bytes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The text of an answer as JSON: its live value while it comes, and the whole at the end.
 
 May import: claude._json, claude.errors, claude.partial_json.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The text of a message in the order in which it came.
 
 A message has its text block by block, and as servers finish one block before
