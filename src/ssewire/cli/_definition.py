@@ -1,8 +1,8 @@
 """The commands and their options, in one place: parsing, --help, completion and `man` read it.
 
 A command's module has `DESCRIPTION` and `NOTES`, paragraphs for --help; `EXITS`, the exit codes
-that it may end with; `add_options(parser)`, which adds its arguments; and `run(args)`, which carries
-it out and returns the exit code.
+that it may end with; `add_options(parser)`, which adds its arguments; and `run(args)`, which
+carries it out and returns the exit code.
 Only the module of the command given is imported: the network's cost more than all of `parse`.
 May import: _version, parser, _exit.
 """
@@ -36,9 +36,7 @@ COMMANDS = {
     "replay": ("replay", "serve recordings: a stand-in for the Claude API, for tests"),
     "demo": ("demo", "a bundled answer through both clients; no network, no key"),
     "bench": ("bench", "measure both implementations on this machine"),
-    #"vendor": ("vendor", "copy the parser in pure Python into a package of yours"),
-    #"completion": ("completion", "print the completions for bash, zsh or fish"),
-    #"man": ("man", "print the manual page"),
+    "vendor": ("vendor", "copy the parser in pure Python into a package of yours"),
 }
 
 
