@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 # Long enough for a loaded machine; nothing waits for it unless it fails.
-PATIENCE = 60.0
+PATIENCE = 30.0
 
 
 class Terminal:

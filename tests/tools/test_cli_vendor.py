@@ -1,4 +1,4 @@
-"""`ssewire vendor`: a copy that stands on its own in a stranger's package, and what it overwrites."""
+"""`ssewire vendor`: a copy that stands on its own in a stranger's package, and what it replaces."""
 
 from __future__ import annotations
 

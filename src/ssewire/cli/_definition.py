@@ -37,6 +37,8 @@ COMMANDS = {
     "demo": ("demo", "a bundled answer through both clients; no network, no key"),
     "bench": ("bench", "measure both implementations on this machine"),
     "vendor": ("vendor", "copy the parser in pure Python into a package of yours"),
+    "completion": ("completion", "print the completions for bash, zsh or fish"),
+    "man": ("man", "print the manual page"),
 }
 
 
