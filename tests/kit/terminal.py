@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -67,8 +67,15 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Read until the screen shows `text`."""
+        self._wait_until(text, lambda lines: any(text in line for line in lines))
+
+    def wait_for_prompt(self, text: str) -> None:
+        """Read until the last line is `text`: what is typed before that may be lost."""
+        self._wait_until(text, lambda lines: lines[-1:] == [text])
+
+    def _wait_until(self, text: str, shown: Callable[[list[str]], bool]) -> None:
         end = time.monotonic() + PATIENCE
-        while not any(text in line for line in self._screen.display):
+        while not shown(self.screen()):
             if not self._read(end):
                 raise AssertionError(f"never shown: {text!r}\n" + "\n".join(self.screen()))
 
