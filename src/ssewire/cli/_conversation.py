@@ -82,10 +82,12 @@ class Conversation:
         try:
             content = json.loads(data)
             messages = content["messages"]
-            fits = all(message["role"] in ("user", "assistant") for message in messages)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            fits = False
-        if not fits or not isinstance(messages, list):
+            fits = isinstance(messages, list) and all(
+                message["role"] in ("user", "assistant") for message in messages
+            )
+        except (ValueError, TypeError, KeyError, RecursionError) as exc:
+            raise CommandError(f"{path} does not hold a conversation") from exc
+        if not fits:
             raise CommandError(f"{path} does not hold a conversation")
         self._messages = messages
         if self.system is None:

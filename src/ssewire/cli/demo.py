@@ -78,7 +78,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire demo`."""
     # Also out of a zip file.
-    body = pkgutil.get_data(__package__, "demo.sse")
+    body = pkgutil.get_data(__name__.rpartition(".")[0], "demo.sse")
     assert body is not None
     lines = Lines(sys.stdout, color=wants_color(args.color))
     with (

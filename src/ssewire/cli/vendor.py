@@ -35,7 +35,7 @@ NOTES = (
 )
 EXITS = (0, 2, 141)
 
-_ROOT = __package__.rpartition(".")[0]
+_ROOT = __name__.split(".cli.")[0]
 
 # What can come with the parser: the module or package, and what it is.
 _MORE = ("reconnect", "client", "aio", "claude")
