@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Serve a page that runs ssewire in the browser: `python -m examples.pyodide --pyodide DIR`.
 
 The page streams from Claude in Python, by Pyodide; this server has the key, and passes the

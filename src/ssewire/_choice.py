@@ -34,7 +34,8 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
     """
     if _choice == "python":
         return None
-    full_name = f"{__package__}.{name}"
+    # Not __package__: out of a zip file Python 3.9 sets it when the module is through.
+    full_name = f"{__name__.rpartition('.')[0]}.{name}"
     try:
         module = __import__(full_name, fromlist=["CONTRACT"])
     except ModuleNotFoundError as exc:

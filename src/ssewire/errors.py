@@ -212,7 +212,8 @@ class RetriesExhausted(TransportError):
 
     def __str__(self) -> str:
         last = "" if self.__cause__ is None else f", the last one: {self.__cause__}"
-        return f"gave up after {self.attempts} failed attempts{last}"
+        number = "1 failed attempt" if self.attempts == 1 else f"{self.attempts} failed attempts"
+        return f"gave up after {number}{last}"
 
 
 class _Refused:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a task waits for without a future for each wait: both twins, on each loop.
 
 At the end what that means for a stream, over sockets.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Each test here runs on both parsers: these packages take the one of the process."""
 
 from __future__ import annotations

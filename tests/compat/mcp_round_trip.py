@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A client and a server of the real `mcp` package over sockets; a program for test_mcp.py.
 
 `python mcp_round_trip.py [MODULE]` calls `MODULE.install()`, if one is named, before mcp is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire.compat.httpx_sse` and `ssewire.compat.httpx2` beside the packages whose names they have.
 
 Each deliberate difference is a test that shows what the original does and what ours does; what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`install()` of each: what `import` gives afterwards, and what was imported before.
 
 It is for a whole process, so each test is one of its own. Importing these packages imports none of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The real `mcp` package, 1.x and 2.x, reads with our parser, in processes of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`ssewire.compat.sseclient` beside sseclient-py: what is alike, and each deliberate difference."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random responses for the reader of HTTP bodies, cut at random, against a literal reading.
 
 `python -m tests.http.reader_campaign N [SEED]` does N of them, some five million in an hour. Each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The short way of a read that is one chunk: both twins, and what the reader would say.
 
 By hand: `python -m tests.http.test_chunk 1000000 [SEED]` compares so many random reads.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where there are no sockets a request says so, at once, and a transport carries it all the same.
 
 `make pyodide` runs this in WebAssembly; elsewhere the tests pretend.

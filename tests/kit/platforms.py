@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a platform lacks, so that some tests do not run there."""
 
 from __future__ import annotations

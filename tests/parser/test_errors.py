@@ -40,6 +40,7 @@ EXAMPLES: list[tuple[SSEWireError, str]] = [
         errors.ContentDecodingError("br", "unknown"),
         "cannot decode a body of Content-Encoding 'br': unknown",
     ),
+    (errors.RetriesExhausted(1), "gave up after 1 failed attempt"),
     (errors.RetriesExhausted(3), "gave up after 3 failed attempts"),
     (
         errors.StatusError(404, HEADERS, b"gone"),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/how-to/bundling.md: the package in one file that Python runs (zipapp)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/coming-from: what was written for another package, and the same with ours, print the same.
 
 Programs stand in order; those under `<!-- before: SERVER -->` need the other package, those

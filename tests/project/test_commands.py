@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
-from ssewire.cli import main
+from ssewire.cli._definition import CommandParser, parse_arguments
 
 # Of the benchmarks only a few could be asked on PyPy, where most packages are missing.
 pytestmark = pytest.mark.once
@@ -126,9 +126,14 @@ def fault_of_pytest(words: list[str]) -> str | None:
 
 
 def fault_of_ssewire(arguments: list[str]) -> str | None:
-    if arguments[:1] == ["COMMAND"]:
+    if arguments[:1] in ([], ["COMMAND"]):
         return None
-    return refused(lambda: main(arguments), arguments)
+    return refused(lambda: taken(arguments), arguments)
+
+
+def taken(arguments: list[str]) -> NoReturn:
+    parse_arguments(arguments)
+    raise _Parsed
 
 
 def fault_of_module(module: str, arguments: list[str]) -> str | None:
@@ -168,6 +173,7 @@ def refused(run: Any, arguments: list[str]) -> str | None:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         patch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
         patch.setattr(argparse.ArgumentParser, "error", error)
+        patch.setattr(CommandParser, "error", error)
         patch.setattr(sys, "argv", ["program", *arguments])
         try:
             with warnings.catch_warnings():

@@ -12,11 +12,8 @@ import asyncio
 import gc
 import gzip
 import json
-import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 import threading
 import warnings
@@ -761,91 +758,6 @@ def test_the_limit_that_the_page_names_is_the_default() -> None:
 # --- docs/client-authors.md
 
 AUTHORS = (Path(__file__).resolve().parents[2] / "docs" / "client-authors.md").read_text("utf-8")
-PACKAGE = Path(ssewire.__file__).resolve().parent
-
-
-def vendored_files() -> tuple[list[str], list[str], str]:
-    """Return the files that suffice, those that may be added, and the `_choice.py` to write."""
-    section = AUTHORS[AUTHORS.index("## Vendoring") : AUTHORS.index("## What stays")]
-    needed, choice, more = re.split(r"^```python\n(.*?)^```", section, flags=re.M | re.S)
-    cells = [re.findall(r"^\| (`.*?) \|", part, re.M) for part in (needed, more)]
-    first, second = (re.findall(r"`(\S+\.py)`", " ".join(part)) for part in cells)
-    return [name for name in first if name != "_choice.py"], second, choice
-
-
-def vendor(folder: Path, files: list[str], choice: str) -> None:
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "_choice.py").write_text(choice, "utf-8")
-    for name in files:
-        shutil.copy(PACKAGE / name, folder)
-
-
-def isolated(tmp_path: Path, program: str) -> str:
-    """Run a program that sees the standard library and what was vendored, and nothing else."""
-    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", start + program],
-        # Meant for an installed ssewire, and no business of a copy.
-        env={**os.environ, "SSEWIRE_PARSER": "cython", "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return done.stdout.decode()
-
-
-def test_the_files_named_for_vendoring_are_a_whole_parser(tmp_path: Path) -> None:
-    files, _, choice = vendored_files()
-    assert files == [
-        *("errors.py", "_checks.py", "_limits.py", "event.py", "_standard.py", "_parser_py.py")
-    ]
-    vendor(tmp_path / "theirs", files, choice)
-    cases = sorted((Path(__file__).resolve().parents[1] / "corpus").glob("*.sse"))
-    assert len(cases) > 100
-    program = f"""
-from pathlib import Path
-from theirs._parser_py import Parser
-for path in {list(map(str, cases))!r}:
-    data = Path(path).read_bytes()
-    for size in (len(data) or 1, 3):
-        parser = Parser(comments=True)
-        for at in range(0, len(data), size):
-            for item in parser.feed(data[at : at + size]):
-                print(ascii(item))
-        print(parser.last_event_id.encode(), parser.retry, parser.pending)
-loaded = {{name.partition(".")[0] for name in sys.modules}}
-assert not loaded & {{"ssewire", "typing", "socket", "asyncio", "ssl", "http"}}
-"""
-    expected = []
-    for path in cases:
-        data = path.read_bytes()
-        for size in (len(data) or 1, 3):
-            parser = ssewire.Parser(comments=True)
-            for part in pieces(data, size):
-                expected += [ascii(item) for item in parser.feed(part)]
-            expected.append(f"{parser.last_event_id.encode()!r} {parser.retry} {parser.pending}")
-    assert isolated(tmp_path, program).splitlines() == expected
-
-
-def test_the_files_named_for_more_need_nothing_else(tmp_path: Path) -> None:
-    files, more, choice = vendored_files()
-    assert {"stream.py", "sdk.py", "encoder.py", "reconnect.py"} < set(more)
-    vendor(tmp_path / "theirs", files + more, choice)
-    program = """
-from theirs.stream import iter_events
-from theirs.sdk import sdk_decoder
-from theirs.encoder import encode_event
-from theirs.reconnect import Reconnection, ReconnectPolicy
-wire = encode_event("a", event="b")
-print(*iter_events([wire]), *sdk_decoder().iter_bytes([wire]))
-print(Reconnection(ReconnectPolicy(), random=float).start())
-assert "ssewire" not in sys.modules
-"""
-    event = "ServerSentEvent(data='a', event='b', id='', retry=None)"
-    assert isolated(tmp_path, program).splitlines() == [
-        f"{event} {event}",
-        "Connect(delay=0.0, error=None, failed=False)",
-    ]
 
 
 def test_the_programs_for_client_authors_print_what_they_say(

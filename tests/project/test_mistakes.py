@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Typical mistakes, and the sentence that says what to do instead."""
 
 from __future__ import annotations

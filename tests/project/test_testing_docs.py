@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/testing.md: the project in it is one whose tests pass, and its tables are true."""
 
 from __future__ import annotations

@@ -133,17 +133,45 @@ def test_parse_says_on_stderr_what_the_end_drops(options: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     ("wire", "said"),
     [
-        (b'{"a": 1}\n', b"no events in 9 bytes (looks like JSON)"),
-        (b"  <html>" + b" " * 500, b"no events in 508 bytes (looks like HTML)"),
-        (b"\x1f\x8b\x08\0", b"no events in 4 bytes (looks like gzip)"),
-        (b"not found", b"no events in 9 bytes (they begin with b'not found')"),
+        (
+            b'{"a": 1}\n',
+            'looks like JSON); one document and no stream: was "stream": true asked for?',
+        ),
+        (
+            b"  <html>" + b" " * 500,
+            "looks like HTML); a page and no stream: is it the right address?",
+        ),
+        (b"\x1f\x8b\x08\0", "looks like gzip); unpack it first, as with gzip -dc"),
+        (b"\x28\xb5\x2f\xfd\0", "looks like zstd); unpack it first, as with zstd -dc"),
+        (b"\xfd7zXZ\0", "looks like xz); unpack it first, as with xz -dc"),
+        (b"BZh91AY", "looks like bzip2); unpack it first, as with bzip2 -dc"),
+        (b"PK\x03\x04", "looks like zip); unpack it first, as with unzip -p"),
+        (
+            "data: x\n\n".encode("utf-16"),
+            "looks like UTF-16); make UTF-8 of it first, as with iconv -f UTF-16 -t UTF-8",
+        ),
+        (b"not found", "they begin with b'not found')"),
     ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
 def test_parse_of_what_has_no_events_says_what_it_looks_like(
-    arguments: tuple[str, ...], wire: bytes, said: bytes
+    arguments: tuple[str, ...], wire: bytes, said: str
 ) -> None:
     done = run("parse", *arguments, stdin=wire)
-    assert (done.returncode, done.stderr) == (1, b"ssewire: " + said + b"\n")
+    said = f"ssewire: no events in {len(wire)} bytes ({said}\n"
+    assert (done.returncode, done.stderr.decode()) == (1, said)
+
+
+def test_brotli_which_has_no_mark_of_its_own_is_told_by_the_name_of_the_file(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.sse.br"
+    file.write_bytes(b"\x8b\x02\x80data")
+    done = run("parse", str(file))
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        "ssewire: no events in 7 bytes (looks like brotli); unpack it first, as with brotli -dc\n",
+    )
 
 
 @pytest.mark.parametrize("wire", [b"", b"\n", b": quiet\n\n", b"retry: 5\n", b"\xef\xbb\xbf:x\n"])
@@ -232,18 +260,6 @@ def test_no_bar_is_drawn_where_stderr_is_no_terminal(tmp_path: Path) -> None:
     file = tmp_path / "large.sse"
     file.write_bytes(b": x\n" * (9 * 2**18))
     assert run("parse", str(file)).stderr == b""
-
-
-def test_demo_streams_the_bundled_answer_through_both_clients() -> None:
-    done = run("demo", "--speed", "0")
-    assert done.returncode == 0, done.stderr
-    blocking, asynchronous = done.stdout.decode().split("--- the asyncio client\n")
-    assert blocking == "--- the blocking client\n" + asynchronous
-    assert "[thinking] The question is" in blocking
-    assert "東京" in blocking
-    assert "  {'location': 'Zürich, Switz'}\n" in blocking
-    assert "[tool_use, 412 input tokens, 187 output tokens]" in blocking
-    assert "implementation" in done.stderr.decode()
 
 
 def test_a_wrong_command_is_code_2() -> None:

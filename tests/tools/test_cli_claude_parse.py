@@ -101,24 +101,39 @@ def test_stream_that_fails_shows_what_had_come_and_exits_with_1(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b'{"a": 1}', "no events in 8 bytes (looks like JSON)"),
-        (b"<html>", "no events in 6 bytes (looks like HTML)"),
-        (b"\x1f\x8b\x08\0", "no events in 4 bytes (looks like gzip)"),
+        (
+            b'{"a": 1}',
+            (
+                "no events in 8 bytes (looks like JSON); one document and no stream: "
+                'was "stream": true asked for?'
+            ),
+        ),
+        (
+            b"<html>",
+            (
+                "no events in 6 bytes (looks like HTML); a page and no stream: "
+                "is it the right address?"
+            ),
+        ),
+        (
+            b"\x1f\x8b\x08\0",
+            "no events in 4 bytes (looks like gzip); unpack it first, as with gzip -dc",
+        ),
         (b"not found", "no events in 9 bytes (they begin with b'not found')"),
     ],
 )
 def test_what_has_no_events_is_told_by_what_it_looks_like(body: bytes, said: str) -> None:
     code, out, err = run(body=body)
-    assert (code, out) == (1, "\n")
-    assert err.splitlines()[0] == f"ssewire: {said}"
+    assert (code, out, err) == (1, "", f"ssewire: {said}\n")
 
 
 def test_truncated_stream_exits_with_1_and_a_missing_file_with_2(tmp_path: Path) -> None:
     code, out, err = run(body=b"")
-    assert (code, out) == (1, "\n")
+    # No empty line where there is no text.
+    assert (code, out) == (1, "")
     assert "ended before a message began" in err
-    code, _, err = run(str(tmp_path / "none.sse"))
-    assert code == 2
+    code, out, err = run(str(tmp_path / "none.sse"))
+    assert (code, out) == (2, "")
     assert "none.sse" in err
 
 

@@ -329,11 +329,11 @@ def test_arguments_that_make_no_sense_are_one_sentence_and_code_2(
     ("args", "said"),
     [
         (["--last-event-id", "a\nb"], "last_event_id must not contain"),
-        (["--max-attempts", "0"], "max_attempts must be at least 1"),
+        (["--max-attempts", "0"], "--max-attempts: must be at least 1, not 0"),
         (["--retry-delay", "-1"], "initial_delay must be finite"),
-        (["--max-event-size", "-1"], "must not be negative"),
+        (["--max-event-size", "-1"], "not a size: '-1'"),
         (["--no-reconnect", "--max-attempts", "3"], "not allowed with"),
-        (["--idle", "soon"], "invalid float"),
+        (["--idle", "soon"], "not a time: 'soon' (30, 1.5, 500ms, 2m, 1h)"),
     ],
 )
 def test_tail_refuses_options_that_make_no_sense_with_code_2(
@@ -394,17 +394,26 @@ def test_tail_any_takes_another_media_type_or_none(run: Run) -> None:
 @pytest.mark.parametrize(
     ("body", "looks"),
     [
-        (b'{"message": "busy"}', "looks like JSON"),
-        (b"\xef\xbb\xbf \r\n[1]", "looks like JSON"),
-        (b"<!doctype html><p>", "looks like HTML"),
-        (gzip.compress(b"data: x\n\n", mtime=0), "looks like gzip"),
-        (b"upstream connect error\x1b[2J", r"they begin with b'upstream connect error\\x1b[2J'"),
+        (
+            b'{"message": "busy"}',
+            '(looks like JSON); one document and no stream: was "stream": true asked for?',
+        ),
+        (b"\xef\xbb\xbf \r\n[1]", "(looks like JSON); one document and no stream"),
+        (
+            b"<!doctype html><p>",
+            "(looks like HTML); a page and no stream: is it the right address?",
+        ),
+        (
+            gzip.compress(b"data: x\n\n", mtime=0),
+            "(looks like gzip); unpack it first, as with gzip -dc",
+        ),
+        (b"upstream connect error\x1b[2J", r"(they begin with b'upstream connect error\\x1b[2J')"),
     ],
 )
 def test_tail_of_a_stream_without_events_says_what_it_looks_like(
     run: Run, body: bytes, looks: str
 ) -> None:
-    said = f"ssewire: no events in {len(body)} bytes ({looks})".replace("\\\\", "\\")
+    said = f"ssewire: no events in {len(body)} bytes {looks}".replace("\\\\", "\\")
     with Server([[OK + body]]) as server:
         result = run("tail", server.url, "--no-reconnect")
     assert (result.code, result.out, result.err) == (1, b"", said + "\n")
@@ -900,7 +909,7 @@ def test_help_lists_every_command_and_each_says_its_exit_codes(run: Run) -> None
     listed = run("--help")
     assert listed.code == 0
     for command in ("parse", "tail", "record", "claude-parse", "demo"):
-        assert re.search(rf"^    {command}\s", listed.out.decode(), re.MULTILINE)
+        assert re.search(rf"^  {command}\s", listed.out.decode(), re.MULTILINE)
     for command in ("tail", "record"):
         shown = run(command, "--help").out.decode()
         assert "exit codes:\n" in shown

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """examples/pyodide: AsyncClaude over the browser's fetch, in Pyodide, in headless Chromium."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What comes with the replay server: the pytest fixture, and the examples of the package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the replay server refuses, as the API does, and what it must not refuse."""
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.sockets
 STEERING = {
     "title": "\x1b]0;owned\x07",
     "colour": "\x1b[31m",
+    "our_colour": "\x1b[32m",
     "c1": "\x9b31m\x85\x90",
     "del_and_bs": "\x7f\x08\x08",
     "nul": "\0",
@@ -48,11 +50,19 @@ class Terminal(io.BytesIO):
         return True
 
 
+# The commands that we give a terminal ourselves, where the output is coloured.
+COLOURS = re.compile("\x1b\\[(?:0|2|32|34|35|36)m")
+
+
 class Run:
-    """Runs a command in this process, with terminals or pipes for its streams."""
+    """Runs a command in this process, with terminals or pipes for its streams.
+
+    Without colours; those are looked at by themselves.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
+        monkeypatch.setenv("NO_COLOR", "1")
 
     def __call__(self, *arguments: str, terminal: bool = True) -> tuple[int, str, str]:
         kind = Terminal if terminal else io.BytesIO
@@ -127,6 +137,27 @@ def test_tail_steers_no_terminal(run: Run, name: str) -> None:
                 _, out, err = run("tail", "--no-reconnect", *options, server.url, terminal=terminal)
                 assert out
                 assert_harmless(out, err)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_colours_are_all_that_a_coloured_output_has_more(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "a.sse"
+    file.write_bytes(STREAMS[name])
+    with Server([[head() + STREAMS[name]]]) as server:
+        for command in (
+            ["parse", str(file)],
+            ["parse", "--comments", "--decode", str(file)],
+            ["tail", "--no-reconnect", server.url],
+            ["tail", "--no-reconnect", "--json", "--comments", server.url],
+        ):
+            for terminal in (True, False):
+                _, plain, _ = run(*command, "--color", "never", terminal=terminal)
+                _, colored, err = run(*command, "--color", "always", terminal=terminal)
+                assert "\x1b" in colored
+                assert COLOURS.sub("", colored) == plain
+                assert_harmless(plain, err)
 
 
 def bad_answers(bad: bytes) -> Iterator[tuple[str, list[Any]]]:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the packages of `ssewire.compat` give; read by four checkers, not run.
 
 Events and errors of `compat.httpx2` are httpx2's own, which checkers know where it is installed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Carries the requests of `ssewire.aio` by the browser's `fetch`, in Pyodide.
 
 client = AsyncClaude(transport=fetch)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # cython: language_level=3
 # cython: freethreading_compatible=True
 """The compiled twin of _chunk_py, which is its specification. May import: nothing."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The short way of a read that is one chunk, as where each event is a packet of its own.
 
 This is the specification of _chunk_cy. What is not exactly that is left to `reader`, which

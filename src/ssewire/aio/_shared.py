@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What all connections of a loop share: the buffer they receive into, and whom they wake.
 
 May import: _settings, _wake.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The wait of this process: the compiled one where it is in use, else the Python one.
 
 May import: _choice, _wake_py.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What one task waits for, again and again, without a future for each wait.
 
 Tasks take whatever behaves as futures do for them (`asyncio.isfuture` says how it is known):

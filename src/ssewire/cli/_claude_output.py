@@ -19,7 +19,7 @@ from ..claude.events import (
     TextEvent,
     ThinkingEvent,
 )
-from ._terminal import one_line, plain_json
+from ._terminal import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from ..claude.message import Message
 
 
-def event_line(event: StreamEvent) -> str:
-    """Return an event as one line of JSON; without snapshots, which would make it quadratic."""
+def event_text(event: StreamEvent) -> str:
+    """Return an event as JSON; without snapshots, which would make it quadratic."""
     # Numbers that JSON does not have, such as NaN, are null.
-    text = json.dumps(copy_json(_fields(event), finite=True), ensure_ascii=False)
-    return plain_json(text) + "\n"
+    return json.dumps(copy_json(_fields(event), finite=True), ensure_ascii=False)
 
 
 def _fields(event: StreamEvent) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What commands write in the same way: events, failures, and files that must be whole.
 
-May import: _checks, errors, event, _terminal.
+May import: _checks, errors, event.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import threading
 from .._checks import excerpt
 from ..errors import ContentTypeError, SSEWireError, StatusError
 from ..event import Comment
-from ._terminal import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,20 +51,49 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def json_line(item: ServerSentEvent | Comment, **more: object) -> bytes:
-    """Return an event or comment as one line of JSON, with the fields `more` at its end."""
-    fields: dict[str, object]
+def json_text(item: ServerSentEvent | Comment, decode: bool = False, **more: object) -> str:
+    """Return an event or comment as a JSON object, with the fields `more` at its end.
+
+    With `decode`, data that is JSON stands in it as it came. The text may still hold what
+    `plain_json` escapes.
+    """
     if isinstance(item, Comment):
-        fields = {"comment": item.text}
-    else:
-        fields = {"event": item.event, "data": item.data}
-        if item.id:
-            fields["id"] = item.id
-        if item.retry is not None:
-            fields["retry"] = item.retry
-    fields.update(more)
-    # An ID from the command line may hold bytes that are not UTF-8: they are escaped too.
-    return (plain_json(json.dumps(fields, ensure_ascii=False)) + "\n").encode()
+        return json.dumps({"comment": item.text, **more}, ensure_ascii=False)
+    rest: dict[str, object] = {}
+    if item.id:
+        rest["id"] = item.id
+    if item.retry is not None:
+        rest["retry"] = item.retry
+    rest.update(more)
+    data = _as_json(item.data) if decode else None
+    if data is None:
+        fields = {"event": item.event, "data": item.data, **rest}
+        return json.dumps(fields, ensure_ascii=False)
+    name = json.dumps(item.event, ensure_ascii=False)
+    end = f", {json.dumps(rest, ensure_ascii=False)[1:]}" if rest else "}"
+    return f'{{"event": {name}, "data": {data}{end}'
+
+
+# Between the tokens of JSON these are space, and within its strings they cannot stand.
+_ONE_LINE = {ord("\n"): " ", ord("\t"): " "}
+
+
+def _as_json(data: str) -> str | None:
+    """Return data that is JSON on one line, unchanged but for space; None if it is something else.
+
+    Nothing is written anew: numbers keep all their digits, objects keys that come twice.
+    """
+    try:
+        # Numbers are not converted, which has limits that JSON has not.
+        json.loads(data, parse_int=str, parse_float=str, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return None
+    return data.translate(_ONE_LINE).strip()
+
+
+def _no_json(word: str) -> Any:
+    # NaN and Infinity, which Python reads and nobody else.
+    raise ValueError(word)
 
 
 def sentence(exc: SSEWireError) -> str:
@@ -90,11 +118,11 @@ def warn(text: str) -> None:
     print(f"ssewire: {text}", file=sys.stderr, flush=True)
 
 
-def warn_of_dropped(size: int) -> None:
+def warn_of_dropped(size: int, prefix: str = "") -> None:
     """Tell the user that so many bytes at the end made no event, unless it is none."""
     if size:
         number = "1 byte" if size == 1 else f"{size} bytes"
-        warn(f"{number} at the end dropped: no blank line after them, so no whole event")
+        warn(f"{prefix}{number} at the end dropped: no blank line after them, so no whole event")
 
 
 @contextlib.contextmanager
@@ -135,6 +163,31 @@ def refuse_special(path: str) -> None:
     with file_errors("write", path):
         if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
             raise CommandError(f"cannot write {path}: not a regular file")
+
+
+def replace_file(path: str, data: bytes, shown: str) -> None:
+    """Write a file as a whole, in the place of the one that is there: no reader sees half of it.
+
+    It is not synced: it survives a killed process, not always a power cut.
+
+    Raises:
+        CommandError: it cannot be written; the text has the name `shown`.
+    """
+    import tempfile
+
+    with file_errors("write", shown):
+        handle, name = tempfile.mkstemp(prefix=".ssewire-", dir=os.path.dirname(path))
+        try:
+            with open(handle, "wb") as file:
+                file.write(data)
+            # Whoever could read it before still can.
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(name, stat.S_IMODE(os.stat(path).st_mode))
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
 
 
 class Interrupts:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The options of a request, named as curl's, for the commands that make one.
 
-May import: _settings, client, _output, _terminal.
+May import: _settings, client, _output, _terminal, _values.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import getpass
 import os
 import ssl
 import warnings
+from urllib.parse import urlsplit
 
 from .._settings import tell_cuts
 from ..client import Timeouts, basic_auth
 from ._output import CommandError, file_errors, standard_input
 from ._terminal import printable
+from ._values import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +67,14 @@ def add_request_options(parser: argparse.ArgumentParser, *, stall: bool) -> None
     group.add_argument(
         "-k", "--insecure", action="store_true", help="do not verify the server's certificate"
     )
-    group = parser.add_argument_group("timeouts, in seconds (default: none, but for connecting)")
+    group = parser.add_argument_group(
+        "timeouts: 30, 1.5, 500ms, 2m (default: none, but for connecting)"
+    )
     for name, covers in (
-        ("connect-timeout", f"name lookup, TCP and TLS together (default: {Timeouts().connect:g})"),
+        (
+            "connect-timeout",
+            f"name lookup, TCP and TLS together (default: {Timeouts().connect:g} seconds)",
+        ),
         ("head-timeout", "until the response head"),
         ("idle", "without any byte"),
         ("stall", "without an event; comments do not count"),
@@ -77,16 +84,17 @@ def add_request_options(parser: argparse.ArgumentParser, *, stall: bool) -> None
             parser.set_defaults(stall=None)
             continue
         default = Timeouts().connect if name == "connect-timeout" else None
-        group.add_argument(f"--{name}", type=float, default=default, metavar="S", help=covers)
+        group.add_argument(f"--{name}", type=seconds, default=default, metavar="TIME", help=covers)
 
 
 def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `client` takes for a request, of the options given.
 
     Raises:
-        CommandError: a file that cannot be read, or a header without a name.
+        CommandError: a file that cannot be read, a header without a name, or no URL.
         ValueError: a timeout that makes no sense. The rest is checked by `client`.
     """
+    _check_url(args.url)
     headers = [field for text in args.header for field in _headers(text)]
     if args.user is not None:
         if any(name.lower() == "authorization" for name, _ in headers):
@@ -111,6 +119,23 @@ def request_arguments(args: argparse.Namespace) -> dict[str, Any]:
         ),
         "tls": _unverified() if args.insecure else None,
     }
+
+
+def _check_url(url: str) -> None:
+    # What is wrong for other reasons `client` says.
+    if "://" not in url and os.path.exists(url):
+        raise CommandError(
+            "a file is no URL: ssewire parse FILE reads it, ssewire replay serves it"
+        )
+    try:
+        user = urlsplit(url).username
+    except ValueError:
+        return
+    if user is not None:
+        raise CommandError(
+            "credentials in a URL end up in logs and are refused; give -u USER, which asks for the "
+            "password, or a header from a file: -H @FILE"
+        )
 
 
 def _basic(text: str) -> str:

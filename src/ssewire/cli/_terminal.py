@@ -50,9 +50,14 @@ def plain_json(text: str) -> str:
 
 def control(stream: Any, text: str) -> None:
     """Write our own text to a terminal's stream as it is, and at once."""
-    stream = getattr(stream, "terminal", stream)
+    stream = unguarded(stream)
     stream.write(text)
     stream.flush()
+
+
+def unguarded(stream: Any) -> Any:
+    """Return the stream that a `PrintableText` writes to, or `stream` if it is none."""
+    return getattr(stream, "terminal", stream)
 
 
 class PrintableText:

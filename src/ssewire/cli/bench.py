@@ -4,7 +4,7 @@
 Each runs in an interpreter of its own, since a process has one event class.
 Streams are made up here: text deltas in the shape of Claude's, and events of
 hardly any bytes; in chunks of 64 KiB, and of one event each.
-May import: _version, parser, _output, _terminal.
+May import: _version, parser, _output, _terminal, _values.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from .._version import __version__
 from ..parser import Parser
 from ._output import CommandError
 from ._terminal import control
+from ._values import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     # Stream, chunks, MB/s, nanoseconds per event.
     Row = tuple[str, str, float, float]
 
@@ -42,29 +41,30 @@ _PROGRAM = (
 )
 
 
-# What argparse is told of the command.
-PARSER: dict[str, Any] = {
-    "description": "Measure both implementations on this machine, on streams made up for it. "
-    "Figures are those of the fastest pass: what the machine can do when nothing disturbs it.",
-}
+DESCRIPTION = (
+    "Measure both implementations on this machine, on streams made up for it. Figures are those of "
+    "the fastest pass: what the machine can do when nothing disturbs it."
+)
+NOTES = ""
+EXITS = (0, 2, 130, 141)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=_duration,
         default=_SECONDS,
-        metavar="S",
-        help="how long to measure, both together (default: %(default)g)",
+        metavar="TIME",
+        help="how long to measure, both together; 30, 2m (default: %(default)g seconds)",
     )
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError("must be more than 0 and at most 3600")
-    return seconds
+def _duration(text: str) -> float:
+    duration = seconds(text)
+    if not 0 < duration <= 3600:
+        raise argparse.ArgumentTypeError("must be more than 0 and at most an hour")
+    return duration
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,8 +92,9 @@ def run(args: argparse.Namespace) -> int:
     if not compiled:
         print(
             "\nThe compiled parser was never built. With a C compiler at hand,\n"
-            "`SSEWIRE_BUILD_EXTENSION=require pip install --force-reinstall ssewire`\n"
-            "builds it, or says why it cannot."
+            "`SSEWIRE_BUILD_EXTENSION=require pip install --force-reinstall --no-cache-dir "
+            "ssewire`\n"
+            "builds it, or says why it cannot: pip's cache may keep what was built without."
         )
     return 0
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The command `ssewire claude PROMPT`: ask Claude, and print the answer as it comes.
+"""The command `ssewire claude PROMPT`: ask Claude, or talk with it; answers as they come.
 
-May import: claude.client, claude.errors, client, _claude_output, _main, _output, _terminal.
+May import: claude.client, claude.errors, client, _answer, _color, _conversation, _exit, _output,
+_values.
 """
 
 from __future__ import annotations
@@ -9,21 +10,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 
 from ..claude.client import Claude
 from ..claude.errors import ConfigurationError, StreamInterrupted
 from ..client import Timeouts
-from ._claude_output import event_line, summary
-from ._main import EXIT_TRANSPORT
+from ._answer import Answer
+from ._color import add_color
+from ._conversation import Conversation, talk
+from ._exit import TRANSPORT
 from ._output import CommandError, standard_input, warn
-from ._terminal import plain_json
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..claude.stream import MessageStream
+from ._values import count, seconds
 
 # The newest of the middle size that the official SDK 2.12.0 names.
 DEFAULT_MODEL = "claude-sonnet-5-5"
@@ -36,128 +32,112 @@ DEFAULT_MAX_TOKENS = 4096
 DEFAULT_IDLE = 60.0
 
 
-# What argparse is told of the command.
-PARSER: dict[str, Any] = {
-    "description": "Stream an answer to stdout as it comes; why it stopped, its usage and its "
-    "speed go to stderr.",
-    "epilog": "Environment: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, "
-    "ANTHROPIC_MODEL. Exit code: 0 the message is complete; 1 the API refused or the stream "
-    "was bad (what had come is printed); 2 wrong usage, or no key; 3 the connection failed "
-    "for good; 130 interrupted; 141 the reader of the output went away.",
-}
+DESCRIPTION = (
+    "Stream an answer to stdout as it comes; why it stopped, its usage and its speed go to stderr."
+)
+NOTES = (
+    "Without a prompt, on a terminal, each line is a turn of a conversation: Ctrl-C stops an "
+    "answer, Ctrl-D ends. What had come of a stream that failed is printed.\n\n"
+    "Environment: ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL."
+)
+EXITS = (0, 1, 2, 3, 130, 141)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "prompt", nargs="?", metavar="PROMPT", help="what to ask; - or nothing: standard input"
+        "prompt",
+        nargs="*",
+        metavar="PROMPT",
+        help="what to ask; quotes are needed for what the shell takes for something else. - at "
+        "the end stands for standard input, which nothing and a pipe do too",
     )
     parser.add_argument("-s", "--system", metavar="TEXT", help="the system prompt")
     parser.add_argument(
         "-m",
         "--model",
         default=os.environ.get("ANTHROPIC_MODEL") or DEFAULT_MODEL,
+        metavar="NAME",
         help="default: ANTHROPIC_MODEL, now %(default)s",
     )
     parser.add_argument(
         "--max-tokens",
-        type=int,
+        type=count,
         default=DEFAULT_MAX_TOKENS,
         metavar="N",
         help="the most that it may write (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-c",
+        "--continue",
+        dest="conversation",
+        metavar="FILE",
+        help="go on with the conversation in FILE, if it is there, and keep it there",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the final message as JSON")
     form.add_argument(
         "--events", action="store_true", help="write each event as one JSON object on a line"
     )
+    add_color(parser)
     parser.add_argument("--base-url", metavar="URL", help="default: ANTHROPIC_BASE_URL")
     parser.add_argument(
         "--idle",
-        type=float,
+        type=seconds,
         default=DEFAULT_IDLE,
-        metavar="SECONDS",
-        help="give up after so long without a byte (default: %(default)g; 0: never)",
+        metavar="TIME",
+        help="give up after so long without a byte; 30, 1.5, 2m (default: %(default)g seconds; "
+        "0: never)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire claude`."""
     prompt = _prompt(args.prompt)
-    request: dict[str, Any] = {
-        "model": args.model,
-        "max_tokens": args.max_tokens,
-        "messages": [{"role": "user", "content": prompt}],
-    }
-    if args.system is not None:
-        request["system"] = args.system
-    begin = time.monotonic()
+    conversation = Conversation(args.conversation, args.system)
     try:
         client = Claude(
             base_url=args.base_url,
             timeouts=Timeouts(head=args.idle or None, idle=args.idle or None),
         )
     except (ConfigurationError, ValueError) as exc:
-        raise CommandError(str(exc)) from exc
+        raise _configuration(exc) from exc
     with client:
+        answer = Answer(client, args, conversation)
         try:
-            with client.messages.stream(**request) as stream:
-                _print(stream, args, begin)
+            if prompt is None:
+                talk(answer, conversation)
+            else:
+                answer.to(prompt)
+                conversation.save()
         except ConfigurationError as exc:
-            raise CommandError(str(exc)) from exc
+            raise _configuration(exc) from exc
         except StreamInterrupted as exc:
             warn(str(exc))
-            return EXIT_TRANSPORT
+            return TRANSPORT
     return 0
 
 
-def _prompt(given: str | None) -> str:
-    if given not in (None, "-"):
-        return given or ""
-    if given is None and (sys.stdin is None or sys.stdin.isatty()):
-        raise CommandError("say what to ask: ssewire claude PROMPT, or - to type it")
-    prompt = standard_input().read().decode("utf-8", "replace").strip()
-    if not prompt:
-        raise CommandError("the prompt on standard input is empty")
+def _configuration(exc: Exception) -> CommandError:
+    text = str(exc)
+    if text.startswith("no credentials"):
+        # Of the arguments of a class nobody has heard here.
+        text = "no key: set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN; ssewire demo needs none"
+    return CommandError(text)
+
+
+def _prompt(words: list[str]) -> str | None:
+    """Return what to ask; None where somebody wants to talk."""
+    if not words and sys.stdin is not None and sys.stdin.isatty():
+        return None
+    piped = not words or words[-1] == "-"
+    # What is not UTF-8 cannot be sent.
+    prompt = os.fsencode(" ".join(words[:-1] if piped else words)).decode("utf-8", "replace")
+    if piped:
+        text = standard_input().read().decode("utf-8", "replace").strip()
+        if not text:
+            raise CommandError("the prompt on standard input is empty")
+        prompt += f"\n\n{text}" if prompt else text
+    if not prompt.strip():
+        raise CommandError("the prompt is empty")
     return prompt
-
-
-def _print(stream: MessageStream, args: argparse.Namespace, begin: float) -> None:
-    first: float | None = None
-    try:
-        if args.events:
-            for event in stream:
-                if first is None and event.type == "text":
-                    first = time.monotonic()
-                _write(event_line(event))
-        else:
-            for text in stream.text_stream:
-                if first is None:
-                    first = time.monotonic()
-                if not args.json:
-                    _write(text)
-    finally:
-        end = time.monotonic()
-        message = stream.partial_message
-        if args.json and message is not None:
-            _write(plain_json(message.to_json()) + "\n")
-        elif not args.events and first is not None:
-            _write("\n")
-        if message is not None:
-            speed = _speed(message.usage.output_tokens, begin, first, end)
-            print(summary(message, *speed), file=sys.stderr)
-
-
-def _speed(tokens: int, begin: float, first: float | None, end: float) -> list[str]:
-    """Return when the first text came, and how fast it went from there."""
-    if first is None:
-        return []
-    speed = [f"first text after {first - begin:.2f} s"]
-    if end > first:
-        speed.append(f"{tokens / (end - first):.0f} tokens/s")
-    return speed
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command `ssewire parse`: one JSON object a line for each event, as soon as it is complete.
 
-May import: encoder, event, parser, stream, _input, _main, _output,
-_terminal.
+May import: encoder, event, parser, stream, _events, _exit, _input, _output, _terminal.
 """
 
 from __future__ import annotations
@@ -16,65 +15,113 @@ from ..encoder import encode
 from ..event import Comment, ServerSentEvent
 from ..parser import Parser
 from ..stream import iter_events
-from ._input import Seen, add_file, add_max_event_size, flushing, read_chunks
-from ._main import EXIT_BAD_STREAM
-from ._output import json_line, warn, warn_of_dropped
+from ._events import JSONLines, Wanted, add_event_options
+from ._exit import BAD_STREAM
+from ._input import Seen, add_files, add_max_event_size, each_file, flushing, read_chunks
+from ._output import CommandError, warn, warn_of_dropped
 from ._terminal import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
+    from typing import Any, Callable
+
+    from ..event import Item
 
 
-# What argparse is told of the command.
-PARSER: dict[str, Any] = {
-    "description": "Write each event as one JSON object on a line of its own, as soon as it is "
-    "complete. Exit code: 0 done, 1 an event was too large, or there are no events in what was "
-    "read, 2 the file cannot be read.",
-}
+DESCRIPTION = "Write each event as one JSON object on a line of its own, as soon as it is complete."
+NOTES = ""
+EXITS = (0, 1, 2, 130, 141)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_file(parser)
-    parser.add_argument("--comments", action="store_true", help="write comments too")
-    parser.add_argument(
+    add_files(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", action="store_true", help="one JSON object a line: what is done without it, too"
+    )
+    form.add_argument(
         "--raw", action="store_true", help="write events in the wire format again, not as JSON"
     )
-    parser.add_argument(
+    form.add_argument(
         "--stats", action="store_true", help="write counts by type and speed at the end, not events"
+    )
+    parser.add_argument("--comments", action="store_true", help="write comments too")
+    add_event_options(parser)
+    parser.add_argument(
+        "-u",
+        "--unbuffered",
+        action="store_true",
+        help="write out each event by itself, not all together that one read brought",
     )
     add_max_event_size(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire parse`."""
-    parser = Parser(comments=args.comments, max_event_size=args.max_event_size)
-    seen = Seen()
+    if args.decode and (args.raw or args.stats):
+        raise CommandError(f"--decode makes no sense with --{'raw' if args.raw else 'stats'}")
+    wanted = Wanted(args)
+    stats = _Stats()
+    write = _writer(args)
+
+    def carry_out(path: str, prefix: str) -> int:
+        if wanted.done:
+            return 0
+        parser = Parser(comments=args.comments, max_event_size=args.max_event_size)
+        seen = Seen(path)
+        chunks = seen.through(read_chunks(path))
+        if args.stats:
+            dropped = stats.count(chunks, parser, wanted)
+            seen.found = stats.any
+        else:
+            dropped = _write_items(flushing(chunks), parser, seen, wanted, write)
+        nothing = seen.nothing()
+        if nothing is not None:
+            warn(f"{prefix}{nothing}")
+            return BAD_STREAM
+        warn_of_dropped(dropped, prefix)
+        return 0
+
+    code = each_file(args.files, carry_out)
     if args.stats:
-        dropped = _write_stats(args.file, parser, seen)
-    else:
-        dropped = _write_items(args, parser, seen)
-    nothing = seen.nothing()
-    if nothing is not None:
-        warn(nothing)
-        return EXIT_BAD_STREAM
-    warn_of_dropped(dropped)
-    return 0
+        stats.show()
+    return code
 
 
-def _write_items(args: argparse.Namespace, parser: Parser[Any], seen: Seen) -> int:
-    """Write the items; return how many bytes the end dropped."""
-    write = _Raw().line if args.raw else json_line
-    out = sys.stdout.buffer
-    with iter_events(flushing(seen.through(read_chunks(args.file))), parser) as events:
+def _writer(args: argparse.Namespace) -> Callable[[Item], None]:
+    """Return what writes one item, as the options say."""
+    write = _Raw().write if args.raw else JSONLines(args.color, decode=args.decode).write
+    if not args.unbuffered:
+        return write
+
+    def write_out(item: Item) -> None:
+        write(item)
+        sys.stdout.flush()
+
+    return write_out
+
+
+def _write_items(
+    chunks: Iterator[bytes],
+    parser: Parser[Any],
+    seen: Seen,
+    wanted: Wanted,
+    write: Callable[[Item], None],
+) -> int:
+    """Write the items of a stream; return how many bytes its end dropped."""
+    with iter_events(chunks, parser) as events:
         try:
             for item in events:
                 seen.found = True
-                out.write(write(item))
+                if wanted.takes(item):
+                    write(item)
+                    if wanted.enough(item):
+                        return 0
         finally:
             # What was complete before a failure still reaches the reader.
-            out.flush()
+            sys.stdout.flush()
     return events.dropped
 
 
@@ -83,30 +130,46 @@ class _Raw:
 
     def __init__(self) -> None:
         self._last_event_id = ""
+        self._out = sys.stdout.buffer
 
-    def line(self, item: ServerSentEvent | Comment) -> bytes:
-        wire = encode(item, last_event_id=self._last_event_id)
+    def write(self, item: Item) -> None:
+        self._out.write(encode(item, last_event_id=self._last_event_id))
         if isinstance(item, ServerSentEvent):
             self._last_event_id = item.id
-        return wire
 
 
-def _write_stats(path: str, parser: Parser[Any], seen: Seen) -> int:
-    types: Counter[str] = Counter()
-    size = 0
-    parsing = 0.0
-    for chunk in seen.through(read_chunks(path)):
-        size += len(chunk)
-        start = time.perf_counter()
-        items = parser.feed(chunk)
-        parsing += time.perf_counter() - start
-        types.update("(comment)" if isinstance(i, Comment) else i.event for i in items)
-    seen.found = bool(types)
-    print(f"{'events':>12}  {sum(types.values())}")
-    for name, count in types.most_common():
-        print(f"{count:>12}  {one_line(name)}")
-    rate = size / parsing / 1e6 if parsing else 0.0
-    print(f"{'bytes':>12}  {size}")
-    print(f"{'seconds':>12}  {parsing:.6f} parsing")
-    print(f"{'MB/s':>12}  {rate:.1f}")
-    return parser.pending
+class _Stats:
+    """How many events of each type there were, of all files, and how fast they were parsed."""
+
+    def __init__(self) -> None:
+        # Whether the stream counted last had any event or comment.
+        self.any: bool = False
+        self._types: Counter[str] = Counter()
+        self._size = 0
+        self._parsing = 0.0
+
+    def count(self, chunks: Iterator[bytes], parser: Parser[Any], wanted: Wanted) -> int:
+        """Count a stream in; return how many bytes its end dropped."""
+        self.any = False
+        for chunk in chunks:
+            self._size += len(chunk)
+            start = time.perf_counter()
+            items = parser.feed(chunk)
+            self._parsing += time.perf_counter() - start
+            self.any = self.any or bool(items)
+            for item in items:
+                if wanted.takes(item):
+                    self._types["(comment)" if isinstance(item, Comment) else item.event] += 1
+                    if wanted.enough(item):
+                        return 0
+        return parser.pending
+
+    def show(self) -> None:
+        """Write the table to standard output."""
+        print(f"{'events':>12}  {sum(self._types.values())}")
+        for name, number in self._types.most_common():
+            print(f"{number:>12}  {one_line(name)}")
+        rate = self._size / self._parsing / 1e6 if self._parsing else 0.0
+        print(f"{'bytes':>12}  {self._size}")
+        print(f"{'seconds':>12}  {self._parsing:.6f} parsing")
+        print(f"{'MB/s':>12}  {rate:.1f}")

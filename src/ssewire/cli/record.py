@@ -24,31 +24,19 @@ from ._request_options import add_request_options, request_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, BinaryIO
+    from typing import BinaryIO
 
     from ..client import HTTPResponse
 
-_EPILOG = """\
-FILE.times, NDJSON, says when each piece of FILE arrived. Both files are whole
-whatever ends the recording; an older recording of that name is lost once the
-response has been accepted.
-
-exit codes:
-  0    the whole body is in FILE
-  1    refused: status, content type
-  2    wrong usage, or a file that cannot be read or written
-  3    the transport failed; what came before is in FILE
-  130  interrupted (SIGINT); what came before is in FILE
-"""
-
-
-# What argparse is told of the command.
-PARSER: dict[str, Any] = {
-    "description": "Write the body of one response to a file as it comes, decoded but\n"
-    "otherwise as it is, and beside it when each piece arrived.",
-    "epilog": _EPILOG,
-    "formatter_class": argparse.RawDescriptionHelpFormatter,
-}
+DESCRIPTION = (
+    "Write the body of one response to a file as it comes, decoded but otherwise as it is, and "
+    "beside it when each piece arrived."
+)
+NOTES = (
+    "FILE.times, NDJSON, says when each piece of FILE arrived. Both files are whole whatever ends "
+    "the recording; an older recording of that name is lost once the response has been accepted."
+)
+EXITS = (0, 1, 2, 3, 130)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,51 +1,36 @@
 # SPDX-License-Identifier: MIT
 """The command `ssewire replay FILE...`: a stand-in for the Claude API on this machine.
 
-May import: errors, ssewire.replay, _output, _terminal.
+May import: ssewire.replay, _output, _terminal, _values.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 
-from ..errors import RecordingError
 from ..replay import EXAMPLES, PACE, Recording, ReplayServer
 from ._output import CommandError, standard_input, usage_errors, warn
 from ._terminal import one_line
+from ._values import count, factor, port, seconds, size, whole
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-_EPILOG = f"""\
-POST /v1/messages streams the recordings in turn; without "stream": true it answers
-with the final message, at once. Any key will do, none is 401, and what the API would
-refuse is refused, unless --loose is given. GET serves the first
-recording as plain events, with their numbers as IDs unless they bring their own, and
-goes on after a Last-Event-ID that it knows; 204 when all has been given. Timing is
-that of FILE.times, as `ssewire record` writes it, else {PACE:g} events a second. An
-event is what ends in a blank line, also a comment that stands alone. Requests
-refused for what they are (no key, bad JSON) do not count for --times.
-
-With --example the package's own recordings are served, before the files; --examples
-lists them.
-
-exit codes:
-  1    a file is broken or no event stream
-  2    wrong usage, a file that cannot be read, or an address that cannot be listened on
-  130  interrupted (SIGINT): the way to end it
-"""
-
-
-# What argparse is told of the command.
-PARSER: dict[str, Any] = {
-    "description": "Serve recorded streams, for tests and demos: a stand-in for the Claude API\n"
-    "on this machine. Its base URL is the first line of the output.",
-    "epilog": _EPILOG,
-    "formatter_class": argparse.RawDescriptionHelpFormatter,
-}
+DESCRIPTION = (
+    "Serve recorded streams, for tests and demos: a stand-in for the Claude API on this machine. "
+    "Its base URL is the first line of the output."
+)
+NOTES = (
+    'POST /v1/messages streams the recordings in turn; without "stream": true it answers with the '
+    "final message, at once. Any key will do, none is 401, and what the API would refuse is "
+    "refused, unless --loose is given. GET serves the first recording as plain events, with their "
+    "numbers as IDs unless they bring their own, and goes on after a Last-Event-ID that it knows; "
+    "204 when all has been given. Timing is that of FILE.times, as `ssewire record` writes it, "
+    f"else {PACE:g} events a second. An event is what ends in a blank line, also a comment that "
+    "stands alone. Requests refused for what they are (no key, bad JSON) do not count for --times. "
+    "Ctrl-C is the way to end it."
+)
+EXITS = (1, 2, 130)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,16 +48,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--loose", action="store_true", help="take requests that the API would refuse"
     )
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--port", type=port, default=0, help="default: a free one")
     parser.add_argument(
         "--speed",
-        type=float,
+        type=factor,
         default=1.0,
         metavar="X",
         help="times as fast as recorded (default: %(default)g); 0 or inf: as fast as it goes",
     )
     parser.add_argument(
-        "--chunk-size", type=int, metavar="BYTES", help="of each write (default: one event)"
+        "--chunk-size",
+        type=size,
+        metavar="SIZE",
+        help="of each write; 100, 4k (default: one event)",
     )
     parser.add_argument(
         "--fault",
@@ -81,12 +69,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "status:CODE (instead of the stream)",
     )
     at_help = "after how many events the fault comes (default: 0); -1: before the head"
-    parser.add_argument("--at", type=int, default=0, metavar="N", help=at_help)
+    parser.add_argument("--at", type=whole, default=0, metavar="N", help=at_help)
     parser.add_argument(
-        "--times", type=int, metavar="N", help="only the first N requests meet the fault"
+        "--times", type=count, metavar="N", help="only the first N requests meet the fault"
     )
     parser.add_argument(
-        "--retry-after", type=float, metavar="S", help="seconds that a status:CODE asks to wait"
+        "--retry-after",
+        type=seconds,
+        metavar="TIME",
+        help="how long a status:CODE asks to wait; 5, 1.5, 2m",
     )
 
 
@@ -120,13 +111,9 @@ def run(args: argparse.Namespace) -> int:
 def _source(path: str) -> Recording:
     if path == "-":
         return Recording(standard_input().read(), name="standard input")
-    try:
-        return Recording.load(path)
-    except RecordingError as exc:
-        # A file that cannot be read is not a bad recording.
-        if isinstance(exc.__cause__, OSError):
-            raise CommandError(str(exc)) from exc
-        raise
+    if path.startswith(("http://", "https://")) and not os.path.exists(path):
+        raise CommandError("a URL is no file; record it first: ssewire record URL -o FILE")
+    return Recording.load(path)
 
 
 async def _serve(server: ReplayServer, args: argparse.Namespace) -> None:

@@ -4,39 +4,39 @@
 An event counts as handed out once it has been printed and flushed; its ID is
 saved after that and before anything else happens. Killed in between, the next
 run gets that one event again; none is ever lost.
-May import: _http.refusal, client, errors, event, _input, _main, _output,
-_request_options, _terminal.
+May import: _http.refusal, client, errors, event, _color, _events, _exit, _input, _output,
+_request_options, _terminal, _values.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
-import stat
 import sys
-import tempfile
 import time
 
 from .._http.refusal import EVENT_STREAM
 from ..client import EventSource, EventStream, ReconnectPolicy, open_stream
 from ..errors import StatusError
 from ..event import Comment
+from ._color import DIM, PLAIN, TYPE, wants_color
+from ._events import JSONLines, Wanted, add_event_options
+from ._exit import BAD_STREAM
 from ._input import Seen, add_max_event_size
-from ._main import EXIT_BAD_STREAM
 from ._output import (
     CommandError,
     Interrupts,
     file_errors,
-    json_line,
     refuse_special,
+    replace_file,
     usage_errors,
     warn,
     warn_of_dropped,
 )
 from ._request_options import add_request_options, request_arguments
-from ._terminal import one_line, printable
+from ._terminal import one_line, printable, unguarded
+from ._values import count, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,20 +48,6 @@ if TYPE_CHECKING:
 
     Source = Union[EventSource[Item], EventStream[Item]]
 
-_EPILOG = """\
-POST (as with -d) and PATCH are never sent again: there are no reconnects. With
--d and another -X, such as PUT, the body goes out again with each.
-
-exit codes:
-  0    no more events: status 204, or the end of a stream that is not reconnected
-  1    refused, or a bad stream: status, content type, an event too large; with
-       --no-reconnect also one without any events that begins like none
-  2    wrong usage, or a file that cannot be read or written
-  3    the transport failed for good
-  130  interrupted (SIGINT)
-  141  the reader of the output went away (SIGPIPE)
-"""
-
 # An ID is a header's value in the end, and servers refuse heads of 8 KiB and
 # more; a larger file is something else, named by mistake.
 _MAX_ID = 64 * 1024
@@ -70,13 +56,15 @@ _MAX_ID = 64 * 1024
 _NO_LOG = logging.NullHandler()
 
 
-# What argparse is told of the command.
-PARSER: dict[str, Any] = {
-    "description": "Follow an event stream across reconnects. Print each event as soon as it\n"
-    "is complete: its type, two spaces, its data.",
-    "epilog": _EPILOG,
-    "formatter_class": argparse.RawDescriptionHelpFormatter,
-}
+DESCRIPTION = (
+    "Follow an event stream across reconnects. Print each event as soon as it is complete: its "
+    "type, two spaces, its data."
+)
+NOTES = (
+    "POST (as with -d) and PATCH are never sent again: there are no reconnects. With -d and "
+    "another -X, such as PUT, the body goes out again with each."
+)
+EXITS = (0, 1, 2, 3, 130, 141)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the read that completed it",
     )
     parser.add_argument("--comments", action="store_true", help="write comments too")
+    add_event_options(parser)
     parser.add_argument(
         "--any", action="store_true", help="take any media type for an event stream, or none"
     )
@@ -112,17 +101,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     reconnecting.add_argument(
         "--max-attempts",
-        type=int,
+        type=count,
         metavar="N",
         help="give up after so many failed attempts in a row (default: never)",
     )
     parser.add_argument(
         "--retry-delay",
-        type=float,
+        type=seconds,
         default=ReconnectPolicy().initial_delay,
-        metavar="S",
-        help="seconds until the first reconnect where the server does not say (default: "
-        "%(default)g); longer after each failed attempt",
+        metavar="TIME",
+        help="time until the first reconnect where the server does not say (default: "
+        "%(default)g seconds); longer after each failed attempt",
     )
     add_request_options(parser, stall=True)
 
@@ -132,7 +121,10 @@ def run(args: argparse.Namespace) -> int:
     saved = None if args.save_id is None else _SavedID(args.save_id, args.last_event_id)
     reads = _Reads()
     logging.getLogger("ssewire").addHandler(_NO_LOG)
-    out = sys.stdout.buffer
+    wanted = Wanted(args)
+    as_json = args.json or args.decode
+    lines = JSONLines(args.color, decode=args.decode)
+    texts = _Texts(reads if args.timing else None, wants_color(args.color))
     try:
         source = _open(args, args.last_event_id if saved is None else saved.id, reads)
     except StatusError as exc:
@@ -147,15 +139,24 @@ def run(args: argparse.Namespace) -> int:
                 nothing = reads.seen.nothing()
                 if nothing is not None:
                     warn(nothing)
-                    return EXIT_BAD_STREAM
+                    return BAD_STREAM
                 if isinstance(source, EventStream):
                     warn_of_dropped(source.dropped)
                 return 0
             reads.seen.found = True
-            out.write(_form(item, args.json, reads if args.timing else None))
-            out.flush()
+            if wanted.takes(item):
+                if not as_json:
+                    texts.write(item)
+                elif args.timing:
+                    lines.write(item, **reads.timing())
+                else:
+                    lines.write(item)
+                sys.stdout.flush()
+                wanted.enough(item)
             if saved is not None:
                 saved.save(source.last_event_id)
+            if wanted.done:
+                return 0
 
 
 def _open(args: argparse.Namespace, last_event_id: str, reads: _Reads) -> Source:
@@ -229,6 +230,10 @@ class _Reads:
         self._before = self._now
         return gap
 
+    def timing(self) -> dict[str, object]:
+        """Return the timing of the item at hand, as --json has it."""
+        return {"time": round(self.at, 6), "gap": round(self.gap(), 6), "chunk": self.number}
+
 
 class _CountedChunks:
     def __init__(self, reads: _Reads, chunks: Iterator[Any]) -> None:
@@ -244,26 +249,35 @@ class _CountedChunks:
         return chunk
 
 
-def _form(item: Item, as_json: bool, reads: _Reads | None) -> bytes:
-    """Return what is printed of an event or comment; with its timing if `reads` is given."""
-    if as_json:
-        if reads is None:
-            return json_line(item)
-        return json_line(
-            item, time=round(reads.at, 6), gap=round(reads.gap(), 6), chunk=reads.number
-        )
-    prefix = ""
-    if reads is not None:
-        # Cut, not rounded: rounding could make a 60th second.
-        clock = time.strftime("%H:%M:%S", time.localtime(reads.at))
-        milliseconds = int(reads.at % 1 * 1000)
-        prefix = f"{clock}.{milliseconds:03d} {reads.gap():+9.3f} #{reads.number:<4} "
-    if isinstance(item, Comment):
-        text = f"{prefix}:{printable(item.text)}"
-    else:
-        text = f"{prefix}{one_line(item.event)}  {printable(item.data)}"
-    # What begins a line is an event; the further lines of its data are set in.
-    return (text.replace("\n", "\n" + " " * max(len(prefix), 4)) + "\n").encode()
+class _Texts:
+    """Write items as text, a line for each; with their timing if `reads` is given."""
+
+    def __init__(self, reads: _Reads | None, color: bool) -> None:
+        self._reads = reads
+        self._dim, self._type, self._plain = (DIM, TYPE, PLAIN) if color else ("", "", "")
+        # The text is made printable here; our own colours are to get through.
+        self._out: Any = unguarded(sys.stdout).buffer
+
+    def write(self, item: Item) -> None:
+        """Write one item to standard output."""
+        prefix = ""
+        reads = self._reads
+        if reads is not None:
+            # Cut, not rounded: rounding could make a 60th second.
+            clock = time.strftime("%H:%M:%S", time.localtime(reads.at))
+            milliseconds = int(reads.at % 1 * 1000)
+            prefix = f"{clock}.{milliseconds:03d} {reads.gap():+9.3f} #{reads.number:<4} "
+        # What begins a line is an event; the further lines of its data are set in.
+        inset = "\n" + " " * max(len(prefix), 4)
+        if prefix:
+            prefix = f"{self._dim}{prefix}{self._plain}"
+        if isinstance(item, Comment):
+            text = f"{self._dim}:{printable(item.text)}{self._plain}"
+        else:
+            name = f"{self._type}{one_line(item.event)}{self._plain}"
+            text = f"{name}  {printable(item.data)}"
+        text = text.replace("\n", inset)
+        self._out.write(f"{prefix}{text}\n".encode())
 
 
 class _SavedID:
@@ -310,16 +324,4 @@ class _SavedID:
             self._write()
 
     def _write(self) -> None:
-        with file_errors("write", self._shown):
-            handle, name = tempfile.mkstemp(prefix=".ssewire-", dir=os.path.dirname(self._path))
-            try:
-                with open(handle, "wb") as file:
-                    file.write(self.id.encode("utf-8", "surrogateescape") + b"\n")
-                # Whoever could read it before still can.
-                with contextlib.suppress(FileNotFoundError):
-                    os.chmod(name, stat.S_IMODE(os.stat(self._path).st_mode))
-                os.replace(name, self._path)
-            except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name)
-                raise
+        replace_file(self._path, self.id.encode("utf-8", "surrogateescape") + b"\n", self._shown)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The names and the behaviour of other packages for server-sent events, over our parser.
 
 `httpx_sse`, `httpx2` and `sseclient` each hold what the package of that name has.

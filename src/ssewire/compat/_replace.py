@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Put modules of ours in the place of another package's, for a process.
 
 Invariant: either all names are ours afterwards, or none is. May import: errors.

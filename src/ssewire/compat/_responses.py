@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The events of a response of httpx or httpx2, as objects of another class.
 
 Invariant: the response stays its owner's. What was made from it to read it is closed when the

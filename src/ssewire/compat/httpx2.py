@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The event source of httpx2 2.16.2 over our parser.
 
 Events and errors are of httpx2's own classes, so that what compares or catches them goes on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What sseclient-py 1.9.0 has, by the same names, over our parser.
 
 Its name for import is sseclient; the package that is called sseclient on the index takes URLs

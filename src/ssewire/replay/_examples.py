@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The recordings that come with the package, by name: for guides, first tries and tests.
 
 May import: nothing.

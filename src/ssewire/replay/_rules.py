@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the Messages API refuses, and in its words: rules on requests, without I/O.
 
 A request is refused for what the API is known to refuse whatever the model and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A fixture for pytest: the replay server in place of the API, for one test.
 
 A project asks for it by name in its conftest.py, `pytest_plugins =

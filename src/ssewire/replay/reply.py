@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One answer of the replay server: a recording, a fault in it or instead of it, a delay.
 
 May import: _checks, recording.

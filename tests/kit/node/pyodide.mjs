@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs pytest in Pyodide: node pyodide.mjs CHECKOUT MODULES RECORDINGS PYTEST_ARGS...
 // MODULES holds node_modules/pyodide, and in site/ what the group pyodide of pyproject.toml names.
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Runs pytest in Pyodide: pyodide.sh CHECKOUT MODULES PYTEST_ARGS...
 # CPython's own recursion limit is beyond what Node grants a stack by default: deep JSON would
 # end the process, where any other Python raises RecursionError.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What httpx-sse 0.4.3 has, by the same names, over our parser.
 
 `SSEError` is loaded when it is asked for, and httpx with it. May import: _api, _exceptions,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Connecting with httpx, and the events of a response.
 
 May import: _responses, _decoders, _exceptions, _models, _checks, _limits.

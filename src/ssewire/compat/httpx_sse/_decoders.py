@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The decoders of this package: private in the original, and in use all the same.
 
 May import: _models, _limits, parser.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The error of this package. Importing it imports httpx. May import: nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """This package in the place of httpx-sse.
 
 May import: _replace, _api, _decoders, _exceptions, _models.

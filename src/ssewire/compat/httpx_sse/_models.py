@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The event of this package. May import: nothing."""
 
 from __future__ import annotations
