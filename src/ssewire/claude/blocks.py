@@ -481,6 +481,7 @@ if TYPE_CHECKING:
         FallbackBlock,
         UnknownBlock,
     ]
+    """Any content block: for type checkers the union of the classes, at run time their base."""
 else:
     ContentBlock = Block  # what `isinstance` wants; checkers see the union
 
@@ -504,7 +505,6 @@ _BLOCKS: dict[str, Callable[..., ContentBlock]] = {
     "compaction": CompactionBlock,
     "fallback": FallbackBlock,
 }
-
 _TOOLS = (ToolUseBlock, ServerToolUseBlock, MCPToolUseBlock)
 
 
