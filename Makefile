@@ -17,7 +17,7 @@ AGAIN = not slow and not once
 BIN = $(VENV)/bin
 SOURCES = pyproject.toml setup.py MANIFEST.in $(shell find src -type f ! -name '*.so' ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*')
 
-.PHONY: demo test check lint types test-both test-pure matrix dist sanitize bench bench-tools targets compare fuzz clean
+.PHONY: demo test check lint types docs test-both test-pure matrix dist sanitize bench bench-tools targets compare fuzz clean
 
 demo:
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -42,7 +42,7 @@ $(VENV)/.check-tools: $(VENV)/.test-tools requirements/check.txt
 
 # Tests run against the installed package, not the source folder.
 $(VENV)/.installed: $(VENV)/.test-tools $(SOURCES)
-	rm -rf build
+	rm -rf build/lib* build/bdist* build/temp*
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	touch $@
 
@@ -73,7 +73,7 @@ matrix:
 
 # --- the gate -------------------------------------------------------------
 
-check: lint types test-both test-pure dist
+check: lint types docs test-both test-pure dist
 
 lint: $(VENV)/.check-tools
 	$(BIN)/ruff check .
@@ -91,6 +91,26 @@ types: $(VENV)/.check-tools $(VENV)/.installed
 	$(BIN)/ty check --python $(VENV) --error-on-warning src tests/typing
 	$(BIN)/pyrefly check
 	$(BIN)/pyrefly check --preset strict tests/typing/*.py
+
+# The site, in build/site: a warning is an error. Its tools have an environment of their own, and a
+# newer Python than the oldest that we run on.
+DOCS_VENV ?= .venv-docs
+DOCS_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11 3.10,$(shell \
+  python$(v) --version >/dev/null 2>&1 && echo python$(v))) $(PYTHON))
+DOCS_SOURCES = mkdocs.yml README.md CHANGELOG.md CONTRIBUTING.md \
+  $(shell find docs website -type f) $(shell find src -name '*.py' ! -path '*/.*')
+
+docs: build/site/.built
+
+$(DOCS_VENV)/.tools: requirements/docs.txt
+	$(DOCS_PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --requirement requirements/docs.txt
+	touch $@
+
+# What the theme's makers say of their next program is no warning about these pages.
+build/site/.built: $(DOCS_VENV)/.tools $(DOCS_SOURCES)
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict
+	touch $@
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 dist: $(VENV)/.test-tools

@@ -1,7 +1,8 @@
 """Every program in README, docs and examples runs as it stands there and prints what it says.
 
 A program under `<!-- served: RECORDING... OPTION=VALUE... -->` finds the replay
-server at ANTHROPIC_BASE_URL, with those recordings of examples/recordings in turn.
+server at ANTHROPIC_BASE_URL, with those recordings of examples/recordings in turn; and where it
+opens EVENTS, the first of them as plain events.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
-PAGES = ["README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"]
+PAGES = [
+    "README.md",
+    "docs/first-hour.md",
+    "docs/clients.md",
+    "docs/claude-client.md",
+    "docs/claude-streaming.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "how-to").glob("*.md")),
+]
+# In a program with a server, what stands for a stream of the reader's own.
+EVENTS = "https://example.com/events"
 PROGRAM = re.compile(
     r"(?:^<!-- served: (?P<served>[^\n]*) -->\n)?^```(?P<language>python|sh|js)\n(?P<text>.*?)^```",
     re.MULTILINE | re.DOTALL,
@@ -76,12 +86,13 @@ def output(program: Program, tmp_path: Path) -> str:
     # `python` is the one of the tests.
     environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
     with served(program.served, environment) as environment:
+        text = program.text.replace(EVENTS, environment.get("ANTHROPIC_BASE_URL", EVENTS))
         if program.language == "js":
-            return nodejs.output(program.text, environment)
+            return nodejs.output(text, environment)
         if program.language == "sh":
-            command = ["bash", "-e", "-o", "pipefail", "-c", program.text]
+            command = ["bash", "-e", "-o", "pipefail", "-c", text]
         else:
-            command = [sys.executable, "-W", "error::ResourceWarning", "-c", program.text]
+            command = [sys.executable, "-W", "error::ResourceWarning", "-c", text]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8",
             timeout=60, check=False,
@@ -93,7 +104,9 @@ def output(program: Program, tmp_path: Path) -> str:
 
 def test_the_pages_have_programs() -> None:
     names = [program.name for program in programs()]
-    assert sum(name.startswith("README.md") for name in names) >= 12
+    assert sum(name.startswith("README.md") for name in names) >= 3
+    assert sum(name.startswith("docs/first-hour.md") for name in names) >= 6
+    assert sum(name.startswith("docs/claude-") for name in names) >= 20
     assert sum(name.startswith("examples/") for name in names) >= 5
 
 
