@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """An extension of griffe: what of a docstring is for readers of the source is not on the pages.
 
-The last sentence of a module's docstring, "May import: ...", is for the test of the layers.
+The last sentence of a module's docstring, "May import: ...", is for the test of the layers. And a
+class that says `__doc__ = Base.__doc__` has its base's.
 """
 
 from __future__ import annotations
@@ -22,5 +23,9 @@ class Words(griffe.Extension):
         if module.docstring:
             module.docstring.value = MAY_IMPORT.sub("", module.docstring.value)
         for member in module.members.values():
-            if not member.is_alias and member.is_module:
+            if member.is_alias:
+                continue
+            if member.is_module:
                 self._walk(member)
+            elif member.is_class and "__doc__" in member.members and not member.docstring:
+                member.docstring = next(base.docstring for base in member.mro() if base.docstring)

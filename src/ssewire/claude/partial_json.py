@@ -21,20 +21,9 @@ else:
 
 
 class PartialJSON(_PartialJSON):
-    """Parse one JSON document in fragments cut anywhere; show what is known of it.
-
-    In mode "A" a string shows up when it is complete, in mode "B" it grows as
-    it comes, without a half escape or surrogate pair at its end. In both a
-    container shows up when it opens, a number as soon as it could end, and
-    true, false and null when they are complete. A container nested deeper than `MAX_DEPTH` is
-    an error, as is all that is not JSON. Each fragment costs its own length.
-
-    Raises:
-        ValueError: another mode.
-    """
-
     # Named after this module, so that a pickle is read by either implementation.
     __slots__ = ()
+    __doc__ = _PartialJSON.__doc__
 
 
 __all__ = ["MAX_DEPTH", "MISSING", "PartialJSON"]
