@@ -69,6 +69,8 @@ class Reference:
         for module in self._ordered():
             for name in self._names(module):
                 path = f"{module}.{name}"
+                if self._foreign(path):
+                    continue
                 target = self._target(path)
                 # A function in a module of its name, which griffe takes for that module.
                 own = target.path if target.path.startswith(f"{path}.") else path
@@ -101,6 +103,13 @@ class Reference:
         if exports is None:
             log.warning("%s has no __all__, which says what its page has", module)
         return [str(name) for name in exports or ()]
+
+    def _foreign(self, path: str) -> str:
+        """Where another package has what a module of ours gives under its own name; "" if none."""
+        found = self._package[path.partition(".")[2]]
+        if not found.is_alias or found.target_path.startswith("ssewire."):
+            return ""
+        return found.target_path
 
     def _target(self, path: str) -> griffe.Object:
         found = self._package[path.partition(".")[2]]
@@ -145,6 +154,10 @@ class Reference:
         elsewhere = []
         if title in self._modules and title != CLAUDE:
             for name in self._names(title):
+                foreign = self._foreign(f"{title}.{name}")
+                if foreign:
+                    lines += [f"`{name}` is `{foreign}`.", ""]
+                    continue
                 home = self.homes[self._target(f"{title}.{name}").path]
                 if home != f"{title}.{name}":
                     elsewhere.append(home)
@@ -170,10 +183,12 @@ class Reference:
         for module in sorted(self._modules):
             page = f"{module}.md"
             title = f"[`{module}`]({page})" if f"reference/{page}" in self.pages else f"`{module}`"
-            names = [
-                f"[`{name}`][{self.homes[self._target(f'{module}.{name}').path]}]"
-                for name in sorted(self._names(module), key=str.lower)
-            ]
+            names = []
+            for name in sorted(self._names(module), key=str.lower):
+                if self._foreign(f"{module}.{name}"):
+                    names.append(f"`{name}`")
+                else:
+                    names.append(f"[`{name}`][{self.homes[self._target(f'{module}.{name}').path]}]")
             first = self._docstring(self._modules[module]).split("\n\n")[0]
             lines += [f"## {title}", "", first, "", " · ".join(names), ""]
         return "\n".join(lines)

@@ -24,14 +24,16 @@ from tests.kit.serving import served
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 ROOT = Path(__file__).resolve().parents[2]
-# Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
+# Pages with tests of their own.
+APART = {"docs/claude.md", "docs/client-authors.md", "docs/embedding.md", "docs/serving.md"}
 PAGES = [
     "README.md",
-    "docs/first-hour.md",
-    "docs/clients.md",
-    "docs/claude-client.md",
-    "docs/claude-streaming.md",
-    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "how-to").glob("*.md")),
+    *sorted(
+        path.relative_to(ROOT).as_posix()
+        for folder in ("docs", "docs/how-to")
+        for path in (ROOT / folder).glob("*.md")
+        if path.relative_to(ROOT).as_posix() not in APART
+    ),
 ]
 # In a program with a server, what stands for a stream of the reader's own.
 EVENTS = "https://example.com/events"

@@ -60,7 +60,6 @@ def site(browser: Any, url: str) -> Iterator[Site]:
     site.width(1200)
     # What an earlier reader chose.
     site.open("404.html")
-    browser.execute_script("localStorage.clear()")
     yield site
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
@@ -31,13 +32,17 @@ GIVEN = set(
 def public_modules() -> list[ModuleType]:
     """Return the modules whose path has no underscore: in the package, or in ssewire.compat."""
     names = [module.name for module in pkgutil.iter_modules(ssewire.__path__, "ssewire.")]
+    found = [ssewire]
     if "ssewire.compat" in names:
         names.remove("ssewire.compat")
-        compat = importlib.import_module("ssewire.compat")
-        names += [
-            module.name for module in pkgutil.iter_modules(compat.__path__, "ssewire.compat.")
-        ]
-    return [ssewire, *(importlib.import_module(name) for name in names if "._" not in name)]
+        path = importlib.import_module("ssewire.compat").__path__
+        names += [module.name for module in pkgutil.iter_modules(path, "ssewire.compat.")]
+    for name in names:
+        if "._" not in name:
+            # A stand-in may need the package in whose place it stands.
+            with contextlib.suppress(ModuleNotFoundError):
+                found.append(importlib.import_module(name))
+    return found
 
 
 MODULES = public_modules()
@@ -82,7 +87,10 @@ def test_every_public_name_has_an_entry_that_says_something() -> None:
     index = pages()["reference/index.html"]
     led_to = {urlsplit(link).fragment for link in index.links}
     for path in NAMES:
-        name = path.rpartition(".")[2]
+        module, _, name = path.rpartition(".")
+        found = getattr(importlib.import_module(module), name)
+        if inspect.isclass(found) and not found.__module__.startswith("ssewire"):
+            continue  # another package's, as it is
         # A name that several modules have is described once, and linked from each of them.
         same = [other for other in described if other.endswith(f".{name}") and other in led_to]
         assert same, f"{path} is not in the reference"
@@ -94,9 +102,10 @@ def test_the_index_of_the_reference_lists_each_module_with_each_of_its_names() -
     text = (built() / "reference" / "index.html").read_text("utf-8")
     parts = re.split(r'<h2 id="[^"]*">(?:<a [^>]*>)?<code>([\w.]+)</code>', text)
     listed = dict(zip(parts[1::2], parts[2::2]))
-    assert set(listed) == {module.__name__ for module in MODULES}
+    assert set(listed) >= {module.__name__ for module in MODULES}
     for module in MODULES:
-        names = re.findall(r"<code>(\w+)</code></a>", listed[module.__name__])
+        paragraphs = re.findall(r"<p>(.*?)</p>", listed[module.__name__], re.DOTALL)
+        names = re.findall(r"<code>(\w+)</code>", paragraphs[-1])
         assert sorted(names) == sorted(module.__all__)
 
 
