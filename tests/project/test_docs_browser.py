@@ -58,8 +58,10 @@ def url() -> Iterator[str]:
 def site(browser: Any, url: str) -> Iterator[Site]:
     site = Site(browser, url)
     site.width(1200)
-    # What an earlier reader chose.
-    site.open("404.html")
+    # What an earlier reader chose, light or dark.
+    browser.execute_cdp_cmd(
+        "Storage.clearDataForOrigin", {"origin": url, "storageTypes": "local_storage"}
+    )
     yield site
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
