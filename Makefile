@@ -29,8 +29,7 @@ PYODIDE_TESTS = $(addprefix tests/parser/test_,corpus.py parser.py standard.py e
   tests/http/test_webassembly.py
 PYODIDE = build/pyodide
 
-
-.PHONY: help demo test check lint types test-both test-pure matrix newest pyodide dist sanitize bench bench-tools targets compare fuzz clean
+.PHONY: help demo test check lint types docs test-both test-pure matrix newest pyodide dist sanitize bench bench-tools targets compare fuzz clean
 
 demo: ## stream a bundled answer through both clients: no network, no key
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -107,7 +106,7 @@ pyodide: $(BIN)/python ## tests in WebAssembly, by Pyodide under Node
 
 # --- the gate -------------------------------------------------------------
 
-check: lint types test-both test-pure dist ## the whole gate
+check: lint types docs test-both test-pure dist ## the whole gate
 
 lint: $(VENV)/.check-tools ## ruff, cython-lint, codespell, actionlint, zizmor
 	$(BIN)/ruff check .
@@ -130,6 +129,27 @@ types: $(VENV)/.check-tools $(VENV)/.installed ## mypy, pyright, ty and pyrefly
 	$(BIN)/ty check --python $(VENV) --error-on-warning src tests/typing
 	$(BIN)/pyrefly check
 	$(BIN)/pyrefly check --preset strict tests/typing/*.py
+
+# The site, in build/site: a warning is an error. Its tools have an environment of their own, and a
+# newer Python than the oldest that we run on.
+DOCS_VENV ?= .venv-docs
+DOCS_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11 3.10,$(shell \
+  python$(v) --version >/dev/null 2>&1 && echo python$(v))) $(PYTHON))
+DOCS_SOURCES = mkdocs.yml README.md CHANGELOG.md CONTRIBUTING.md \
+  $(shell find docs website -type f) $(shell find src -name '*.py' ! -path '*/.*')
+
+docs: build/site/.built ## the site of the documentation, in build/site
+
+$(DOCS_VENV)/.tools: pyproject.toml
+	$(DOCS_PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(DOCS_VENV)/bin/python -m pip install --quiet --group docs
+	touch $@
+
+# What the theme's makers say of their next program is no warning about these pages.
+build/site/.built: $(DOCS_VENV)/.tools $(DOCS_SOURCES)
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict
+	touch $@
 
 # What the build makes of each SSEWIRE_BUILD_EXTENSION, and what is in the distributions.
 dist: $(VENV)/.check-tools $(VENV)/.installed ## build the distributions, and look at what is in them

@@ -95,3 +95,4 @@ def _debug(text: str, *arguments: object) -> None:
 
 compiled_parser = load_compiled("_parser_cy", PARSER_CONTRACT)
 IMPLEMENTATION = "python" if compiled_parser is None else "cython"
+"""Which parser and event class this process uses: `"cython"` or `"python"`."""

@@ -21,6 +21,7 @@ class Closeable:
     __slots__ = ()
 
     def close(self) -> object:
+        """Let go of what is held; again is allowed."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -42,6 +43,7 @@ class AsyncCloseable:
 
     # Any awaitable: some are done when they return, and only may be awaited.
     def aclose(self) -> Any:
+        """Let go of what is held; again is allowed."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 ALLOWED = "a ServerSentEvent, Comment, str, bytes, dict or list"
 
-# Seconds of silence after which a comment is sent: proxies and balancers commonly
-# give up on a connection after 30 or 60.
 KEEP_ALIVE = 15.0
+"""Seconds of silence after which a comment is sent, unless told otherwise: proxies and balancers
+commonly give up on a connection after 30 or 60."""
 
-# The type of the event that says that a source failed. Not "error": a browser's EventSource
-# gives an event of that type to `onerror`, which stands for a lost connection.
 ERROR_EVENT = "stream-error"
+"""The type of the event that says that a source failed. Not `error`: a browser's EventSource
+gives an event of that type to `onerror`, which stands for a lost connection."""
 
 # `no-cache` as the standard asks of servers; `no-transform` keeps what compresses on the way
 # (create-react-app's proxy, Cloudflare) from collecting events until a block is full, and the
@@ -44,6 +44,7 @@ HEADERS: dict[str, str] = {
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
 }
+"""The header fields of a stream of events, for those who answer by themselves."""
 
 COMMENT = encode_comment()
 

@@ -17,6 +17,8 @@ TYPE_CHECKING = False  # importing typing costs more than the rest of the packag
 if TYPE_CHECKING:
     from typing import Any
 
+__all__ = ["encode", "encode_comment", "encode_event"]
+
 # What would end the line of a field, and in an ID what makes readers ignore it. In an event
 # type the standard lets NUL stand: a parser gives such types out.
 _NOT_IN_EVENT = (("\r", "CR"), ("\n", "LF"))

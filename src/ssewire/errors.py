@@ -37,6 +37,26 @@ if TYPE_CHECKING:
     from ._headers import Headers
     from .event import Item
 
+__all__ = [
+    "ConnectFailed",
+    "ConnectionLost",
+    "ContentDecodingError",
+    "ContentTypeError",
+    "EncodeError",
+    "EventDataError",
+    "EventTooLarge",
+    "HTTPFormatError",
+    "ProtocolError",
+    "RecordingError",
+    "RedirectError",
+    "RetriesExhausted",
+    "SSEWireError",
+    "StateError",
+    "StatusError",
+    "StreamTimeout",
+    "TransportError",
+]
+
 
 class SSEWireError(Exception):
     """Base of all exceptions in this package."""
@@ -219,6 +239,12 @@ class RetriesExhausted(TransportError):
 class _Refused:
     """What StatusError and ContentTypeError have in common: a response."""
 
+    status: int
+    headers: Headers
+    body: bytes
+    url: str
+    redirected: bool
+
     def _keep(
         self, status: int, headers: Headers | None, body: bytes, url: str, redirected: bool
     ) -> None:
@@ -228,7 +254,7 @@ class _Refused:
 
             headers = Headers()
         self.status = status
-        self.headers: Headers = headers
+        self.headers = headers
         self.body = body
         self.url = url
         self.redirected = redirected

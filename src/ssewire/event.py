@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     # What a parser gives out that was asked for comments too.
     Item = Union["ServerSentEvent", "Comment"]
 
+__all__ = ["Comment", "ServerSentEvent"]
+
 
 class _EventFields:
     """The fields of an event, still writable.

@@ -32,17 +32,28 @@ if TYPE_CHECKING:
     State = Literal["connecting", "open", "closed"]
     Command = Union["Connect", "Stop"]
 
-# Servers and the proxies before them send these when asking later may help.
-# 520 to 524 and 529 are not registered, but large operators use them so.
+__all__ = [
+    "MAX_RETRY_AFTER",
+    "MIN_RETRY",
+    "RETRY_STATUSES",
+    "Connect",
+    "ReconnectPolicy",
+    "Reconnection",
+    "Stop",
+]
+
 RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
+"""The statuses after which a source tries again, unless told otherwise: servers and the proxies
+before them send these when asking later may help. 520 to 524 and 529 are not registered, but
+large operators use them so."""
 
-# The longest wait that a server can ask for, by `retry` or Retry-After, in seconds: a
-# mistaken value, such as a date years ahead, must not silence a client for good.
 MAX_RETRY_AFTER = 3600.0
+"""The longest wait that a server can ask for, by `retry` or Retry-After, in seconds: a
+mistaken value, such as a date years ahead, must not silence a client for good."""
 
-# The shortest wait that a server can ask for, in seconds: one that sends `retry: 0` and an
-# event a connection is polled some four times a second, not as fast as both can.
 MIN_RETRY = 0.25
+"""The shortest wait that a server can ask for, in seconds: one that sends `retry: 0` and an
+event a connection is polled some four times a second, not as fast as both can."""
 
 # So many failed attempts in a row are made without a pause where a caller's `initial_delay`
 # is 0, as in tests; who goes on failing is no test, and gets MIN_RETRY, growing.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .event import ServerSentEvent
 
+__all__ = ["SDKDecoder", "UntypedEvent", "sdk_decoder"]
+
 
 def sdk_decoder(*, max_event_size: int | None = MAX_EVENT_SIZE) -> SDKDecoder:
     """Return a decoder that fits the hook of the anthropic and openai SDKs.

@@ -35,6 +35,19 @@ else:
         return function
 
 
+__all__ = [
+    "AsyncEventIterator",
+    "AsyncJSONIterator",
+    "EventIterator",
+    "JSONIterator",
+    "aiter_events",
+    "aiter_json",
+    "iter_events",
+    "iter_json",
+    "parse",
+]
+
+
 @overload
 def parse(
     data: Buffer,

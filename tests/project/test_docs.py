@@ -3,7 +3,8 @@
 
 A program under the line "With `ssewire replay ARGUMENTS`:" finds that server at ANTHROPIC_BASE_URL,
 and so does one under `<!-- served: hello.sse -->`, which is what a reader has without being told. A
-page says so once. One under `<!-- file: NAME -->` is a file of a project with a test of its own.
+page says so once. One under `<!-- file: NAME -->` is a file of a project with a test of its own. In
+a program with a server, what opens EVENTS opens its first recording as plain events.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ from tests.kit.serving import served
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
 ROOT = Path(__file__).resolve().parents[2]
-# Those with tests of their own are not here: docs/claude.md, docs/embedding.md, docs/serving.md.
+# Pages with tests of their own.
+APART = {"docs/claude.md", "docs/client-authors.md", "docs/embedding.md", "docs/serving.md"}
 PAGES = [
-    *("README.md", "docs/clients.md", "docs/claude-client.md", "docs/claude-streaming.md"),
-    "docs/testing.md",
-    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "how-to").glob("*.md")),
-    "docs/compat.md",
+    "README.md",
+    *sorted(
+        path.relative_to(ROOT).as_posix()
+        for folder in ("docs", "docs/how-to")
+        for path in (ROOT / folder).glob("*.md")
+        if path.relative_to(ROOT).as_posix() not in APART
+    ),
 ]
+# In a program with a server, what stands for a stream of the reader's own.
+EVENTS = "https://example.com/events"
 PROGRAM = re.compile(
     r"(?:^<!-- (?P<file>file)?(?:served)?: (?P<served>[^\n]*) -->\n"
     r"|^With `ssewire replay (?P<shown>[^`\n]*)`:\n\n)?"
@@ -86,17 +93,18 @@ def output(program: Program, tmp_path: Path) -> str:
     # `python` is the one of the tests.
     environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
     with served(program.served, environment) as environment:
+        text = program.text.replace(EVENTS, environment.get("ANTHROPIC_BASE_URL", EVENTS))
         if program.language == "js":
-            return nodejs.output(program.text, environment)
+            return nodejs.output(text, environment)
         if program.language == "sh":
-            command = ["bash", "-e", "-o", "pipefail", "-c", program.text]
+            command = ["bash", "-e", "-o", "pipefail", "-c", text]
         elif program.language == "ipython":
             # One cell of a notebook, with its `await`.
-            (tmp_path / "cell.ipy").write_text(program.text, "utf-8")
+            (tmp_path / "cell.ipy").write_text(text, "utf-8")
             command = [sys.executable, "-m", "IPython", "--colors=NoColor", "cell.ipy"]
             environment = {**environment, "IPYTHONDIR": str(tmp_path / "ipython")}
         else:
-            command = [sys.executable, "-W", "error::ResourceWarning", "-c", program.text]
+            command = [sys.executable, "-W", "error::ResourceWarning", "-c", text]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8",
             timeout=60, check=False,
@@ -116,7 +124,9 @@ def test_a_program_that_goes_with_another_recording_than_hello_says_so_where_it_
 
 def test_the_pages_have_programs() -> None:
     names = [program.name for program in programs()]
-    assert sum(name.startswith("README.md") for name in names) >= 12
+    assert sum(name.startswith("README.md") for name in names) >= 3
+    assert sum(name.startswith("docs/first-hour.md") for name in names) >= 6
+    assert sum(name.startswith("docs/claude-") for name in names) >= 20
     assert sum(name.startswith("examples/") for name in names) >= 5
 
 

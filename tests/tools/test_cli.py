@@ -45,12 +45,6 @@ def test_a_standard_stream_that_is_closed_is_said_in_one_sentence(
     assert (done.returncode, done.stdout, done.stderr) == (code, b"", said)
 
 
-def test_the_version_says_which_implementation_runs() -> None:
-    # pip keeps a wheel that it built without a compiler: this is where one sees it.
-    said = run("--version").stdout.decode()
-    assert said.strip() == f"ssewire {ssewire.__version__} ({ssewire.IMPLEMENTATION})"
-
-
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*COMMAND, *args],

@@ -78,5 +78,5 @@ class HTTPResponse(EitherCloseable):
         return f"<HTTPResponse {self.status} from {shown_url(self.url)}>"
 
 
-# How other HTTP libraries carry our requests. What it raises is wrapped in a TransportError.
 Transport = Callable[[HTTPRequest], Awaitable[HTTPResponse]]
+"""How other HTTP libraries carry our requests. What it raises is wrapped in a TransportError."""

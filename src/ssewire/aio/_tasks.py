@@ -64,6 +64,7 @@ class EitherCloseable(AsyncCloseable):
     __slots__ = ()
 
     def close(self) -> Closing:
+        """Let go of what is held, at once; awaited, it returns when that is done."""
         raise NotImplementedError
 
     def aclose(self) -> Closing:

@@ -51,6 +51,7 @@ def named_key(delta: dict[str, Any]) -> str | None:
 # take less than half of it, which leaves the other half to the caller's own stack; the official
 # SDK's parser stops at 200 too. The API's own documents stay below twenty.
 MAX_DEPTH = 200
+"""Containers that may be open at once in a JSON document of the peer's."""
 
 _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
 
@@ -63,8 +64,8 @@ class _Missing:
         return "MISSING"  # there is one only, in copies and pickles too
 
 
-# No value, where None is one.
 MISSING: Any = _Missing()
+"""No value, where None is one."""
 
 
 # What the repr of JSON of any size shows: so many characters in all, but for the last piece

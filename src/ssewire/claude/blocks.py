@@ -482,6 +482,7 @@ if TYPE_CHECKING:
         FallbackBlock,
         UnknownBlock,
     ]
+    """Any content block: for type checkers the union of the classes, at run time their base."""
 else:
     ContentBlock = Block  # what `isinstance` wants; checkers see the union
 
@@ -505,7 +506,6 @@ _BLOCKS: dict[str, Callable[..., ContentBlock]] = {
     "compaction": CompactionBlock,
     "fallback": FallbackBlock,
 }
-
 _TOOLS = (ToolUseBlock, ServerToolUseBlock, MCPToolUseBlock)
 
 

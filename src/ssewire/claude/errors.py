@@ -235,9 +235,13 @@ class StreamClosed(ClaudeError):
 # What programs for the official SDK catch. Its APIError is the base of all of these; here that
 # is ClaudeError, and APIError is what the API itself said.
 AnthropicError = ClaudeError
+"""The official SDK's name for `ClaudeError`."""
 APIConnectionError = StreamInterrupted
+"""The official SDK's name for `StreamInterrupted`."""
 APIStatusError = APIError
+"""The official SDK's name for `APIError`."""
 BadRequestError = InvalidRequestError
+"""The official SDK's name for `InvalidRequestError`."""
 
 # error.type -> (class, the HTTP status it stands for, whether a retry may help).
 # 409 is retried as in the official SDKs.

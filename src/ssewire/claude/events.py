@@ -162,6 +162,7 @@ if TYPE_CHECKING:
         CompactionDelta,
         UnknownDelta,
     ]
+    """Any delta: for type checkers the union of the classes, at run time their base."""
 else:
     Delta = Record  # what `isinstance` wants; checkers see the union
 
@@ -493,6 +494,7 @@ if TYPE_CHECKING:
         ErrorEvent,
         UnknownEvent,
     ]
+    """An event of the wire, as `Accumulator` gives it; at run time the classes' base."""
     StreamEvent: TypeAlias = Union[
         MessageStartEvent,
         ContentBlockStartEvent,
@@ -508,5 +510,6 @@ if TYPE_CHECKING:
         CitationEvent,
         CompactionEvent,
     ]
+    """What iterating a `MessageStream` gives; at run time the classes' base."""
 else:
     ClaudeEvent = StreamEvent = Event  # what `isinstance` wants; checkers see the unions

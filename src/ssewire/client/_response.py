@@ -66,5 +66,5 @@ class HTTPResponse(Closeable):
         return f"<HTTPResponse {self.status} from {shown_url(self.url)}>"
 
 
-# How other HTTP libraries carry our requests. What it raises is wrapped in a TransportError.
 Transport = Callable[[HTTPRequest], HTTPResponse]
+"""How other HTTP libraries carry our requests. What it raises is wrapped in a TransportError."""
