@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-import ssewire
-
 COMMAND = [sys.executable, "-m", "ssewire"]
 # Long enough for a loaded machine; nothing here waits for it unless it fails.
 PATIENCE = 60
