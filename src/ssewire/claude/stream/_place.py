@@ -261,25 +261,12 @@ class Place:
         others the next one. Half of what each costs where it is a packet of its own
         (benchmarks/claude_pipeline.py).
         """
-        accumulator = self._accumulator
-        batch = self._batch
-        position = self._position
-        left = len(batch) - position
-        block = accumulator._last_block
-        if left > 1 and type(block) is TextBlock:
+        if len(self._batch) - self._position > 1 and type(self._accumulator._last_block) is TextBlock:
             return self._start_run(True)
-        if block is None or left < 1 or self._order is not None:
+        found = self._plain_delta()
+        if found is None:
             return False
-        # Where blocks have no other index than their place, that of the last one is its own.
-        if accumulator._ended or accumulator._blocks is not None:
-            return False
-        sse = batch[position]
-        decoded = accumulator._decoder.decode(sse.data)
-        if decoded is None or sse.event == "error":
-            return False
-        index, kind, text = decoded
-        if index != accumulator._last_index or kind != block._grows_by:
-            return False
+        block, sse, index, kind, text = found
         self._torn = True
         block._growing.add(text)
         event = ContentBlockDeltaEvent(sse, index, block, kind, text)
@@ -291,7 +278,7 @@ class Place:
             spoken = (block, text)
             if block is not self._voice or self._json is not None:
                 self._note(block, text)
-        self._position, self._ready, self._spoken = position + 1, iter(events), spoken
+        self._position, self._ready, self._spoken = self._position + 1, iter(events), spoken
         self._torn = False
         return True
 
@@ -300,30 +287,46 @@ class Place:
 
         Of several a run; one alone, as packets bring them, needs neither that nor an event.
         """
-        accumulator = self._accumulator
-        batch = self._batch
-        position = self._position
-        block = accumulator._last_block
-        if type(block) is not TextBlock or self._order is not None or accumulator._ended:
+        block = self._accumulator._last_block
+        if type(block) is not TextBlock:
             return False
-        if len(batch) - position != 1:
+        if len(self._batch) - self._position > 1:
             return self._start_run(False)
-        sse = batch[position]
-        decoded = accumulator._decoder.decode(sse.data)
-        if decoded is None or sse.event == "error":
+        found = self._plain_delta()
+        if found is None:
             return False
-        index, kind, text = decoded
-        if index != accumulator._last_index or kind != "text_delta":
-            return False
+        text = found[-1]
         if not text.isascii() and has_surrogates(text):
             return False
         self._torn = True
         block._growing.add(text)
         if block is not self._voice or self._json is not None:
             self._note(block, text)
-        self._position, self._texts, self._spoken = position + 1, iter((text,)), (block, text)
+        self._position, self._texts = self._position + 1, iter((text,))
+        self._spoken = (block, text)
         self._torn = False
         return True
+
+    def _plain_delta(self) -> tuple[Any, ServerSentEvent, int, str, str] | None:
+        """Return the next wire event if it is a plain delta that the block that began last takes.
+
+        With the block before it, and after it its index, type and text. Changes nothing.
+        """
+        accumulator = self._accumulator
+        block = accumulator._last_block
+        # Where blocks have no other index than their place, that of the last one is its own.
+        if block is None or accumulator._blocks is not None:
+            return None
+        if accumulator._ended or self._order is not None or self._position >= len(self._batch):
+            return None
+        sse = self._batch[self._position]
+        decoded = accumulator._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return None
+        index, kind, text = decoded
+        if index != accumulator._last_index or kind != block._grows_by:
+            return None
+        return block, sse, index, kind, text
 
     def _note(self, block: TextBlock, piece: str) -> None:
         """Note text where others than the block itself have to know it."""
@@ -366,7 +369,8 @@ class Place:
         self._torn = True
         block, index = self._spoken[0], self._accumulator._last_index
         pieces = [*self._texts]
-        events = run_events(self._batch, self._position - 1, block, index, pieces, self._derives)
+        position = self._position - 1
+        events = run_events(self._batch, position, block, index, pieces, self._derives)
         self._ready = iter(events)
         self._torn = False
 
