@@ -62,6 +62,13 @@ if mode != "skip":
             include_dirs=["src/ssewire", "src/ssewire/claude"],
             optional=mode == "auto",
         ),
+        Extension(
+            "ssewire.claude.stream._step_cy",
+            ["src/ssewire/claude/stream/_step_cy.pyx"],
+            depends=["src/ssewire/claude/stream/_slot.h"],
+            include_dirs=["src/ssewire/claude/stream"],
+            optional=mode == "auto",
+        ),
     ]
     if sys.platform != "win32":
         for extension in extensions:

@@ -47,7 +47,10 @@ def source(tmp_path: Path) -> Path:
     return target
 
 
-CLAUDE_SOURCES = ["_delta_cy.pyx", "_partial_json_cy.pyx", "_delta.h", "_string.h"]
+CLAUDE_SOURCES = [
+    *("_delta_cy.pyx", "_partial_json_cy.pyx", "_delta.h", "_string.h"),
+    *("stream/_step_cy.pyx", "stream/_slot.h"),
+]
 
 
 def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -218,7 +221,7 @@ def test_the_sdist_holds_the_sources_and_builds_a_small_wheel_with_the_extension
     assert [name for name in names if name.startswith("ssewire/_parser_cy.")] == [
         name for name in names if name.endswith((".so", ".pyd")) and "_parser_cy" in name
     ]
-    for module in ("_delta_cy", "_partial_json_cy"):
+    for module in ("_delta_cy", "_partial_json_cy", "stream/_step_cy"):
         assert any(name.startswith(f"ssewire/claude/{module}.") for name in names)
     assert_no_source_of_extensions([name for name in names if ".dist-info/" not in name])
     assert "-none-any" not in wheel.name

@@ -52,6 +52,10 @@ if TYPE_CHECKING:
     # An iterator over a list or tuple, whose `__length_hint__` says how many items are left.
     Walker: TypeAlias = Any
 
+# Bumped with any change of what is here, in _reader, _brought or _endless that has a
+# compiled twin, which repeats it as a literal.
+STEP_CONTRACT = 1
+
 # Texts handed out ahead of a look at whether another thread has closed a client's stream.
 _MAX_OPEN_RUN = 16
 
@@ -92,6 +96,7 @@ class Place:
 
     # Whether events are derived from deltas, as the official SDK's streams do.
     _derives: ClassVar[bool] = True
+    _run_events = staticmethod(run_events)
 
     def _begin_at(self, accumulator: Accumulator, mode: str) -> None:
         """Begin at a message's beginning; `mode` says how PartialJSON shows what is unfinished."""
@@ -261,7 +266,8 @@ class Place:
         others the next one. Half of what each costs where it is a packet of its own
         (benchmarks/claude_pipeline.py).
         """
-        if len(self._batch) - self._position > 1 and type(self._accumulator._last_block) is TextBlock:
+        last = self._accumulator._last_block
+        if type(last) is TextBlock and len(self._batch) - self._position > 1:
             return self._start_run(True)
         found = self._plain_delta()
         if found is None:
@@ -370,7 +376,7 @@ class Place:
         block, index = self._spoken[0], self._accumulator._last_index
         pieces = [*self._texts]
         position = self._position - 1
-        events = run_events(self._batch, position, block, index, pieces, self._derives)
+        events = self._run_events(self._batch, position, block, index, pieces, self._derives)
         self._ready = iter(events)
         self._torn = False
 
@@ -420,7 +426,7 @@ class Place:
         items: list[Any] = pieces
         if events:
             index = self._accumulator._last_index
-            items = run_events(batch, position, block, index, pieces, self._derives)
+            items = self._run_events(batch, position, block, index, pieces, self._derives)
         if len(pieces) == most < (_MAX_RUN if self._may_run_far() else _MAX_OPEN_RUN):
             self._next_run = most * 2
         walker = block._growing.start_run(pieces, items, len(items) // len(pieces))
