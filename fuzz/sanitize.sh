@@ -61,7 +61,7 @@ mkdir -p "$work"
 # What something costs says nothing where each access to memory is checked.
 tests=(tests/parser/test_corpus.py tests/parser/test_twins.py tests/claude/test_delta.py
     tests/claude/test_partial_json.py tests/claude/test_step.py tests/claude/test_stream.py
-    tests/claude/test_text_order.py tests/claude/test_interleaving.py -k "not is_absent and not cost_of and not costs_the_same")
+    -k "not is_absent and not cost_of and not costs_the_same")
 run vectors -DSSEWIRE_NO_SPARE_EVENTS malloc "${tests[@]}" tests/parser/test_threads.py tests/parser/test_parser.py \
     >"$work/vectors.log" 2>&1 &
 first=$!
