@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any
 
 from ssewire.claude import (
@@ -21,6 +22,7 @@ from ssewire.claude import (
     MessageStream,
     RawMessageStream,
 )
+from ssewire.claude._text import GrowingText
 from ssewire.claude.stream._step import Stepping
 from tests.claude import interleaving_campaign, wire
 from tests.claude.conftest import compiled_steps
@@ -31,7 +33,7 @@ PIECES = ["a", "", "Zürich ", "\U0001f600", "\ud83d", "\ude00", "\ud83d\ude00",
 # What a stream holds that is to be compared as it is.
 HELD = [
     *("_batch", "_closed", "_error", "_exhausted", "_inbox", "_next_run", "_position"),
-    *("_progress", "_source_open", "_torn"),
+    *("_progress", "_said", "_source_open", "_torn"),
 ]
 # Parts of a stream that fit together by chance only.
 ODD = [
@@ -117,6 +119,9 @@ def random_chunks(rng: random.Random) -> list[Any]:
     if rng.random() < 0.5:
         data, _ = interleaving_campaign.body(rng)
         parts = [part + b"\n\n" for part in data.split(b"\n\n")[:-1]]
+        while rng.random() < 0.3:
+            at = rng.randrange(len(parts))
+            parts[at:at] = [rng.choice(ODD) for _ in range(rng.randrange(1, 4))]
     else:
         parts = [wire.message_start(), wire.start(0, rng.choice([wire.TEXT, wire.TOOL]))]
         parts += [rng.choice(ODD) for _ in range(rng.randrange(12))]
@@ -168,7 +173,11 @@ def shown(item: Any) -> str:
 
 
 def block_id(block: Any) -> str:
-    return "None" if block is None else f"{type(block).__name__} {block.to_dict()}"
+    if block is None:
+        return "None"
+    growing = getattr(block, "_growing", None)
+    pieces = len(growing._pieces) if type(growing) is GrowingText else None
+    return f"{type(block).__name__} {block.to_dict()} {pieces}"
 
 
 def state(stream: Any) -> dict[str, Any]:
@@ -198,16 +207,22 @@ class Pair:
 
     Args:
         kinds: the classes of the two.
+        chunks: what they read.
     """
 
-    def __init__(self, rng: random.Random, kinds: tuple[Any, Any]) -> None:
+    def __init__(self, rng: random.Random, kinds: tuple[Any, Any], chunks: list[Any]) -> None:
         self.rng = rng
-        chunks = random_chunks(rng)
         options = {
             "max_event_size": rng.choice([None, 2000]),
             "partial_strings": rng.random() < 0.5,
         }
         self.streams = [cls(Source(chunks), **options) for cls in kinds]
+        # As a client's streams have them.
+        self.watched: list[list[int]] = [[], []]
+        said, watch = rng.random() < 0.2, rng.random() < 0.2
+        for stream, watched in zip(self.streams, self.watched):
+            stream._said = bytearray() if said else None
+            stream._watch = partial(watched.append, 1) if watch else None
         self.asynchronous = hasattr(kinds[0], "__anext__")
         self.derives = kinds[0]._derives
         self.loops: list[tuple[Any, Any]] = []
@@ -245,8 +260,19 @@ class Pair:
             came = [outcome(self._step, iterator) for iterator in loop]
             self._same(came)
             self._same([state(stream) for stream in self.streams])
+            self._same(self.watched)
             going = going and came[0] != "the end"
         return going
+
+    def read(self) -> None:
+        """Operate until nothing more comes.
+
+        Raises:
+            AssertionError: as `operate`.
+        """
+        idle = 0
+        while idle < 3:
+            idle = 0 if self.operate() else idle + 1
 
     def _step(self, iterator: Any) -> str:
         if self.asynchronous:
@@ -282,11 +308,9 @@ def campaign(count: int, seed: int) -> None:
     """
     for number in range(count):
         rng = random.Random(f"{seed} {number}")
-        pair = Pair(rng, rng.choice(KINDS))
+        pair = Pair(rng, rng.choice(KINDS), random_chunks(rng))
         try:
-            idle = 0
-            while idle < 3:
-                idle = 0 if pair.operate() else idle + 1
+            pair.read()
         except AssertionError as exc:
             raise AssertionError(f"message {number} of seed {seed}: {exc}") from exc
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import pickle
+import random
 import sys
 import threading
 from importlib import import_module
@@ -25,7 +27,7 @@ from ssewire.claude.stream._brought import run_events
 from ssewire.claude.stream._place import STEP_CONTRACT
 from tests.claude import wire
 from tests.claude.conftest import compiled_steps
-from tests.claude.step_campaign import campaign, shown
+from tests.claude.step_campaign import KINDS, Pair, Stopped, campaign, shown
 from tests.kit.memory import failing, needs_shortage
 
 PIECES = ["one ", "", "two", " Zürich", "\U0001f600"]
@@ -61,6 +63,44 @@ def test_a_stream_takes_a_compiled_step_in_the_place_of_each_plain_one(cls: Any,
 @needs_compiled
 def test_both_take_the_same_steps_through_random_messages() -> None:
     campaign(40, 1)
+
+
+PLAIN = '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}'
+UNUSUAL: dict[str, list[Any]] = {
+    "half a character": [wire.text(0, "\ud83d"), wire.text(0, "\ude00"), wire.text(0, "\ud83d")],
+    "an event named error": [wire.frame(PLAIN, "error")],
+    "an event without a name": [wire.frame(PLAIN)],
+    "more pieces than are kept": [wire.text(0, "x")] * 520,
+    "a delta of an earlier block": [
+        *(wire.start(1, wire.TEXT), wire.text(1, "b"), wire.text(0, "a"), wire.text(1, "c"))
+    ],
+    "an index that is taken": [wire.start(0, wire.TEXT), wire.text(0, "a"), wire.text(1, "b")],
+    "a tool": [wire.start(1, wire.TOOL), wire.partial(1, '{"a":'), wire.partial(1, "1}")],
+    "a delta of another kind": [wire.partial(0, "{}"), wire.partial(0, "{}"), wire.text(0, "a")],
+    "a delta after the end": [wire.message_delta(), wire.STOP, wire.text(0, "late")],
+    "a bytearray": [bytearray(DELTAS[0]), DELTAS[1]],
+    "no bytes": [DELTAS[0], "text", DELTAS[1]],
+    "nothing": [b"", b": comment\n\n", b"\n"],
+    "too large an event": [DELTAS[0] + wire.text(0, "x" * 3000), DELTAS[1]],
+    "a failure": [DELTAS[0], OSError("reset"), DELTAS[1]],
+    "an exception of a handler's": [DELTAS[0], Stopped(), DELTAS[1]],
+}
+
+
+@needs_compiled
+@pytest.mark.parametrize("kinds", KINDS, ids=[kinds[0].__name__ for kinds in KINDS])
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_what_is_unusual_comes_to_the_same(case: str, kinds: Any) -> None:
+    for seed in range(4):
+        Pair(random.Random(seed), kinds, [*BEFORE, *UNUSUAL[case], *CHUNKS[-3:]]).read()
+
+
+@needs_compiled
+@pytest.mark.parametrize("kinds", KINDS, ids=[kinds[0].__name__ for kinds in KINDS])
+def test_a_message_in_place_of_a_stream_comes_to_the_same(kinds: Any) -> None:
+    data = json.dumps(wire.MESSAGE).encode()
+    for seed in range(4):
+        Pair(random.Random(seed), kinds, [data[:20], data[20:]]).read()
 
 
 @needs_compiled
