@@ -67,10 +67,11 @@ def test_both_take_the_same_steps_through_random_messages() -> None:
 
 PLAIN = '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}'
 UNUSUAL: dict[str, list[Any]] = {
-    "half a character": [wire.text(0, "\ud83d"), wire.text(0, "\ude00"), wire.text(0, "\ud83d")],
+    "half a character": [
+        *(wire.text(0, piece) for piece in ("\ud83d", "\ude00", "\ud83d", "x", "\ud83d", "é"))
+    ],
     "an event named error": [wire.frame(PLAIN, "error")],
     "an event without a name": [wire.frame(PLAIN)],
-    "more pieces than are kept": [wire.text(0, "x")] * 520,
     "a delta of an earlier block": [
         *(wire.start(1, wire.TEXT), wire.text(1, "b"), wire.text(0, "a"), wire.text(1, "c"))
     ],
@@ -93,6 +94,17 @@ UNUSUAL: dict[str, list[Any]] = {
 def test_what_is_unusual_comes_to_the_same(case: str, kinds: Any) -> None:
     for seed in range(4):
         Pair(random.Random(seed), kinds, [*BEFORE, *UNUSUAL[case], *CHUNKS[-3:]]).read()
+
+
+@needs_compiled
+def test_pieces_are_made_one_chunk_when_they_are_many() -> None:
+    kept = []
+    for cls in KINDS[0]:
+        stream = cls([*BEFORE, *[wire.text(0, "x")] * 600, *CHUNKS[-3:]])
+        for _ in zip(range(600), stream.text_stream):
+            pass
+        kept.append(len(stream.current_message_snapshot.content[0]._growing._pieces))
+    assert kept[0] == kept[1] < 512
 
 
 @needs_compiled
