@@ -103,7 +103,8 @@ def test_pieces_are_made_one_chunk_when_they_are_many() -> None:
         stream = cls([*BEFORE, *[wire.text(0, "x")] * 600, *CHUNKS[-3:]])
         for _ in zip(range(600), stream.text_stream):
             pass
-        kept.append(len(stream.current_message_snapshot.content[0]._growing._pieces))
+        block: Any = stream.current_message_snapshot.content[0]
+        kept.append(len(block._growing._pieces))
     assert kept[0] == kept[1] < 512
 
 
