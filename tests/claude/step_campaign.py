@@ -75,7 +75,7 @@ def plain(cls: Any) -> Any:
     return type(cls.__name__, (cls,), {"__slots__": (), **methods})
 
 
-KINDS = [
+KINDS: list[tuple[Any, Any]] = [
     (cls, plain(cls))
     for cls in (MessageStream, RawMessageStream, AsyncMessageStream, AsyncRawMessageStream)
 ]

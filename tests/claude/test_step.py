@@ -100,11 +100,10 @@ def test_what_is_unusual_comes_to_the_same(case: str, kinds: Any) -> None:
 def test_pieces_are_made_one_chunk_when_they_are_many() -> None:
     kept = []
     for cls in KINDS[0]:
-        stream = cls([*BEFORE, *[wire.text(0, "x")] * 600, *CHUNKS[-3:]])
+        stream: Any = cls([*BEFORE, *[wire.text(0, "x")] * 600, *CHUNKS[-3:]])
         for _ in zip(range(600), stream.text_stream):
             pass
-        block: Any = stream.current_message_snapshot.content[0]
-        kept.append(len(block._growing._pieces))
+        kept.append(len(stream.current_message_snapshot.content[0]._growing._pieces))
     assert kept[0] == kept[1] < 512
 
 
