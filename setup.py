@@ -70,6 +70,13 @@ if mode != "skip":
             include_dirs=["src/ssewire", "src/ssewire/claude"],
             optional=mode == "auto",
         ),
+        Extension(
+            "ssewire.claude.stream._step_cy",
+            ["src/ssewire/claude/stream/_step_cy.pyx"],
+            depends=["src/ssewire/claude/stream/_slot.h"],
+            include_dirs=["src/ssewire/claude/stream"],
+            optional=mode == "auto",
+        ),
         *(
             Extension(name, [f"src/{name.replace('.', '/')}.pyx"], optional=mode == "auto")
             for name in ("ssewire._http._chunk_cy", "ssewire.aio._wake_cy")

@@ -8,7 +8,8 @@
 # PYTHON has the dependency group `test` installed. Two builds, side by side:
 #   vectors   as it is shipped; each object in a malloc block of its own, so that
 #             one byte past its end is seen, and no free list hides a late use;
-#   portable  without SSE2 or NEON; under the interpreter's own memory checks.
+#   portable  without SSE2 or NEON, with slots as where there is no GIL; under the
+#             interpreter's own memory checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(realpath --no-symlinks "$1")
@@ -61,12 +62,13 @@ run() { # name, further flags, allocator, pytest arguments
 mkdir -p "$work"
 # What something costs says nothing where each access to memory is checked.
 tests=(tests/parser/test_corpus.py tests/parser/test_twins.py tests/claude/test_delta.py
-    tests/claude/test_partial_json.py tests/http/test_chunk.py tests/clients/test_aio_wake.py
+    tests/claude/test_partial_json.py tests/claude/test_step.py tests/claude/test_stream.py
+    tests/http/test_chunk.py tests/clients/test_aio_wake.py
     -k "not is_absent and not cost_of and not costs_the_same")
 run vectors -DSSEWIRE_NO_SPARE_EVENTS malloc "${tests[@]}" tests/parser/test_threads.py tests/parser/test_parser.py \
     >"$work/vectors.log" 2>&1 &
 first=$!
-run portable -DSSEWIRE_NO_SIMD debug "${tests[@]}" >"$work/portable.log" 2>&1 &
+run portable "-DSSEWIRE_NO_SIMD -DSSEWIRE_NO_DIRECT_SLOTS" debug "${tests[@]}" >"$work/portable.log" 2>&1 &
 second=$!
 failed=()
 wait "$first" || failed+=(vectors)

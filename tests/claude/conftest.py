@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The Claude layer over each parser, delta decoder and PartialJSON that is to be tested."""
+"""The Claude layer over each parser, delta decoder, PartialJSON and step that is to be tested."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 import ssewire.claude.accumulator
 import ssewire.claude.tool_input
+from ssewire.claude.stream._step import Stepping
 from tests.conftest import MODULES, chosen_key
 
 DELTA_MODULES = {"python": "ssewire.claude._delta_py", "cython": "ssewire.claude._delta_cy"}
@@ -23,6 +24,11 @@ USERS = (
 )
 
 
+def compiled_steps() -> list[str]:
+    """Return the names of the methods of streams in whose place compiled ones are in use."""
+    return [name for name in vars(Stepping) if not name.startswith("__")]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "implementation" in metafunc.fixturenames:
         names = metafunc.config.stash[chosen_key]
@@ -31,8 +37,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make accumulators use one implementation of all three."""
+    """Make accumulators and streams use one implementation of all four."""
     name: str = request.param
+    for step in compiled_steps() if name == "python" else ():
+        monkeypatch.delattr(Stepping, step)
     for user, attribute, modules in USERS:
         monkeypatch.setattr(user, attribute, getattr(import_module(modules[name]), attribute))
     return name

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from ssewire.claude import (
-    Accumulator,
     AsyncMessageStream,
     MessageStream,
     StreamInterrupted,
     StreamTruncated,
+    accumulator,
 )
 from tests.claude import wire
 from tests.claude.interrupting import (
@@ -95,15 +95,21 @@ def test_a_feed_that_raises_fails_the_stream_and_what_came_before_it_stays(
     place: int, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds = []
-    receive = Accumulator._receive
+    parser = vars(accumulator)["Parser"]
 
-    def failing(self: Any, data: Any) -> Any:
-        feeds.append(data)
-        if len(feeds) == place + 1:
-            raise kind
-        return receive(self, data)
+    class Failing:
+        pending = 0
 
-    monkeypatch.setattr(Accumulator, "_receive", failing)
+        def __init__(self, **options: Any) -> None:
+            self._parser = parser(**options)
+
+        def feed(self, data: Any) -> Any:
+            feeds.append(data)
+            if len(feeds) == place + 1:
+                raise kind
+            return self._parser.feed(data)
+
+    monkeypatch.setattr(accumulator, "Parser", Failing)
     stream = MessageStream(iter(CHUNKS))
     texts = iter(stream.text_stream)
     seen: list[str] = []

@@ -33,6 +33,8 @@ from tests.parser.test_corpus import CASES, Case
 from tests.parser.test_twins import seen_of
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "ssewire"
+# Where the steps of a Claude stream are in Python.
+STEPS = ("_blocking", "_brought", "_endless", "_place", "_reader")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -95,6 +97,13 @@ def test_every_base_has_slots_so_that_a_parser_has_no_dict(cls: type) -> None:
         ("claude/_delta.h", ("claude._delta_py",)),
         ("claude/_string.h", ("claude._partial_json_py", "claude._scanstring")),
         ("claude/_partial_json_cy.pyx", ("claude._partial_json_py",)),
+        (
+            "claude/stream/_step_cy.pyx",
+            (
+                *(f"claude.stream.{name}" for name in STEPS),
+                *("claude.events", "claude._text", "claude.accumulator"),
+            ),
+        ),
     ],
 )
 def test_what_the_compiled_sources_call_their_twins_exists(

@@ -48,8 +48,14 @@ def source(tmp_path: Path) -> Path:
     return target
 
 
-CLAUDE_SOURCES = ["_delta_cy.pyx", "_partial_json_cy.pyx", "_delta.h", "_string.h"]
-COMPILED = ["claude/_delta_cy", "claude/_partial_json_cy", "_http/_chunk_cy", "aio/_wake_cy"]
+CLAUDE_SOURCES = [
+    *("_delta_cy.pyx", "_partial_json_cy.pyx", "_delta.h", "_string.h"),
+    *("stream/_step_cy.pyx", "stream/_slot.h"),
+]
+COMPILED = [
+    *("claude/_delta_cy", "claude/_partial_json_cy", "claude/stream/_step_cy"),
+    *("_http/_chunk_cy", "aio/_wake_cy"),
+]
 
 
 def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,25 +13,11 @@ from typing import TypeVar
 
 from .._http.timeouts import NO_DEADLINES, Deadlines, Timeouts
 from .._settings import reason
-from ..errors import (
-    ConnectFailed,
-    ConnectionLost,
-    EventTooLarge,
-    SSEWireError,
-    StreamTimeout,
-)
+from ..errors import ConnectFailed, ConnectionLost, EventTooLarge, SSEWireError, StreamTimeout
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
 from ._shared import shared_buffer, shared_turn
-from ._tasks import (
-    Child,
-    Closing,
-    Interrupted,
-    call_in,
-    refused_wait,
-    to_its_end,
-    warn_unclosed,
-)
+from ._tasks import Child, Closing, Interrupted, call_in, refused_wait, to_its_end, warn_unclosed
 from ._wake import Wake
 
 TYPE_CHECKING = False

@@ -210,12 +210,16 @@ class Accumulator(Assembly):
             self._fatal = exc
             return []
         except EventTooLarge as exc:
-            if self._ended:
-                return []  # After the message's end only an error is looked for.
-            self._fatal = OversizedEvent(exc.limit)
-            self._fatal.__cause__ = exc
-            events: list[Any] = exc.events  # no comments, as none were asked for
-            return events
+            return self._too_large(exc)
+
+    def _too_large(self, error: EventTooLarge) -> list[ServerSentEvent]:
+        """Note that an event was too large; return the wire events before it."""
+        if self._ended:
+            return []  # After the message's end only an error is looked for.
+        self._fatal = OversizedEvent(error.limit)
+        self._fatal.__cause__ = error
+        events: list[Any] = error.events  # no comments, as none were asked for
+        return events
 
     def _end(self) -> list[ServerSentEvent]:
         """End the input; return the wire events that it completes."""

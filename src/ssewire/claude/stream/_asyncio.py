@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reading a message with asynchronous chunks: the streams that `AsyncClaude` gives.
 
-May import: _checks, _closing, _limits, _reader, claude.errors, ssewire.errors.
+May import: _checks, _closing, _limits, _reader, _step, claude.errors, ssewire.errors.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ...errors import StateError
 from ..errors import ClaudeError
 from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
+from ._step import Stepping
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class _AsyncReader(Reader, AsyncCloseable):
                 await self._call.close()
 
 
-class AsyncMessageStream(_AsyncReader):
+class AsyncMessageStream(Stepping, _AsyncReader):
     """MessageStream over an asynchronous iterable of bytes; the methods are awaited.
 
     Cancelling a task that waits for what comes next takes nothing, so that
@@ -191,7 +192,7 @@ class AsyncMessageStream(_AsyncReader):
         return self._final_json()
 
 
-class AsyncRawMessageStream(_AsyncReader):
+class AsyncRawMessageStream(Stepping, _AsyncReader):
     """RawMessageStream over an asynchronous iterable of bytes."""
 
     __slots__ = ()

@@ -2,18 +2,20 @@
 """Reading a message with blocking chunks: the streams that `Claude` gives, and their text.
 
 The iterators keep no state of their own that an exception could lose.
-May import: _checks, _closing, _limits, _reader, claude.errors.
+May import: _checks, _closing, _endless, _limits, _reader, _step, claude.errors.
 """
 
 from __future__ import annotations
 
-from itertools import chain, islice, repeat, takewhile
+from itertools import islice
 
 from ..._checks import iterator_of
 from ..._closing import Closeable, close_all
 from ..._limits import MAX_CLAUDE_EVENT_SIZE
 from ..errors import ClaudeError
+from ._endless import EVENTS, TEXTS, VALUES, endless
 from ._reader import ASK_AGAIN, FAIL, STEP, WAIT, Reader
+from ._step import Stepping
 
 TYPE_CHECKING = False  # importing typing costs more than the rest of the package
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class _BlockingReader(Reader, Closeable):
     """A reader over an iterable of bytes, which it owns."""
 
     __slots__ = ()
+    _endless = endless
 
     def __init__(
         self,
@@ -132,7 +135,7 @@ class _BlockingReader(Reader, Closeable):
                 self._call.close()
 
 
-class MessageStream(_BlockingReader):
+class MessageStream(Stepping, _BlockingReader):
     """The events, text and final message of one response body.
 
     Iterating gives what iterating the official SDK's stream gives: each wire
@@ -155,7 +158,7 @@ class MessageStream(_BlockingReader):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[StreamEvent]:
-        return _endless(self._await, self._more_events)
+        return self._endless(EVENTS)
 
     def __next__(self) -> StreamEvent:
         item: StreamEvent
@@ -229,7 +232,7 @@ class MessageStream(_BlockingReader):
         return self._final_json()
 
 
-class RawMessageStream(_BlockingReader):
+class RawMessageStream(Stepping, _BlockingReader):
     """The wire events of one response body, less the pings, and nothing derived from them.
 
     What `messages.create(stream=True)` returns; an iterator. Takes and raises
@@ -261,7 +264,7 @@ class TextStream:
         return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __iter__(self) -> Iterator[str]:
-        return _endless(self._stream._await, self._stream._more_texts)
+        return self._stream._endless(TEXTS)
 
     def __next__(self) -> str:
         item: str
@@ -282,7 +285,7 @@ class JSONStream:
         return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __iter__(self) -> Iterator[Any]:
-        return _endless(self._stream._await, self._stream._more_values)
+        return self._stream._endless(VALUES)
 
     def __next__(self) -> Any:
         while True:
@@ -290,21 +293,3 @@ class JSONStream:
             for item in self._stream._values: return item  # fmt: skip  # noqa: E701
             if self._stream._await(self._stream._more_values) is None:
                 raise StopIteration
-
-
-def _endless(
-    wait: Callable[[More[T], list[Any]], Iterator[T] | None], more: More[T]
-) -> Iterator[T]:
-    """Return an iterator over all that comes, which no exception ends.
-
-    It walks what is ready with no Python code for each item. An iterator that itertools
-    chains, as a generator, would be over for good after the first exception; so those that
-    are chained are made anew, by C, until there is no more.
-    """
-    alive: list[Any] = []
-    # Not iter(wait, None): PyPy makes a generator of that, which is over after an
-    # exception, and here it would be begun anew for ever. Iterators are true, None is not.
-    batches: Iterator[Any] = takewhile(bool, map(wait, repeat(more), repeat(alive)))
-    alive.append(batches)
-    again = takewhile(alive.__contains__, repeat(batches))
-    return chain.from_iterable(map(chain.from_iterable, again))

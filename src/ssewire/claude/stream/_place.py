@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     # An iterator over a list or tuple, whose `__length_hint__` says how many items are left.
     Walker: TypeAlias = Any
 
+# Bumped with any change of what is here, in _reader, _brought or _endless that has a
+# compiled twin, which repeats it as a literal.
+STEP_CONTRACT = 1
+
 # Texts handed out ahead of a look at whether another thread has closed a client's stream.
 _MAX_OPEN_RUN = 16
 
@@ -93,6 +97,7 @@ class Place:
 
     # Whether events are derived from deltas, as the official SDK's streams do.
     _derives: ClassVar[bool] = True
+    _run_events = staticmethod(run_events)
 
     def _begin_at(self, accumulator: Accumulator, mode: str) -> None:
         """Begin at a message's beginning; `mode` says how PartialJSON shows what is unfinished."""
@@ -262,25 +267,13 @@ class Place:
         others the next one. Half of what each costs where it is a packet of its own
         (benchmarks/claude_pipeline.py).
         """
-        accumulator = self._accumulator
-        batch = self._batch
-        position = self._position
-        left = len(batch) - position
-        block = accumulator._last_block
-        if left > 1 and type(block) is TextBlock:
+        last = self._accumulator._last_block
+        if type(last) is TextBlock and len(self._batch) - self._position > 1:
             return self._start_run(True)
-        if block is None or left < 1 or self._order is not None:
+        found = self._plain_delta()
+        if found is None:
             return False
-        # Where blocks have no other index than their place, that of the last one is its own.
-        if accumulator._ended or accumulator._blocks is not None:
-            return False
-        sse = batch[position]
-        decoded = accumulator._decoder.decode(sse.data)
-        if decoded is None or sse.event == "error":
-            return False
-        index, kind, text = decoded
-        if index != accumulator._last_index or kind != block._grows_by:
-            return False
+        block, sse, index, kind, text = found
         self._torn = True
         block._growing.add(text)
         event = ContentBlockDeltaEvent(sse, index, block, kind, text)
@@ -292,7 +285,7 @@ class Place:
             spoken = (block, text)
             if block is not self._voice or self._json is not None:
                 self._note(block, text)
-        self._position, self._ready, self._spoken = position + 1, iter(events), spoken
+        self._position, self._ready, self._spoken = self._position + 1, iter(events), spoken
         self._torn = False
         return True
 
@@ -301,30 +294,46 @@ class Place:
 
         Of several a run; one alone, as packets bring them, needs neither that nor an event.
         """
-        accumulator = self._accumulator
-        batch = self._batch
-        position = self._position
-        block = accumulator._last_block
-        if type(block) is not TextBlock or self._order is not None or accumulator._ended:
+        block = self._accumulator._last_block
+        if type(block) is not TextBlock:
             return False
-        if len(batch) - position != 1:
+        if len(self._batch) - self._position > 1:
             return self._start_run(False)
-        sse = batch[position]
-        decoded = accumulator._decoder.decode(sse.data)
-        if decoded is None or sse.event == "error":
+        found = self._plain_delta()
+        if found is None:
             return False
-        index, kind, text = decoded
-        if index != accumulator._last_index or kind != "text_delta":
-            return False
+        text = found[-1]
         if not text.isascii() and has_surrogates(text):
             return False
         self._torn = True
         block._growing.add(text)
         if block is not self._voice or self._json is not None:
             self._note(block, text)
-        self._position, self._texts, self._spoken = position + 1, iter((text,)), (block, text)
+        self._position, self._texts = self._position + 1, iter((text,))
+        self._spoken = (block, text)
         self._torn = False
         return True
+
+    def _plain_delta(self) -> tuple[Any, ServerSentEvent, int, str, str] | None:
+        """Return the next wire event if it is a plain delta that the block that began last takes.
+
+        With the block before it, and after it its index, type and text. Changes nothing.
+        """
+        accumulator = self._accumulator
+        block = accumulator._last_block
+        # Where blocks have no other index than their place, that of the last one is its own.
+        if block is None or accumulator._blocks is not None:
+            return None
+        if accumulator._ended or self._order is not None or self._position >= len(self._batch):
+            return None
+        sse = self._batch[self._position]
+        decoded = accumulator._decoder.decode(sse.data)
+        if decoded is None or sse.event == "error":
+            return None
+        index, kind, text = decoded
+        if index != accumulator._last_index or kind != block._grows_by:
+            return None
+        return block, sse, index, kind, text
 
     def _note(self, block: TextBlock, piece: str) -> None:
         """Note text where others than the block itself have to know it."""
@@ -367,7 +376,8 @@ class Place:
         self._torn = True
         block, index = self._spoken[0], self._accumulator._last_index
         pieces = [*self._texts]
-        events = run_events(self._batch, self._position - 1, block, index, pieces, self._derives)
+        position = self._position - 1
+        events = self._run_events(self._batch, position, block, index, pieces, self._derives)
         self._ready = iter(events)
         self._torn = False
 
@@ -417,7 +427,7 @@ class Place:
         items: list[Any] = pieces
         if events:
             index = self._accumulator._last_index
-            items = run_events(batch, position, block, index, pieces, self._derives)
+            items = self._run_events(batch, position, block, index, pieces, self._derives)
         if len(pieces) == most < (_MAX_RUN if self._may_run_far() else _MAX_OPEN_RUN):
             self._next_run = most * 2
         walker = block._growing.start_run(pieces, items, len(items) // len(pieces))
