@@ -561,7 +561,7 @@ def test_what_is_no_source_fails_at_once(events: Any) -> None:
 
 def test_a_function_in_place_of_what_it_gives_is_told_to_be_called() -> None:
     with pytest.raises(TypeError, match=r"not function; call it$"):
-        event_body(opened)
+        event_body(opened)  # type: ignore[arg-type]
 
 
 def test_a_function_that_does_not_take_the_scope_is_told_that_it_is_given_it() -> None:
@@ -572,7 +572,7 @@ def test_a_function_that_does_not_take_the_scope_is_told_that_it_is_given_it() -
         return len(scope["type"], 1)  # type: ignore[call-arg]
 
     with pytest.raises(TypeError, match=r"event_stream\(\) calls it with the scope"):
-        run(answer(event_stream(none_taken)))
+        run(answer(event_stream(none_taken)))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="exactly one argument"):
         run(answer(event_stream(raises)))
 

@@ -207,7 +207,7 @@ def test_a_function_that_does_not_take_the_environ_is_told_that_it_is_given_it()
         return ["x"]
 
     with pytest.raises(TypeError, match=r"event_stream\(\) calls it with the environ"):
-        ask(event_stream(none_taken))
+        ask(event_stream(none_taken))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"not function; call it$"):
         event_body(none_taken)  # type: ignore[arg-type]
 
