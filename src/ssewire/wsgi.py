@@ -4,7 +4,7 @@
 A response takes a thread of the server's for as long as it is open. With
 keep-alive the source has another one for itself, so that a comment can go out
 while it blocks; without, it runs in the server's. What `asgi` says of items,
-headers and errors holds here too. May import: _checks, _closing, _serving, _source_thread.
+headers and errors holds here too. May import: _closing, _serving, _source_thread.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 From its first event to its closing it runs in that task, so that timeouts and
 cancel scopes in it work; it is asked for an event when the one before has been
 delivered. It is cancelled once, when nobody wants more, and then has time to
-close. May import: _checks, _broadcast, _closing, _servers, _serving, _threaded.
+close. May import: _broadcast, _closing, _servers, _serving, _threaded.
 """
 
 from __future__ import annotations
