@@ -274,3 +274,24 @@ def is_source(value: object) -> bool:
     """Whether a value is something to be iterated over, and no single item."""
     one = (str, bytes, bytearray, memoryview, Mapping, ServerSentEvent, Comment)
     return isinstance(value, Iterable) and not isinstance(value, one)
+
+
+def no_source(expected: str, value: object) -> TypeError:
+    """Return the TypeError for `events` that are none; a function is told to be called."""
+    error = wrong_type("events", expected, value)
+    return TypeError(f"{error}; call it") if callable(value) else error
+
+
+def source_of(events: Callable[[Any], Any], what: str, request: object) -> Any:
+    """Call the function that was given as `events` with its request.
+
+    Raises:
+        TypeError: it takes no such argument; the text says that it is to.
+    """
+    try:
+        return events(request)
+    except TypeError as exc:
+        # What it raises from within has a frame of its own.
+        if exc.__traceback__ is None or exc.__traceback__.tb_next is not None:
+            raise
+        raise TypeError(f"{exc}; event_stream() calls it with {what} of each request") from exc

@@ -9,8 +9,8 @@
     ├── StateError                    also RuntimeError: an object was used in the wrong order
     ├── RecordingError                also ValueError: a recorded stream cannot be replayed
     └── TransportError                could not get or keep a response; the original is the cause
-        ├── ConnectFailed             .address .retryable
-        ├── ConnectionLost            reset, or a body cut short
+        ├── ConnectFailed             .address .retryable; also ConnectionError
+        ├── ConnectionLost            reset, or a body cut short; also ConnectionError
         ├── StreamTimeout             .kind .seconds; also TimeoutError
         ├── HTTPFormatError           the peer does not speak HTTP/1.1
         ├── RedirectError             .url .location
@@ -134,7 +134,7 @@ class TransportError(SSEWireError):
         return self.reason
 
 
-class ConnectFailed(TransportError):
+class ConnectFailed(TransportError, ConnectionError):
     """No connection to `address` ("host:port", of the proxy where it is at fault).
 
     `retryable` is False where trying again cannot help, such as for a
@@ -151,7 +151,7 @@ class ConnectFailed(TransportError):
         return f"could not connect to {shortened(self.address)}: {self.reason}"
 
 
-class ConnectionLost(TransportError):
+class ConnectionLost(TransportError, ConnectionError):
     """The connection broke, or ended before the response was complete."""
 
 

@@ -4,7 +4,7 @@
 A response takes a thread of the server's for as long as it is open. With
 keep-alive the source has another one for itself, so that a comment can go out
 while it blocks; without, it runs in the server's. What `asgi` says of items,
-headers and errors holds here too. May import: _checks, _closing, _serving, _source_thread.
+headers and errors holds here too. May import: _closing, _serving, _source_thread.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import queue
 import signal
 import time
 
-from ._checks import wrong_type
 from ._closing import Closeable, close_all
 from ._serving import (
     COMMENT,
@@ -26,6 +25,8 @@ from ._serving import (
     Wire,
     is_source,
     last_event_id,
+    no_source,
+    source_of,
 )
 from ._source_thread import Ended, SourceThread
 
@@ -140,7 +141,7 @@ class EventStream:
         """Answer one request, as PEP 3333 has it."""
         events = self._events
         if callable(events):
-            events = events(environ)
+            events = source_of(events, "the environ", environ)
             if events is None:
                 start_response(_status(204), [("cache-control", "no-store")])
                 return []
@@ -169,7 +170,7 @@ def _status(code: int) -> str:
 def _no_source(expected: str, value: object) -> TypeError:
     if hasattr(value, "__aiter__"):
         return TypeError(f"events must be {expected}; serve asynchronous ones by ssewire.asgi")
-    return wrong_type("events", expected, value)
+    return no_source(expected, value)
 
 
 class EventBody(Closeable):

@@ -410,6 +410,8 @@ def test_close_ends_loops_and_final_message_says_so() -> None:
         stream.get_final_message()
     assert caught.value.partial_message is not None
     assert caught.value.partial_message.content[0]["text"] == "a"
+    assert str(caught.value).endswith("; partial_message has what came")
+    assert "partial_message" not in str(StreamClosed())
 
 
 def test_close_after_the_end_keeps_the_message() -> None:

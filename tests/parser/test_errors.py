@@ -93,12 +93,13 @@ def test_every_error_class_has_an_example_here() -> None:
         (errors.EncodeError, (ValueError,)),
         (errors.StateError, (RuntimeError,)),
         (errors.StreamTimeout, (errors.TransportError, TimeoutError)),
+        (errors.ConnectFailed, (errors.TransportError, ConnectionError)),
+        (errors.ConnectionLost, (errors.TransportError, ConnectionError)),
         *[
             (kind, (errors.TransportError,))
             for kind in (
-                *(errors.ConnectFailed, errors.ConnectionLost, errors.HTTPFormatError),
-                *(errors.RedirectError, errors.ContentDecodingError, errors.RetriesExhausted),
-                *(errors.StatusError, errors.ContentTypeError),
+                *(errors.HTTPFormatError, errors.RedirectError, errors.ContentDecodingError),
+                *(errors.RetriesExhausted, errors.StatusError, errors.ContentTypeError),
             )
         ],
     ],

@@ -175,6 +175,16 @@ def test_a_search_for_a_question_finds_its_guide(site: Site) -> None:
     assert site.finds(".md-search-result__item a[href*='clients.html']")
 
 
+def test_commands_are_copied_without_their_prompts_and_output(site: Site) -> None:
+    site.open("cli.html")
+    site.says("document.addEventListener('copy', () => window.copied = getSelection().toString())")
+    # By hand: a browser lets nothing else write to the clipboard.
+    site.finds(".highlight:has(.go) button").click()
+    copied = site.says("window.copied")
+    assert copied.startswith("printf 'id: 7")
+    assert copied.endswith("| \\\n    ssewire parse --comments")
+
+
 def test_it_is_dark_where_that_is_preferred_and_where_it_was_chosen(site: Site) -> None:
     site.prefer("dark")
     site.open("index.html")

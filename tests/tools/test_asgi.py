@@ -559,6 +559,29 @@ def test_what_is_no_source_fails_at_once(events: Any) -> None:
         event_body(events)
 
 
+def test_a_function_in_place_of_what_it_gives_is_told_to_be_called() -> None:
+    with pytest.raises(TypeError, match=r"not function; call it$"):
+        event_body(opened)  # type: ignore[arg-type]
+
+
+def test_a_function_that_does_not_take_the_scope_is_told_that_it_is_given_it() -> None:
+    async def none_taken() -> AsyncIterator[str]:
+        yield "x"
+
+    def raises(scope: Any) -> Any:
+        return len(scope["type"], 1)  # type: ignore[call-arg]
+
+    with pytest.raises(TypeError, match=r"event_stream\(\) calls it with the scope"):
+        run(answer(event_stream(none_taken)))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="exactly one argument"):
+        run(answer(event_stream(raises)))
+
+
+def test_an_application_that_a_view_returns_names_the_response_to_return() -> None:
+    with pytest.raises(TypeError, match="EventResponse"):
+        iter(event_stream(opened))  # type: ignore[call-overload]
+
+
 # --- whatever the source is
 
 

@@ -202,6 +202,16 @@ def test_what_is_no_source_fails_at_once(events: Any) -> None:
         event_body(events)
 
 
+def test_a_function_that_does_not_take_the_environ_is_told_that_it_is_given_it() -> None:
+    def none_taken() -> Any:
+        return ["x"]
+
+    with pytest.raises(TypeError, match=r"event_stream\(\) calls it with the environ"):
+        ask(event_stream(none_taken))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"not function; call it$"):
+        event_body(none_taken)  # type: ignore[arg-type]
+
+
 def test_an_asynchronous_source_is_sent_to_where_it_is_served() -> None:
     for serve in (event_stream, event_body):
         with pytest.raises(TypeError, match=r"ssewire\.asgi"):

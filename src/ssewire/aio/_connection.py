@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from .._http.timeouts import NO_DEADLINES, Deadlines, Timeouts
 from .._settings import reason
-from ..errors import ConnectFailed, ConnectionLost, EventTooLarge, SSEWireError, StreamTimeout
+from ..errors import ConnectFailed, ConnectionLost, EventTooLarge, SSEWireError, TransportError
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
 from ._shared import shared_buffer, shared_turn
@@ -288,7 +288,7 @@ class Connection(asyncio.BufferedProtocol):
             await self._within_deadline(connected())
         # An encoding error of a host name is a ValueError.
         except (OSError, ValueError) as exc:
-            if isinstance(exc, StreamTimeout):
+            if isinstance(exc, TransportError):
                 raise
             raise ConnectFailed(address, reason(exc)) from exc
 
@@ -349,7 +349,7 @@ class Connection(asyncio.BufferedProtocol):
         except ssl.CertificateError as exc:
             raise ConnectFailed(address, reason(exc), False) from exc
         except (OSError, ValueError) as exc:
-            if isinstance(exc, StreamTimeout):
+            if isinstance(exc, TransportError):
                 raise
             raise ConnectFailed(address, reason(exc)) from exc
 

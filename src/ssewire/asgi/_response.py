@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from .._checks import wrong_type
-from .._serving import COMMENT, ERROR_EVENT, KEEP_ALIVE, Options, is_source
+from .._serving import COMMENT, ERROR_EVENT, KEEP_ALIVE, Options, is_source, source_of
 from ._running import Running, log
 from ._servers import transport_behind
 
@@ -92,6 +92,12 @@ class EventStream:
         self._events = events
         self._options = options
 
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> object:
+            # What FastAPI tries with the result of a view, and shows if it fails.
+            raise TypeError("event_stream() is an application; a view returns EventResponse(...)")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as the ASGI specification has it."""
         kind = scope["type"]
@@ -103,7 +109,7 @@ class EventStream:
         elif kind == "http":
             events: Any = self._events
             if callable(events) and not hasattr(events, "__aiter__"):
-                events = events(scope)
+                events = source_of(events, "the scope", scope)
                 if hasattr(events, "__await__"):
                     events = await events
                 if events is None:

@@ -4,7 +4,7 @@
 From its first event to its closing it runs in that task, so that timeouts and
 cancel scopes in it work; it is asked for an event when the one before has been
 delivered. It is cancelled once, when nobody wants more, and then has time to
-close. May import: _checks, _broadcast, _closing, _servers, _serving, _threaded.
+close. May import: _broadcast, _closing, _servers, _serving, _threaded.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from .._checks import wrong_type
 from .._closing import aclose_all
-from .._serving import Wire, is_source
+from .._serving import Wire, is_source, no_source
 from ._broadcast import Viewer
 from ._servers import streams_of
 from ._threaded import InThread
@@ -48,7 +47,7 @@ def source_of(events: Any) -> Any:
     if hasattr(events, "__aiter__"):
         return events
     if not is_source(events):
-        raise wrong_type("events", "an iterable or asynchronous iterable", events)
+        raise no_source("an iterable or asynchronous iterable", events)
     return InThread(events)
 
 

@@ -229,7 +229,8 @@ class StreamClosed(ClaudeError):
     """The final message was asked of a stream that the caller had closed."""
 
     def __str__(self) -> str:
-        return "the stream was closed before the message was complete"
+        text = "the stream was closed before the message was complete"
+        return text if self.partial_message is None else f"{text}; partial_message has what came"
 
 
 # What programs for the official SDK catch. Its APIError is the base of all of these; here that
