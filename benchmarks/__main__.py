@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from . import clients, growth, memory, parsers, report
-from .harness import processes, progress, shapes
+from .harness import processes, progress, published, shapes
 from .harness.event_server import BULK_EVENTS
 from .harness.field import Field, ssewire_version
 from .harness.processes import ROOT
@@ -68,6 +68,8 @@ def main() -> None:
                 }
                 path = folder / "benchmarks" / f"{part}.json"
                 path.write_text(as_json(found) + "\n", "utf-8")
+                if path == published.SOURCE:
+                    published.write()
     print(report.write(folder))
 
 
