@@ -78,15 +78,6 @@ def measure_parsers(
 ) -> dict[str, Any]:
     """Measure, print what was reached of the targets, and return the figures."""
     results = parsers.measure(field, corpora, chunk_shapes, rounds)
-    about = {}
-    for name in corpora:
-        corpus = shapes.CORPORA[name]()
-        make = shapes.SHAPES[name][0]
-        about[name] = {
-            "events": len(corpus.expected),
-            "bytes": len(corpus.document),
-            "about": (make.__doc__ or "").partition("\n\n")[0].replace("\n    ", " "),
-        }
     rows = [
         {
             "corpus": corpus,
@@ -99,6 +90,7 @@ def measure_parsers(
         for (corpus, chunks), cells in results.items()
         for name, cell in cells.items()
     ]
+    about = {name: shapes.described(name) for name in corpora}
     found = {"rounds": rounds, "corpora": about, "rows": rows}
     for chunks, text in report.parser_tables(found).items():
         print(f"\n{report.CHUNK_TITLES[chunks]}: ns per event; * wrong events\n{text}")

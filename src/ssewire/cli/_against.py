@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of another run beside those of this machine, for `ssewire bench --against`.
+"""Figures of another run beside those of this machine, for --against of `ssewire bench`.
 
 The file is one that `make bench` writes (docs/benchmarks/schema.json says what is in it); whatever
 else it holds is not looked at. May import: _version, _output, _published.
