@@ -28,6 +28,7 @@ from .harness.tables import as_json, table
 
 # Of a run of a program, which starts anew each time: best of so many.
 ROUNDS = 3
+MOST_LIMIT = 3600
 # How wire cases are cut, beside whole.
 CUTS = (1, 2)
 
@@ -162,8 +163,12 @@ def main() -> int:
     program = Program(args.command, args.limit)
     if not program.has("file"):
         arguments.error("the command has no {file}")
-    if args.name in (*OURS, "floor"):
+    if args.name in (*OURS, "floor", "ssewire"):
         arguments.error(f"{args.name} is one of ours")
+    if not args.name or args.rounds < 1 or not 0 < args.limit <= MOST_LIMIT:
+        arguments.error(
+            f"a name, at least one round, and a limit of at most {MOST_LIMIT:,} s are needed"
+        )
     path = args.output or ROOT / "build" / "foreign" / f"{args.name.replace('/', '-')}.json"
     corpora = args.corpus or [name for name in shapes.CORPORA if name not in LEFT_OUT]
     chunks = [
@@ -175,6 +180,12 @@ def main() -> int:
     ]
     if not chunks:
         arguments.error("for these --chunks the command needs {chunk}, and for `event` {ends}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Before minutes are spent on what could not be kept.
+        path.open("a").close()
+    except OSError as exc:
+        arguments.error(f"cannot write {path}: {exc.strerror}")
     print(f"{processes.machine()}; {processes.load()}")
     found: dict[str, Any] = {
         "machine": processes.machine(),
@@ -199,7 +210,6 @@ def main() -> int:
         print(
             f"\n{table(['where', 'what is wrong'], list(map(list, wrong.items())), words=(0, 1))}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(as_json(found) + "\n", "utf-8")
     print(path)
     return 1 if wrong else 0

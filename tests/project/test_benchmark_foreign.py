@@ -158,6 +158,10 @@ def test_a_run_writes_rows_of_the_published_format_whatever_the_program_does(
         (["--name", "mine", "--", "true"], "no {file}"),
         (["--name", "ssewire py", "--", "true", "{file}"], "is one of ours"),
         (["--name", "m", "--chunks", "16", "--", "true", "{file}"], "the command needs {chunk}"),
+        (["--name", "", "--", "true", "{file}"], "a name, at least one round"),
+        (["--name", "m", "--rounds", "0", "--", "true", "{file}"], "at least one round"),
+        (["--name", "m", "--limit", "nan", "--", "true", "{file}"], "a limit of at most"),
+        (["--name", "m", "--output", "/dev/null/x", "--", "true", "{file}"], "cannot write"),
     ],
 )
 def test_a_command_that_cannot_be_measured_is_refused(arguments: list[str], why: str) -> None:
