@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from . import clients, growth, memory, parsers, report
-from .harness import processes, progress, shapes
+from .harness import processes, progress, published, shapes
 from .harness.event_server import BULK_EVENTS
 from .harness.field import Field, ssewire_version
 from .harness.processes import ROOT
@@ -68,6 +68,8 @@ def main() -> None:
                 }
                 path = folder / "benchmarks" / f"{part}.json"
                 path.write_text(as_json(found) + "\n", "utf-8")
+                if path == published.SOURCE:
+                    published.write()
     print(report.write(folder))
 
 
@@ -76,15 +78,6 @@ def measure_parsers(
 ) -> dict[str, Any]:
     """Measure, print what was reached of the targets, and return the figures."""
     results = parsers.measure(field, corpora, chunk_shapes, rounds)
-    about = {}
-    for name in corpora:
-        corpus = shapes.CORPORA[name]()
-        make = shapes.SHAPES[name][0]
-        about[name] = {
-            "events": len(corpus.expected),
-            "bytes": len(corpus.document),
-            "about": (make.__doc__ or "").partition("\n\n")[0].replace("\n    ", " "),
-        }
     rows = [
         {
             "corpus": corpus,
@@ -97,6 +90,7 @@ def measure_parsers(
         for (corpus, chunks), cells in results.items()
         for name, cell in cells.items()
     ]
+    about = {name: shapes.described(name) for name in corpora}
     found = {"rounds": rounds, "corpora": about, "rows": rows}
     for chunks, text in report.parser_tables(found).items():
         print(f"\n{report.CHUNK_TITLES[chunks]}: ns per event; * wrong events\n{text}")

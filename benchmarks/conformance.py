@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,8 +50,9 @@ class Rule(NamedTuple):
     title: str
     section: str | None  # None: the rule is ours
     anchor: str | None
-    says: str | None
+    says: tuple[str, ...] | None  # its sentences, word for word
     beyond: tuple[str, ...] = ()  # cases of what the standard leaves open
+    wpt: tuple[str, ...] = ()  # files of web-platform-tests/eventsource that probe it
 
 
 class Case(NamedTuple):
@@ -78,19 +80,44 @@ class Verdict(NamedTuple):
         return self.what if self.whole else f"{self.what} in pieces"
 
 
+def described() -> dict[str, Any]:
+    """Return what stands in the corpus's rules.json."""
+    found: dict[str, Any] = json.loads((CORPUS / "rules.json").read_text("utf-8"))
+    return found
+
+
 def rules() -> list[Rule]:
-    found = json.loads((CORPUS / "rules.json").read_text("utf-8"))["rules"]
     return [
         Rule(
             name,
             fields["title"],
             fields["section"],
             fields["anchor"],
-            fields["says"],
+            None if fields["says"] is None else tuple(fields["says"]),
             tuple(fields.get("beyond", ())),
+            tuple(fields["wpt"]),
         )
-        for name, fields in found.items()
+        for name, fields in described()["rules"].items()
     ]
+
+
+def digest(corpus: Path = CORPUS) -> str:
+    """Return a hash of what implementations are judged by: another one is another version.
+
+    The cases' names, bytes and what has to come of them, and which are of the standard. The
+    words about rules are no part of it, nor is how the JSON is laid out.
+    """
+    described = json.loads((corpus / "rules.json").read_text("utf-8"))["rules"]
+    whose = {
+        name: [fields["section"] is None, sorted(fields.get("beyond", ()))]
+        for name, fields in described.items()
+    }
+    found = hashlib.sha256(json.dumps(whose, sort_keys=True).encode())
+    for path in sorted(corpus.glob("*.sse")):
+        expected = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        wire = base64.b64encode(path.read_bytes()).decode()
+        found.update(json.dumps([path.stem, wire, expected], sort_keys=True).encode())
+    return found.hexdigest()
 
 
 def cases() -> list[Case]:
@@ -188,14 +215,18 @@ def _page(
 ) -> Iterator[str]:
     everything = cases()
     common = [case for case in everything if case.common]
-    standard = json.loads((CORPUS / "rules.json").read_text("utf-8"))["standard"]
+    about = described()
+    standard = about["standard"]
     yield "# Conformance"
     yield "<!-- Written by `python -m benchmarks.conformance`. To change it, change that. -->"
     yield prose(
-        f"{len(everything)} wire cases are in [tests/corpus](../tests/corpus/README.md), as "
-        "data that any implementation can run: the bytes, and what has to come of them. "
+        f"{len(everything)} wire cases are in [tests/corpus](../tests/corpus/README.md), "
+        f"version {about['version']}, as data that any implementation can run: the bytes, and what "
+        "has to come of them. "
         f"{len(common)} follow from [the standard]({standard}) alone; the others need an "
-        "option or test rules of ours. Each name begins with the rule that it probes."
+        "option or test rules of ours. Each name begins with the rule that it probes. What the "
+        f"standard says is quoted word for word, from its [review draft]({about['checked']}) of "
+        "July 2026."
     )
     yield prose(
         "Here is how each parser fares with those of the standard. Each case runs whole, byte "
@@ -233,7 +264,7 @@ def _page(
         rows.append([name, *(str(n - missed[r]) if missed[r] else "." for r, n in totals.items())])
     yield table(["", *(f"{rule} {n}" for rule, n in totals.items())], rows)
     for rule in rules():
-        yield from _rule(rule, standard, [c for c in everything if c.rule == rule.name], failed)
+        yield from _rule(rule, about, [c for c in everything if c.rule == rule.name], failed)
 
 
 def _noted(name: str, failed: Iterable[str]) -> bool:
@@ -246,14 +277,17 @@ def _ranked(failed: dict[str, dict[str, Verdict]]) -> list[str]:
 
 
 def _rule(
-    rule: Rule, standard: str, chosen: list[Case], failed: dict[str, dict[str, Verdict]]
+    rule: Rule, about: dict[str, Any], chosen: list[Case], failed: dict[str, dict[str, Verdict]]
 ) -> Iterator[str]:
     yield f"## `{rule.name}`: {rule.title[0].lower()}{rule.title[1:]}"
-    if rule.section is None:
+    if rule.says is None:
         yield "Not in the standard: a rule of ours, which the corpus's README words."
     else:
-        yield f"[{rule.section}]({standard}{rule.anchor}):"
-        yield f"> {rule.says}"
+        yield f"[{rule.section}]({about['standard']}{rule.anchor}):"
+        yield "\n>\n".join(f"> {sentence}" for sentence in rule.says)
+    if rule.wpt:
+        names = ", ".join(f"[{name}]({about['wpt']}{name})" for name in rule.wpt)
+        yield f"In web-platform-tests: {names}."
     rows = []
     for case in chosen:
         if not case.common:

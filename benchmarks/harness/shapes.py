@@ -13,7 +13,7 @@ import functools
 import json
 import random
 from collections.abc import Iterator
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 # data, event type, last event ID at dispatch
 Expected = tuple[str, str, str]
@@ -253,6 +253,13 @@ def _usual(name: str) -> Callable[[], Corpus]:
 
 # Those that comparisons use.
 CORPORA = {name: _usual(name) for name in SHAPES}
+
+
+def described(name: str) -> dict[str, Any]:
+    """Return what the files of figures say of a corpus."""
+    corpus = CORPORA[name]()
+    about = (SHAPES[name][0].__doc__ or "").partition("\n\n")[0].replace("\n    ", " ")
+    return {"events": len(corpus.expected), "bytes": len(corpus.document), "about": about}
 
 
 def cut(corpus: Corpus, chunks: str) -> list[bytes]:

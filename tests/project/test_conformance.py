@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +57,53 @@ def test_a_rule_has_its_section_of_the_standard_or_is_ours(rule: conformance.Rul
     assert rule.name == "size" or rule.section is not None
     assert {name.partition("__")[0] for name in rule.beyond} <= {rule.name}
     assert set(rule.beyond) <= {case.name for case in CASES}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.name))
+def test_a_rule_of_the_standard_quotes_it_whole_and_names_tests_of_browsers(
+    rule: conformance.Rule,
+) -> None:
+    for sentence in rule.says or ():
+        # Word for word: nothing is left out within a sentence.
+        assert sentence == " ".join(sentence.split())
+        assert "..." not in sentence
+        assert sentence[0].isupper()
+        assert f"\n> {sentence}\n" in PAGE
+    for name in rule.wpt:
+        assert re.fullmatch(r"[\w-]+\.(any|window)\.js", name)
+        assert f"[{name}](" in PAGE
+
+
+def test_a_change_of_the_cases_is_a_version_of_its_own() -> None:
+    about = conformance.described()
+    versions = [int(version) for version in about["digests"]]
+    assert versions == list(range(1, about["version"] + 1))
+    assert len(set(about["digests"].values())) == len(versions)
+    # Not equal: raise `version` in rules.json, and add what stands on the left to `digests`.
+    assert conformance.digest() == about["digests"][str(about["version"])]
+
+
+def test_the_digest_changes_with_a_case_and_not_with_the_layout(tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    shutil.copytree(CORPUS, folder)
+    before = conformance.digest(folder)
+    path = folder / "data__lines_are_joined_by_lf.json"
+    expected = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(expected), "utf-8")
+    assert conformance.digest(folder) == before
+    expected["events"][0]["data"] += "."
+    path.write_text(json.dumps(expected), "utf-8")
+    changed = conformance.digest(folder)
+    path.unlink()
+    path.with_suffix(".sse").unlink()
+    assert len({before, changed, conformance.digest(folder)}) == 3
+
+
+def test_page_and_format_note_name_the_version_of_the_corpus() -> None:
+    version = conformance.described()["version"]
+    assert f"version {version}, as data" in " ".join(PAGE.split())
+    note = (CORPUS / "README.md").read_text("utf-8")
+    assert f"Version {version} has {len(CASES)} cases." in note
 
 
 def test_each_rule_but_ours_has_a_case_that_any_parser_can_run() -> None:

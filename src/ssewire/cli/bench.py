@@ -4,7 +4,7 @@
 Each runs in an interpreter of its own, since a process has one event class.
 Streams are made up here: text deltas in the shape of Claude's, and events of
 hardly any bytes; in chunks of 64 KiB, and of one event each.
-May import: _version, parser, _output, _terminal, _values.
+May import: _version, parser, _against, _output, _terminal, _values.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from importlib.util import find_spec
 
 from .._version import __version__
 from ..parser import Parser
+from ._against import PUBLISHED, Figures, comparison
 from ._output import CommandError
 from ._terminal import control
 from ._values import seconds
@@ -35,6 +36,8 @@ _CHUNK = 64 * 1024
 _EVENTS = 20_000
 _SECONDS = 10.0
 _IMPLEMENTATIONS = ("python", "cython")
+# What `measure` gives, row by row, in the words of the benchmarks' files: corpus and chunks.
+_MEASURED = (("claude", "64k"), ("claude", "event"), ("small", "64k"), ("small", "event"))
 # Lets a new interpreter find the ssewire that this one has, however it was found.
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}\nfrom ssewire.cli import bench\nbench.measure({seconds!r})"
@@ -45,7 +48,12 @@ DESCRIPTION = (
     "Measure both implementations on this machine, on streams made up for it. Figures are those of "
     "the fastest pass: what the machine can do when nothing disturbs it."
 )
-NOTES = ""
+NOTES = (
+    f"With --against, FILE is what `make bench` writes, and {PUBLISHED} stands for the figures of "
+    "the documentation's page. The streams there are made in the same way. Ratios of another "
+    "machine say little of a single row; a row unlike the others, or a load that is no small part "
+    "of the cores, tells more."
+)
 EXITS = (0, 2, 130, 141)
 
 
@@ -58,6 +66,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long to measure, both together; 30, 2m (default: %(default)g seconds)",
     )
+    parser.add_argument(
+        "--against",
+        metavar="FILE",
+        help="compare with the figures in it, and say what differs in the machine; "
+        f"{PUBLISHED}: with those of the documentation",
+    )
 
 
 def _duration(text: str) -> float:
@@ -69,6 +83,8 @@ def _duration(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire bench`."""
+    # Before anything is measured: a file that is no good is told at once.
+    figures = None if args.against is None else Figures(args.against, list(_MEASURED))
     print(
         f"ssewire {__version__}, {platform.python_implementation()} {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}",
@@ -96,6 +112,12 @@ def run(args: argparse.Namespace) -> int:
             "ssewire`\n"
             "builds it, or says why it cannot: pip's cache may keep what was built without."
         )
+    if figures is not None:
+        costs = {
+            name: {key: row[3] for key, row in zip(_MEASURED, rows)} for name, rows in found.items()
+        }
+        titles = {key: (row[0], row[1]) for key, row in zip(_MEASURED, found["python"])}
+        print(f"\n{comparison(figures, costs, titles)}")
     return 0
 
 
