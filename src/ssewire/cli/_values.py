@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the values of options are: sizes, times and numbers as people write them.
+"""What the values of options are: texts, sizes, times and numbers as people write them.
 
 Each function is the `type` of an argparse argument: it takes the text and returns the value, or
 raises ArgumentTypeError with a sentence that says what may stand there.
@@ -9,6 +9,7 @@ May import: nothing.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 
 # As GNU's tools have it: K and KiB are 1024 bytes, KB is 1000.
@@ -17,6 +18,11 @@ _POWERS = " kmgt"
 
 _TIME = r"(\d+\.?\d*|\.\d+) *(ms|s|min|m|h)"
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def sendable(text: str) -> str:
+    """Return a text of the command line, or of a terminal; what is not UTF-8 in it cannot be sent."""
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def size(text: str) -> int:
