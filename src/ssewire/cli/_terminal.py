@@ -110,7 +110,7 @@ class Notices(PrintableText):
 
 
 def drop(stream: Any) -> None:
-    """Send what a stream still holds nowhere: Python flushes it at exit, and would complain then."""
+    """Send what a stream still holds nowhere: Python flushes it at exit, and would fail then."""
     try:
         number = stream.fileno()
     except (AttributeError, OSError, ValueError):

@@ -21,7 +21,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 def sendable(text: str) -> str:
-    """Return a text of the command line, or of a terminal; what is not UTF-8 in it cannot be sent."""
+    """Return a text of the command line or a terminal with U+FFFD for what is not UTF-8."""
     return os.fsencode(text).decode("utf-8", "replace")
 
 
