@@ -9,6 +9,7 @@ May import: nothing.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 
@@ -28,10 +29,13 @@ def sendable(text: str) -> str:
 def size(text: str) -> int:
     """Return a number of bytes: 4096, 64k, 1M, 1.5GiB; 1MB is a million."""
     match = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE | re.ASCII)
-    if match is None or (not match[2] and match[3].lower() == "ib"):
+    number = math.inf
+    if match is not None and (match[2] or match[3].lower() != "ib"):
+        base = 1000 if match[2] and match[3].lower() == "b" else 1024
+        number = float(match[1]) * base ** _POWERS.index(match[2].lower() or " ")
+    if number == math.inf:
         raise argparse.ArgumentTypeError(f"not a size: {text!r} (4096, 64k, 1M, 1GiB)")
-    power = _POWERS.index(match[2].lower() or " ")
-    return int(float(match[1]) * (1000 if match[2] and match[3].lower() == "b" else 1024) ** power)
+    return int(number)
 
 
 def size_or_none(text: str) -> int | None:
