@@ -43,6 +43,45 @@ def test_a_standard_stream_that_is_closed_is_said_in_one_sentence(
     assert (done.returncode, done.stdout, done.stderr) == (code, b"", said)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this platform")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        # Results that cannot be written are a failure, --help among them.
+        ("parse --help >/dev/full", 2),
+        ("--version >/dev/full", 2),
+        ("man >/dev/full", 2),
+        # What is said beside them changes nothing about how it ends.
+        ("parse /nowhere 2>/dev/full", 2),
+        ("parse --nonsense 2>/dev/full", 2),
+        ("claude-parse /dev/null 2>/dev/full", 1),
+        ("replay --examples 2>/dev/full", 0),
+        ("parse /nowhere /dev/null 2>/dev/full", 2),
+    ],
+)
+def test_a_full_disk_takes_results_for_failed_and_leaves_out_notices(
+    command: str, code: int, unbuffered: str
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m ssewire {command}"],
+        capture_output=True,
+        timeout=PATIENCE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    full = b"ssewire: No space left on device\n"
+    assert (done.returncode, done.stderr) == (code, b"" if "2>" in command else full)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of a shell")
+def test_a_reader_of_notices_that_has_gone_away_is_code_141() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as stderr:
+        done = subprocess.run([*COMMAND, "parse", "/nowhere"], stderr=stderr, timeout=PATIENCE)
+    assert done.returncode == 141
+
+
 def start(*args: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*COMMAND, *args],

@@ -248,7 +248,15 @@ def test_a_size_is_read_as_people_write_it(text: str, value: int) -> None:
     assert _values.size(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "M", "1X", "-1", "1iB", "1MM", "0x10", "1e3", "1,5M", "٣"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", "M", "1X", "-1", "1iB", "1MM", "0x10", "1e3", "1,5M", "٣"],
+        # More than a float holds.
+        *["9" * 400, "9" * 300 + "T"],
+    ],
+    ids=lambda text: text[:4],
+)
 def test_what_is_no_size_is_told_what_one_is(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError) as caught:
         _values.size(text)

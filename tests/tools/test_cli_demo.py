@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import pkgutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import ssewire
 from ssewire.cli import demo
+from ssewire.cli._lines import Lines
 from ssewire.replay import Recording
 from tests.kit.terminal import Terminal
 
@@ -57,6 +59,28 @@ def test_no_stale_line_and_no_cut_word_at_any_width(columns: int) -> None:
 
 
 @pytest.mark.once
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        *((1, ""), (2, "g"), (3, "fg"), (4, "efg"), (5, "  …g"), (6, "  …fg")),
+        *((7, "  …efg"), (8, "  …efg"), (9, "  …東efg"), (10, "  …c東efg"), (11, "  abc東efg")),
+    ],
+)
+def test_a_state_shows_its_end_in_as_many_columns_as_there_are(
+    monkeypatch: pytest.MonkeyPatch, columns: int, shown: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    Lines(screen, color=False).state("  abc東efg")
+    assert screen.getvalue() == f"\r\x1b[K{shown}"
+
+
 def test_without_colour_there_is_none_and_the_screen_is_the_same() -> None:
     screens = []
     for environment in ({}, {"NO_COLOR": "1"}):

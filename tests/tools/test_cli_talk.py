@@ -215,6 +215,39 @@ def test_a_file_that_cannot_be_kept_is_code_2_before_anything_is_asked(tmp_path:
         assert api.bodies == []
 
 
+def test_halves_of_surrogate_pairs_do_not_end_a_conversation(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    file.write_text('{"system": "\\ud83d", "messages": [{"role": "user", "content": "\\udc00"}]}')
+    with claude(tmp_path, "\ud83d!") as stand_in:
+        for _ in range(2):
+            done = stand_in.ask("--continue", str(file), "Hi")
+            assert done.returncode == 0, done.stderr
+        assert {body["system"] for body in stand_in.bodies} == {"\ufffd"}
+        turns = [("user", "\ufffd"), ("user", "Hi"), ("assistant", "\ufffd!"), ("user", "Hi")]
+        assert stand_in.turns == [turns[:2], turns]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="arguments are text on Windows")
+def test_arguments_that_are_not_utf8_are_sent_as_replacement_characters(tmp_path: Path) -> None:
+    bad = os.fsdecode(b"\xff")
+    with claude(tmp_path, "Good.") as stand_in:
+        done = stand_in.ask("-s", bad, "-m", bad, bad)
+        assert done.returncode == 0, done.stderr
+        (body,) = stand_in.bodies
+    assert (body["system"], body["model"]) == ("\ufffd", "\ufffd")
+    assert body["messages"] == [{"role": "user", "content": "\ufffd"}]
+
+
+def test_a_file_that_holds_what_json_has_not_is_code_2(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    file.write_text('{"messages": [{"role": "user", "content": NaN}]}')
+    with claude(tmp_path, "Good.") as stand_in:
+        done = stand_in.ask("--continue", str(file), "Hi")
+        assert not stand_in.bodies
+    said = b"ssewire: messages[0].content is nan, which JSON does not have\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
 def test_a_prompt_needs_no_quotes_and_options_may_stand_in_it(tmp_path: Path) -> None:
     with claude(tmp_path, "Scattering.") as api:
         for arguments in (

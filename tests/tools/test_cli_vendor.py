@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -222,6 +223,61 @@ def test_a_file_in_the_way_is_not_written_over_even_by_force(
     assert vendor("_sse", "--with", "reconnect", "--force") == 2
     path = os.path.join("_sse", "reconnect.py")
     assert capsys.readouterr().err == f"ssewire: not a file of the copy, and in its way: {path}\n"
+
+
+def test_a_folder_of_somebody_elses_is_not_read_through(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("home/deep").mkdir(parents=True)
+
+    def walk(top: str) -> None:
+        raise AssertionError(f"reads all of {top}")
+
+    monkeypatch.setattr(os, "walk", walk)
+    assert vendor("home") == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+@pytest.mark.parametrize("name", ["parser.py", "reconnect.py", "py.typed"])
+def test_a_pipe_in_the_way_is_refused_and_not_waited_for(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert vendor("_sse") == 0
+    capsys.readouterr()
+    path = Path("_sse", name)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    os.mkfifo("_sse/theirs.py")
+    assert vendor("_sse", "--force") == 2
+    assert capsys.readouterr().err == f"ssewire: cannot write {path}: not a regular file\n"
+
+
+def test_an_empty_name_is_not_the_folder_at_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert vendor("") == 2
+    said = "ssewire: DIR is empty: name the folder that becomes the package\n"
+    assert capsys.readouterr() == ("", said)
+    assert not os.listdir()
+
+
+@pytest.mark.parametrize("name", ["class", "my-sse", "1sse"])
+def test_a_name_that_no_import_can_have_is_told(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert vendor(f"a/{name}/") == 0
+    told = f"ssewire: no import statement can name a/{name}/: a package's name is an identifier\n"
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_copy_that_was_cut_short_after_its_first_file_is_gone_on_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert vendor("whole") == 0
+    first = Path(capsys.readouterr().out.splitlines()[0])
+    Path("cut").mkdir()
+    shutil.copy(first, "cut")
+    assert vendor("cut") == 0
+    assert files("cut") == files("whole")
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -445,7 +445,7 @@ def test_a_missing_parameter_is_named(missing: str) -> None:
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/2.0\r\n\r\n", 400),
         (post().replace(b"Content-Length: ", b"Content-Length: -"), 400),
-        (post().replace(b"Content-Length: ", b"Transfer-Encoding: chunked\r\nX: "), 411),
+        (post().replace(b"Content-Length: ", b"Transfer-Encoding: gzip\r\nX: "), 400),
         (post().replace(b"Content-Length: ", b"Content-Length: 99999999"), 413),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, 431),
     ],
@@ -591,6 +591,17 @@ def test_a_client_that_waits_for_100_continue_is_told_so_once() -> None:
         connection.sendall(body[5:])
         response = received_until(connection, b"\r\n0\r\n\r\n")
     assert response.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_body_in_chunks_is_taken_as_the_api_takes_it() -> None:
+    with serve_in_thread([HELLO], speed=0) as server, connected(server) as connection:
+        for body in (asked(), asked(system="x" * 200_000)):
+            parts = iter([body[:10], body[10:-1], body[-1:]])
+            connection.request("POST", "/v1/messages", parts, KEY)
+            with connection.getresponse() as response:
+                assert response.read() == HELLO_BYTES
+        assert server.requests[-1].json()["system"] == "x" * 200_000
+        assert server.connections == 1
 
 
 def test_the_requests_seen_are_counted_and_kept() -> None:

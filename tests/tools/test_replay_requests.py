@@ -53,6 +53,77 @@ def test_requests_come_out_one_by_one_however_they_are_cut(bodies: list[bytes], 
     assert reader.waiting == 0
 
 
+IN_CHUNKS = message("Transfer-Encoding: Chunked", "Expect: 100-continue")
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 1000])
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b"000;last\r\nX: y\r\nZ: \r\n\r\n"])
+def test_a_body_in_chunks_is_read_however_it_is_cut(cut: int, end: bytes) -> None:
+    chunks = b"2\r\n{}\r\n0A ;name=value\r\n\r\n\r\n\r\n\r\n\r\n\r\n" + end
+    data = (IN_CHUNKS + chunks) * 2 + message("Host: h", body=b"last")
+    reader = RequestReader(0)
+    seen = []
+    for at in range(0, len(data), cut):
+        request = read(data[at : at + cut], reader)
+        while request is not None:
+            assert (reader.persistent, reader.interim) == (True, b"")
+            seen.append(request.body)
+            request = reader.next()
+    assert seen == [b"{}" + b"\r\n" * 5, b"{}" + b"\r\n" * 5, b"last"]
+    assert reader.waiting == 0
+
+
+def test_a_body_in_chunks_is_asked_for_where_the_client_waits() -> None:
+    reader = RequestReader(0)
+    assert read(IN_CHUNKS, reader) is None
+    assert reader.interim == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status", "text"),
+    [
+        *((each, 400, "size of a chunk") for each in (b"-1\r\n", b"\r\n", b"0x1\r\n", b"g\r\n")),
+        (b"1" * 17 + b"\r\n", 400, "size of a chunk"),
+        (b"1;" + b"x" * 1022, 400, "size of a chunk"),
+        (b"1\r\nxx\r\n", 400, "longer than its size"),
+        (b"%x\r\n" % (MAX_BODY + 1), 413, "exceeds the maximum size"),
+        (b"1\r\nx\r\n%x\r\n" % MAX_BODY, 413, "exceeds the maximum size"),
+        (b"0\r\n" + b"x" * MAX_HEAD, 431, "trailer is too large"),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)
+def test_chunks_that_are_none_or_too_much_are_refused(
+    chunks: bytes, status: int, text: str
+) -> None:
+    found = refused(IN_CHUNKS + chunks)
+    assert found[0] == status
+    assert text in found[2]
+
+
+def test_an_empty_line_before_a_request_is_no_part_of_it() -> None:
+    reader = RequestReader(0)
+    for byte in b"\r\n\r\n" + message("Host: h", body=b"{}")[:-1]:
+        assert read(bytes([byte]), reader) is None
+    seen = read(b"}", reader)
+    assert seen is not None
+    assert (seen.method, seen.body) == ("POST", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("sent", "target"),
+    [
+        ("http://h:1/v1/messages?beta=true", "/v1/messages?beta=true"),
+        ("HTTPS://h", "/"),
+        ("http://h?a=b", "/?a=b"),
+        ("/http://h/", "/http://h/"),
+    ],
+)
+def test_a_target_may_have_the_host_in_it(sent: str, target: str) -> None:
+    seen = read(message(first=f"POST {sent} HTTP/1.1"))
+    assert seen is not None
+    assert seen.target == target
+
+
 def test_what_was_sent_ahead_waits() -> None:
     second = message("Host: h")
     reader = RequestReader(0)
@@ -94,7 +165,7 @@ def test_a_connection_does_not_go_on_while_the_end_of_a_request_is_unknown() -> 
     reader = RequestReader(0)
     read(message("Host: h"), reader)
     with pytest.raises(Refused):
-        read(message("Transfer-Encoding: chunked"), reader)
+        read(message("Transfer-Encoding: gzip"), reader)
     assert not reader.persistent
 
 
@@ -111,7 +182,9 @@ def test_what_has_no_end_that_can_be_known_is_refused() -> None:
     bad = "invalid_request_error"
     assert refused(b"hello\r\n\r\n") == (400, bad, "this is not HTTP/1.1")
     assert refused(message(first="GET / HTTP/2")) == (400, bad, "this is not HTTP/1.1")
-    assert refused(message("Transfer-Encoding: chunked"))[0] == 411
+    unclear = (400, bad, "the length of the body is not clear")
+    assert refused(message("Transfer-Encoding: gzip, chunked")) == unclear
+    assert refused(message("Transfer-Encoding: chunked", body=b"{}")) == unclear
     for length in ("-1", "+1", "1_0", "", "9" * 19):
         number = refused(message(f"Content-Length: {length}"))
         assert number == (400, bad, "the Content-Length is not a number")

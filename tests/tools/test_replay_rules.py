@@ -97,6 +97,15 @@ def image(**source: Any) -> dict[str, Any]:
         ),
         (request(b"{"), 400, "invalid_request_error", "not valid JSON"),
         (request(b"[" * 100_000), 400, "invalid_request_error", "not valid JSON"),
+        *(
+            (
+                request(b'{"metadata": {"user_id": %b}}' % word),
+                400,
+                "invalid_request_error",
+                "not valid JSON",
+            )
+            for word in (b"NaN", b"Infinity", b"-Infinity")
+        ),
         (request(b"[1]"), 400, "invalid_request_error", "not a JSON object"),
     ],
 )

@@ -80,6 +80,24 @@ def test_answers_have_ids_of_their_own_in_order_refused_ones_too() -> None:
     assert [seen.method for seen in asked.requests] == ["POST", "GET"]
 
 
+def test_who_goes_through_the_requests_is_not_disturbed_by_one_that_comes() -> None:
+    asked = script()
+    asked.answer(post())
+    going = iter(asked.requests)
+    assert next(going).method == "POST"
+    asked.answer(get())
+    assert [seen.method for seen in going] == ["GET"]
+
+
+@pytest.mark.parametrize("remember", [0, 1, 2, 3])
+def test_the_last_requests_are_remembered(remember: int) -> None:
+    asked = script(remember=remember)
+    seen = [get(str(number)) for number in range(5)]
+    for request in seen:
+        asked.answer(request)
+    assert asked.requests == seen[5 - remember :]
+
+
 def test_recordings_come_in_turn_but_get_has_the_first() -> None:
     asked = script(recording([b"data: a\n\n"]), recording([b"data: b\n\n"]))
     posted = [pieces(asked.answer(post())) for _ in range(3)]

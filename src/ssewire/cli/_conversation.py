@@ -2,7 +2,8 @@
 """A conversation with Claude: its turns, the file that keeps them, and the loop on a terminal.
 
 The file is a JSON object with `messages`, as the API takes them, and `system` where one was given.
-It is replaced as a whole after each answer. May import: claude.errors, _output.
+It is replaced as a whole after each answer. May import: claude.errors, _output,
+_values.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 
 from ..claude.errors import ClaudeError, ConfigurationError
 from ._output import CommandError, file_errors, refuse_special, replace_file, sentence, warn
+from ._values import sendable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Conversation:
     def answered(self, message: dict[str, Any] | None) -> None:
         """Add the answer to the turn before; that turn is taken back if there is none."""
         if message is not None and message["content"]:
-            self._messages.append(message)
+            self._messages.append(_whole(message))
         else:
             self._messages.pop()
 
@@ -67,7 +69,6 @@ class Conversation:
         content: dict[str, Any] = {"messages": self._messages}
         if self.system is not None:
             content = {"system": self.system, **content}
-        # Escaped: halves of surrogate pairs have no UTF-8.
         replace_file(self._path, json.dumps(content, indent=1).encode() + b"\n", self._shown)
 
     def _load(self, path: str) -> None:
@@ -81,7 +82,7 @@ class Conversation:
                 self.save()
                 return
         try:
-            content = json.loads(data)
+            content = _whole(json.loads(data))
             messages = content["messages"]
             fits = isinstance(messages, list) and all(
                 message["role"] in ("user", "assistant") for message in messages
@@ -93,6 +94,12 @@ class Conversation:
         self._messages = messages
         if self.system is None:
             self.system = content.get("system")
+
+
+def _whole(content: Any) -> Any:
+    """Return JSON with U+FFFD for each half of a surrogate pair, which a request cannot hold."""
+    text = json.dumps(content, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def talk(answer: Answers, conversation: Conversation) -> None:
@@ -136,5 +143,4 @@ def _line() -> str:
     else:
         print("> ", end="", file=sys.stderr, flush=True)
         text = input()
-    # What is not UTF-8 cannot be sent.
-    return os.fsencode(text).decode("utf-8", "replace")
+    return sendable(text)

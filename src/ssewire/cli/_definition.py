@@ -91,6 +91,10 @@ class CommandParser(argparse.ArgumentParser):
             self.error(f"no option {name}{did_you_mean(name, options)}")
         return args
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing where it cannot be written, and ends with 0.
+        (file or sys.stderr).write(message)
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with code 2."""
         text = f"{self.format_usage()}{self.prog}: error: {message}\n"

@@ -73,9 +73,13 @@ class Lines:
             return
         self._state = text
         room = shutil.get_terminal_size().columns - 1
-        while text and _columns(text) > room:
-            # The end is what is new.
-            text = f"  …{text[4:]}" if text.startswith("  …") else f"  …{text[3:]}"
+        if _columns(text) > room:
+            mark = "  …" if room > 3 else ""
+            # The end is what is new; of characters no more than of columns.
+            text = text[-room:] if room > 0 else ""
+            while text and _columns(mark + text) > room:
+                text = text[1:]
+            text = mark + text
         control(self._stream, f"{_WIPE}{text}")
 
     def settle(self) -> None:

@@ -15,7 +15,7 @@ from ..errors import ContentTypeError, RecordingError, SSEWireError, StatusError
 from ._definition import parse_arguments
 from ._exit import BAD_STREAM, BROKEN_PIPE, INTERRUPTED, TRANSPORT, USAGE
 from ._output import CommandError, sentence, warn
-from ._terminal import PrintableText
+from ._terminal import Notices, PrintableText, drop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _drop_output()
+        # Whichever of the two it is; there is nobody to tell.
+        drop(sys.stdout)
+        drop(sys.stderr)
         return BROKEN_PIPE
     finally:
         sys.stdout, sys.stderr = streams
@@ -48,7 +50,8 @@ def _run(argv: list[str]) -> int:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         printing: Any = PrintableText
-        sys.stderr = printing(sys.stderr)
+        telling: Any = Notices
+        sys.stderr = telling(sys.stderr)
         if sys.stdout.isatty():
             sys.stdout = printing(sys.stdout)
         try:
@@ -75,17 +78,8 @@ def _run(argv: list[str]) -> int:
     except OSError as exc:
         warn(_sentence(exc))
         if exc.filename is None:
-            _drop_output()  # a full disk, perhaps
+            drop(sys.stdout)  # a full disk, perhaps
         return USAGE
-
-
-def _drop_output() -> None:
-    """Send what stdout still holds nowhere: Python flushes it at exit, and would complain then."""
-    try:
-        stdout = sys.stdout.fileno()
-    except (OSError, ValueError):
-        return  # something else stands for it, as in tests
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)
 
 
 def _sentence(exc: OSError) -> str:

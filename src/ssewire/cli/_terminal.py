@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What may reach a terminal: text, never a command of the peer's.
 
-`_main` puts a `PrintableText` in the place of stderr, always, and of stdout where that is a
-terminal. So whatever a command, a traceback or a warning writes goes through `printable`, and
+`_main` puts a `Notices` in the place of stderr, and a `PrintableText` in that of stdout where it
+is a terminal. So whatever a command, a traceback or a warning writes goes through `printable`, and
 a new command cannot forget to. What commands a terminal of our own accord is written by `control`.
 To a pipe or a file results go as they are. May import: nothing.
 """
 
 from __future__ import annotations
+
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +82,40 @@ class PrintableText:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.terminal, name)
+
+
+class Notices(PrintableText):
+    """Text beside the results: where it cannot be written, as on a full disk, it goes nowhere.
+
+    The command goes on, and ends with the code that it would have ended with. Only a reader that
+    has gone away is told of, as that of results is.
+    """
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            drop(self.terminal)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self.terminal.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            drop(self.terminal)
+
+
+def drop(stream: Any) -> None:
+    """Send what a stream still holds nowhere: Python flushes it at exit, and would fail then."""
+    try:
+        number = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return  # closed from the start, or something else stands for it, as in tests
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 class PrintableBytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the values of options are: sizes, times and numbers as people write them.
+"""What the values of options are: texts, sizes, times and numbers as people write them.
 
 Each function is the `type` of an argparse argument: it takes the text and returns the value, or
 raises ArgumentTypeError with a sentence that says what may stand there.
@@ -9,6 +9,8 @@ May import: nothing.
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import re
 
 # As GNU's tools have it: K and KiB are 1024 bytes, KB is 1000.
@@ -19,13 +21,21 @@ _TIME = r"(\d+\.?\d*|\.\d+) *(ms|s|min|m|h)"
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
+def sendable(text: str) -> str:
+    """Return a text of the command line or a terminal with U+FFFD for what is not UTF-8."""
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
 def size(text: str) -> int:
     """Return a number of bytes: 4096, 64k, 1M, 1.5GiB; 1MB is a million."""
     match = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE | re.ASCII)
-    if match is None or (not match[2] and match[3].lower() == "ib"):
+    number = math.inf
+    if match is not None and (match[2] or match[3].lower() != "ib"):
+        base = 1000 if match[2] and match[3].lower() == "b" else 1024
+        number = float(match[1]) * base ** _POWERS.index(match[2].lower() or " ")
+    if number == math.inf:
         raise argparse.ArgumentTypeError(f"not a size: {text!r} (4096, 64k, 1M, 1GiB)")
-    power = _POWERS.index(match[2].lower() or " ")
-    return int(float(match[1]) * (1000 if match[2] and match[3].lower() == "b" else 1024) ** power)
+    return int(number)
 
 
 def size_or_none(text: str) -> int | None:

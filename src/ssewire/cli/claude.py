@@ -18,8 +18,8 @@ from ._answer import Answer
 from ._color import add_color
 from ._conversation import Conversation, talk
 from ._exit import TRANSPORT
-from ._output import CommandError, standard_input, warn
-from ._values import count, seconds
+from ._output import CommandError, standard_input, usage_errors, warn
+from ._values import count, seconds, sendable
 
 # The newest of the middle size that the official SDK 2.12.0 names.
 DEFAULT_MODEL = "claude-sonnet-5-5"
@@ -52,10 +52,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what to ask; quotes are needed for what the shell takes for something else. - at "
         "the end stands for standard input, which nothing and a pipe do too",
     )
-    parser.add_argument("-s", "--system", metavar="TEXT", help="the system prompt")
+    parser.add_argument("-s", "--system", type=sendable, metavar="TEXT", help="the system prompt")
     parser.add_argument(
         "-m",
         "--model",
+        type=sendable,
         default=os.environ.get("ANTHROPIC_MODEL") or DEFAULT_MODEL,
         metavar="NAME",
         help="default: ANTHROPIC_MODEL, now %(default)s",
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         )
     except (ConfigurationError, ValueError) as exc:
         raise _configuration(exc) from exc
-    with client:
+    with client, usage_errors():
         answer = Answer(client, args, conversation)
         try:
             if prompt is None:
@@ -131,8 +132,7 @@ def _prompt(words: list[str]) -> str | None:
     if not words and sys.stdin is not None and sys.stdin.isatty():
         return None
     piped = not words or words[-1] == "-"
-    # What is not UTF-8 cannot be sent.
-    prompt = os.fsencode(" ".join(words[:-1] if piped else words)).decode("utf-8", "replace")
+    prompt = sendable(" ".join(words[:-1] if piped else words))
     if piped:
         text = standard_input().read().decode("utf-8", "replace").strip()
         if not text:

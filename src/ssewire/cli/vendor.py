@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import keyword
 import os
 import pkgutil
 import posixpath
@@ -19,7 +20,7 @@ import sys
 
 from .._version import __version__
 from ._licence import LICENCE
-from ._output import CommandError, file_errors
+from ._output import CommandError, file_errors, refuse_special, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `ssewire vendor`."""
+    if not args.dir:
+        raise CommandError("DIR is empty: name the folder that becomes the package")
+    name = os.path.basename(os.path.realpath(args.dir))
+    if not name.isidentifier() or keyword.iskeyword(name):
+        warn(f"no import statement can name {args.dir}: a package's name is an identifier")
     # What came with it in an earlier run still does.
     more = [name for name in _MORE if name in args.more or _copied(args.dir, _module(name))]
     files = {name: _with_header(source) for name, source in _sources(more).items()}
@@ -94,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
     files["LICENSE"] = LICENCE.encode()
     old = _check(args.dir, files, args.force)
     written = 0
-    for name, content in sorted(files.items()):
+    # What is known for ours first: where the rest cannot be written, another run goes on.
+    for name, content in sorted(files.items(), key=lambda each: each[0] != "__init__.py"):
         path = os.path.join(args.dir, *name.split("/"))
         with file_errors("write", path):
             if _read(path) == content:
@@ -181,9 +188,10 @@ def _check(folder: str, files: dict[str, bytes], force: bool) -> list[str]:
     Raises:
         CommandError: the folder holds something else, or a file of the copy was changed.
     """
-    ours = {path for path in _python_files(folder) if _state(os.path.join(folder, path))}
-    if os.path.isdir(folder) and os.listdir(folder) and not ours:
+    # Before all of it is read: it may be somebody's home.
+    if os.path.isdir(folder) and os.listdir(folder) and not any(_copied(folder, n) for n in files):
         raise CommandError(f"{folder} is not empty, and holds no copy: name a folder for it alone")
+    ours = {path for path in _python_files(folder) if _copied(folder, path)}
     foreign = []
     changed = []
     for name, content in files.items():
@@ -205,8 +213,9 @@ def _check(folder: str, files: dict[str, bytes], force: bool) -> list[str]:
 def _python_files(folder: str) -> Iterator[str]:
     for top, _, names in os.walk(folder):
         for name in names:
-            if name.endswith(".py"):
-                yield os.path.relpath(os.path.join(top, name), folder)
+            path = os.path.join(top, name)
+            if name.endswith(".py") and os.path.isfile(path):
+                yield os.path.relpath(path, folder)
 
 
 def _state(path: str) -> str | None:
@@ -220,6 +229,7 @@ def _state(path: str) -> str | None:
 
 
 def _read(path: str) -> bytes | None:
+    refuse_special(path)
     with file_errors("read", path):
         try:
             with open(path, "rb") as file:

@@ -120,7 +120,8 @@ def wants_stream(request: Seen, *, strict: bool = True) -> bool:
         if not re.fullmatch("20[0-9]{2}-[0-9]{2}-[0-9]{2}", version):
             raise _invalid(f'anthropic-version: "{version[:32]}" is not a valid version')
     try:
-        asked = json.loads(request.body)
+        # Python alone reads NaN and Infinity.
+        asked = json.loads(request.body, parse_constant=_no_json if strict else None)
     except (ValueError, RecursionError) as exc:
         raise _invalid("The request body is not valid JSON") from exc
     if not isinstance(asked, dict):
@@ -133,6 +134,10 @@ def wants_stream(request: Seen, *, strict: bool = True) -> bool:
     if fault is not None:
         raise _invalid(fault)
     return asked.get("stream") is True
+
+
+def _no_json(word: str) -> Any:
+    raise ValueError(word)
 
 
 def _invalid(message: str) -> Refused:

@@ -25,7 +25,6 @@ from .reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Generator, Iterable
     from typing import Any, Callable
 
@@ -112,7 +111,7 @@ class ReplayServer:
         self._speed = 0.0 if speed == float("inf") else speed
         self._server: asyncio.AbstractServer | None = None
         self._peers = Peers()
-        self.requests: deque[Seen] = self._script.requests
+        self.requests: list[Seen] = self._script.requests
         # Connections accepted so far.
         self.connections: int = 0
         # Whether nobody but this machine can reach it; known once it listens.
