@@ -10,7 +10,7 @@ would let as much creep in again unseen.
 
 With another Python or compiler the same sources take other numbers, and only what is
 coarse can be said: each path is set against a piece of work without ours in it, counted in
-the same run, and may take a third more of that than it did where the numbers are from. The
+the same run, and may take a quarter more of that than it did where the numbers are from. The
 report ends with what was checked and what was not.
 
 `--update` writes the numbers of here; commit them with the change that moved them, and
@@ -38,9 +38,10 @@ KEPT = Path(__file__).with_suffix(".json")
 ALLOWED = 0.02
 # What the work without ours may differ by before the interpreter is taken for another one.
 SAME = 0.005
-# What a path may take more, set against that work, with other numbers than those of here. Between
-# CPython 3.9 and 3.13, and builds with and without profiles, all stay within it.
-COARSE = 1 / 3
+# What a path may take more, set against that work, with other numbers than those of here. With
+# those of CPython 3.11.7, built by hand, Debian's 3.11.2 takes up to 12 % more, compiled and not, and
+# 3.13.0, not compiled, up to 4 %.
+COARSE = 1 / 4
 
 _SHOWN = {"python": "Python", "cython": "compiled"}
 NOT_OURS = "(nothing of ours)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Work whose instructions a test counts: `python -m tests.kit.counted --count`."""
+"""Work whose instructions a test counts (tests/project/test_benchmark_regress.py)."""
 
 from __future__ import annotations
 
