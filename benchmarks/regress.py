@@ -39,7 +39,7 @@ ALLOWED = 0.02
 # What the work without ours may differ by before the interpreter is taken for another one.
 SAME = 0.005
 # What a path may take more, set against that work, with other numbers than those of here. With
-# those of CPython 3.11.7, built by hand, Debian's 3.11.2 takes up to 12 % more, compiled and not, and
+# those of CPython 3.11.7 Debian's 3.11.2 takes up to 12 % more, compiled and not, and
 # 3.13.0, not compiled, up to 4 %.
 COARSE = 1 / 4
 
