@@ -29,7 +29,7 @@ PYODIDE_TESTS = $(addprefix tests/parser/test_,corpus.py parser.py standard.py e
   tests/http/test_webassembly.py
 PYODIDE = build/pyodide
 
-.PHONY: help demo test check lint types docs test-both test-pure matrix newest pyodide dist sanitize bench bench-tools targets compare fuzz clean
+.PHONY: help demo test check lint types docs test-both test-pure matrix newest pyodide dist sanitize regress bench bench-tools targets compare fuzz clean
 
 demo: ## stream a bundled answer through both clients: no network, no key
 	PYTHONPATH=src $(PYTHON) -m ssewire demo
@@ -158,6 +158,14 @@ dist: $(VENV)/.check-tools $(VENV)/.installed ## build the distributions, and lo
 # The compiled modules under the address and undefined-behaviour sanitizers.
 sanitize: $(VENV)/.test-tools ## the compiled modules under the address and undefined-behaviour sanitizers
 	fuzz/sanitize.sh $(BIN)/python
+
+# What each path takes in instructions, which no other program's work disturbs, against the numbers
+# in benchmarks/regress.json; REGRESS_ARGS=--update writes those of here.
+REGRESS_ARGS ?=
+
+regress: $(VENV)/.test-tools ## does a path take more instructions than it did? needs valgrind
+	SSEWIRE_BUILD_EXTENSION=require $(MAKE) $(VENV)/.installed
+	$(BIN)/python -m benchmarks.regress $(REGRESS_ARGS)
 
 # --- by hand --------------------------------------------------------------
 
