@@ -14,8 +14,10 @@ import pickle
 import random
 import sys
 import threading
+import weakref
 from importlib import import_module
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -153,6 +155,39 @@ def test_what_is_no_stream_is_a_type_error(name: str, what: object) -> None:
         getattr(compiled(), name)(what)
     with pytest.raises(TypeError, match="not a stream"):
         compiled().endless(what, 0)
+
+
+class Claiming:
+    """Says that it is a stream, as mock objects of a spec do."""
+
+    __slots__ = ()
+    __class__ = MessageStream  # type: ignore[assignment]
+
+
+@needs_compiled
+@pytest.mark.parametrize("name", ["more_events", "more_texts", "plan", "take_in"])
+def test_what_only_claims_to_be_a_stream_is_a_type_error(name: str) -> None:
+    stream = MessageStream([])
+    for what in (weakref.proxy(stream), Claiming(), Mock(spec=MessageStream)):
+        assert isinstance(what, MessageStream)
+        with pytest.raises(TypeError, match="not a stream"):
+            getattr(compiled(), name)(what)
+        with pytest.raises(TypeError, match="not a stream"):
+            compiled().endless(what, 0)
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("wrong", [None, object(), [], TextBlock({"type": "text", "text": ""})])
+def test_a_block_whose_text_was_taken_from_it_is_an_attribute_error(wrong: object) -> None:
+    for way in (iter, lambda stream: iter(stream.text_stream)):
+        stream = MessageStream([*BEFORE, *DELTAS])
+        loop = way(stream)
+        for _ in range(2):
+            next(loop)
+        block: Any = stream.current_message_snapshot.content[0]
+        block._growing = wrong
+        with pytest.raises(AttributeError):
+            list(loop)
 
 
 @needs_compiled
