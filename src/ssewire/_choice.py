@@ -52,9 +52,8 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
     except ImportError as exc:
         if _is_for_one_interpreter(exc):
             why = "can be loaded by one interpreter of a process only, and this is another"
-            return _do_without(full_name, why, exc)
-        if "Re-initialisation is not supported" in str(exc):
-            return _do_without(full_name, _IMPORTED_BEFORE, exc)
+            _do_without(full_name, why, exc)
+            return None
         raise ImportError(
             f"the compiled module {full_name} is broken ({exc}); "
             "reinstall ssewire, or set SSEWIRE_PARSER=python to do without it"
@@ -68,7 +67,8 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
     # knows the classes of the other import, their streams, errors and MISSING.
     home = sys.modules.get(package)
     if vars(module).setdefault("_home", home) is not home:
-        return _do_without(full_name, _IMPORTED_BEFORE)
+        _do_without(full_name, "belongs to an earlier import of ssewire in this process")
+        return None
     return module
 
 
@@ -103,9 +103,6 @@ def _debug(text: str, *arguments: object) -> None:
     if logging is not None:
         logging.getLogger("ssewire").debug(text, *arguments)
 
-
-# CPython makes a compiled module once in a process.
-_IMPORTED_BEFORE = "belongs to an earlier import of ssewire in this process"
 
 compiled_parser = load_compiled("_parser_cy", PARSER_CONTRACT)
 IMPLEMENTATION = "python" if compiled_parser is None else "cython"

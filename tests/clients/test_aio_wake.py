@@ -307,7 +307,7 @@ def test_debugging_the_loop_names_the_task_that_holds_it_up(
 
 def test_a_wait_without_init_is_an_attribute_error(make: Make, run: Run) -> None:
     async def main() -> None:
-        cls = type(make())
+        cls: Any = type(make())
         wake = cls.__new__(cls)
         wake.add_done_callback(print)
         for call in (wake.get_loop, wake.wake):
