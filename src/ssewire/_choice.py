@@ -3,8 +3,9 @@
 
 SSEWIRE_PARSER is read once, at import: "auto" takes the compiled modules where
 they were built, "python" never, "cython" insists. Only a module that was
-never built may be passed over, or that another interpreter of this process
-holds; a broken or outdated one is not slow, it is wrong, and stops the import.
+never built may be passed over, or that another interpreter of this process or an
+earlier import of this package holds; a broken or outdated one is not slow, it is wrong,
+and stops the import.
 May import: _limits, os.
 """
 
@@ -35,7 +36,8 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
     if _choice == "python":
         return None
     # Not __package__: out of a zip file Python 3.9 sets it when the module is through.
-    full_name = f"{__name__.rpartition('.')[0]}.{name}"
+    package = __name__.rpartition(".")[0]
+    full_name = f"{package}.{name}"
     try:
         module = __import__(full_name, fromlist=["CONTRACT"])
     except ModuleNotFoundError as exc:
@@ -49,12 +51,8 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
         return None
     except ImportError as exc:
         if _is_for_one_interpreter(exc):
-            if _choice == "cython":
-                raise ImportError(
-                    f"SSEWIRE_PARSER=cython, but {full_name} can be loaded by one interpreter of "
-                    "a process only, and this is another"
-                ) from exc
-            _debug("%s is not for a second interpreter: Python is used here", full_name)
+            why = "can be loaded by one interpreter of a process only, and this is another"
+            _do_without(full_name, why, exc)
             return None
         raise ImportError(
             f"the compiled module {full_name} is broken ({exc}); "
@@ -65,7 +63,20 @@ def load_compiled(name: str, contract: int) -> ModuleType | None:
             f"the compiled module {full_name} is out of date; "
             "reinstall ssewire, or set SSEWIRE_PARSER=python to do without it"
         )
+    # Taken out of sys.modules and imported again, a compiled module is the same as before: it
+    # knows the classes of the other import, their streams, errors and MISSING.
+    home = sys.modules.get(package)
+    if vars(module).setdefault("_home", home) is not home:
+        _do_without(full_name, "belongs to an earlier import of ssewire in this process")
+        return None
     return module
+
+
+def _do_without(full_name: str, why: str, cause: ImportError | None = None) -> None:
+    """Have Python used in the place of a compiled module, unless the caller insists on that."""
+    if _choice == "cython":
+        raise ImportError(f"SSEWIRE_PARSER=cython, but {full_name} {why}") from cause
+    _debug("%s %s: Python is used here", full_name, why)
 
 
 def _is_for_one_interpreter(exc: ImportError) -> bool:

@@ -7,6 +7,7 @@ all behaves the same on either is for the other tests of streams, which run on b
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import gc
 import json
@@ -14,8 +15,11 @@ import pickle
 import random
 import sys
 import threading
+import weakref
+from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -153,6 +157,81 @@ def test_what_is_no_stream_is_a_type_error(name: str, what: object) -> None:
         getattr(compiled(), name)(what)
     with pytest.raises(TypeError, match="not a stream"):
         compiled().endless(what, 0)
+
+
+class Claiming:
+    """Says that it is a stream, as mock objects of a spec do."""
+
+    __slots__ = ()
+    __class__ = MessageStream  # type: ignore[assignment]
+
+
+@needs_compiled
+@pytest.mark.parametrize("name", ["more_events", "more_texts", "plan", "take_in"])
+def test_what_only_claims_to_be_a_stream_is_a_type_error(name: str) -> None:
+    stream = MessageStream([])
+    for what in (weakref.proxy(stream), Claiming(), Mock(spec=MessageStream)):
+        assert isinstance(what, MessageStream)
+        with pytest.raises(TypeError, match="not a stream"):
+            getattr(compiled(), name)(what)
+        with pytest.raises(TypeError, match="not a stream"):
+            compiled().endless(what, 0)
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("wrong", [None, object(), [], TextBlock({"type": "text", "text": ""})])
+def test_a_block_whose_text_was_taken_from_it_is_an_attribute_error(wrong: object) -> None:
+    for way in (iter, lambda stream: iter(stream.text_stream)):
+        stream = MessageStream([*BEFORE, *DELTAS])
+        loop = way(stream)
+        for _ in range(2):
+            next(loop)
+        block: Any = stream.current_message_snapshot.content[0]
+        block._growing = wrong
+        with pytest.raises(AttributeError):
+            list(loop)
+
+
+class Mixin:
+    _log = None
+
+
+def hiding(cls: Any) -> list[Any]:
+    """Return classes of a caller's that use names of a stream's slots for something else."""
+    return [
+        type("Attribute", (cls,), {"_log": "a logger", "_values": ()}),
+        type("Slot", (cls,), {"__slots__": ("_batch", "_call")}),
+        type("Mixed", (Mixin, cls), {}),
+        type("Deeper", (type("Attribute", (cls,), {"_torn": 1}),), {"__slots__": ()}),
+    ]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_class_that_hides_slots_reads_as_any_other(number: int) -> None:
+    expected = [shown(event) for event in MessageStream(CHUNKS)]
+    stream = hiding(MessageStream)[number](CHUNKS)
+    assert [shown(event) for event in stream] == expected
+    stream = hiding(MessageStream)[number](CHUNKS)
+    assert [*stream.text_stream] == PIECES
+    assert stream.get_final_text() == TEXT
+
+    async def read() -> list[str]:
+        async def source() -> AsyncIterator[bytes]:
+            for chunk in CHUNKS:
+                yield chunk
+
+        stream = hiding(AsyncMessageStream)[number](source())
+        return [shown(event) async for event in stream]
+
+    assert asyncio.run(read()) == expected
+
+
+@needs_compiled
+def test_a_class_that_hides_no_slot_keeps_the_compiled_steps() -> None:
+    class Own(MessageStream):
+        hidden = None
+
+    assert all(getattr(Own, name) is getattr(MessageStream, name) for name in compiled_steps())
 
 
 @needs_compiled

@@ -305,6 +305,21 @@ def test_debugging_the_loop_names_the_task_that_holds_it_up(
     assert any("Executing <Task" in text and "holds_it_up" in text for text in caplog.messages)
 
 
+def test_a_wait_without_init_is_an_attribute_error(make: Make, run: Run) -> None:
+    async def main() -> None:
+        cls: Any = type(make())
+        wake = cls.__new__(cls)
+        wake.add_done_callback(print)
+        for call in (wake.get_loop, wake.wake):
+            with pytest.raises(AttributeError):
+                call()
+        wake.add_done_callback(print)
+        with pytest.raises(AttributeError):
+            wake.cancel()
+
+    run(main())
+
+
 def test_stepped_by_something_else_the_wait_is_an_error(make: Make, run: Run) -> None:
     async def main() -> None:
         wake = make()

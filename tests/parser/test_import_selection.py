@@ -253,6 +253,69 @@ def test_insisting_on_cython_in_a_second_interpreter_is_an_error_that_says_why()
         assert "one interpreter" in line
 
 
+# As programs do that import a changed library anew, and tests of programs.
+AGAIN = """
+import sys
+def use():
+    import ssewire
+    import ssewire.claude
+    deltas = b"".join(
+        ssewire.encode_event(data, event="message")
+        for data in (
+            '{"type":"message_start","message":{"type":"message","role":"assistant","content":[]}}',
+            '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+            '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"[1"}}',
+            '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"]"}}',
+            '{"type":"content_block_stop","index":0}',
+            '{"type":"message_stop"}',
+        )
+    )
+    chunks = [chunk + b"\\n\\n" for chunk in deltas.split(b"\\n\\n")[:-1]]
+    assert "".join(ssewire.claude.MessageStream(chunks).text_stream) == "[1]"
+    assert len(list(ssewire.claude.MessageStream(chunks))) == 8
+    assert list(ssewire.claude.MessageStream(chunks).json_stream)[-1] == [1]
+    from ssewire.claude._json import MISSING
+    assert ssewire.claude.PartialJSON().value is MISSING
+    try:
+        ssewire.Parser(max_event_size=1).feed(b"data: x")
+    except ssewire.EventTooLarge:
+        print(ssewire.IMPLEMENTATION)
+use()
+for name in list(sys.modules):
+    if name.partition(".")[0] == "ssewire":
+        del sys.modules[name]
+use()
+"""
+
+
+def test_imported_again_it_works_and_uses_python() -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "SSEWIRE_PARSER"}
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN],
+        env=environment,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["cython" if BUILT else "python", "python"]
+
+
+@pytest.mark.skipif(ssewire.IMPLEMENTATION == "python", reason="nothing is compiled")
+def test_insisting_on_cython_when_imported_again_is_an_error_that_says_why() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN],
+        env={**os.environ, "SSEWIRE_PARSER": "cython"},
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert done.stdout.split() == ["cython"]
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("ImportError: SSEWIRE_PARSER=cython, but ssewire._parser_cy")
+    assert "earlier import" in said
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="new in 3.14")
 def test_a_pool_of_interpreters_parses() -> None:
     futures: Any = import_module("concurrent.futures")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# cython: language_level=3
+# cython: language_level=3, nonecheck=True
 # cython: freethreading_compatible=True
 """The compiled twin of _wake_py, which is its specification.
 

@@ -15,6 +15,7 @@ claude.events, ssewire.errors.
 """
 
 cimport cython
+from cpython.object cimport PyObject_TypeCheck, PyTypeObject
 
 from ...errors import EventTooLarge
 from .._text import _MAX_PIECES, GrowingText, has_surrogates
@@ -43,6 +44,7 @@ cdef list nothing = NOTHING
 cdef object reader_class = Reader
 cdef object accumulator_class = Accumulator
 cdef object text_block_class = TextBlock
+cdef object growing_class = GrowingText
 cdef object delta_class = ContentBlockDeltaEvent
 cdef object text_class = TextEvent
 cdef dict derived_classes = DERIVED
@@ -177,10 +179,13 @@ cdef bint take_delta(object stream, bint as_text) except -1:
         return False
     if as_text and not (<str?>text).isascii() and has_surrogates(text):
         return False
+    growing = get(block, block_growing) if is_text else None
+    if is_text and type(growing) is not growing_class:
+        return False
     put(stream, _torn, True)
     spoken = None
     if is_text:
-        add_text(get(block, block_growing), text)
+        add_text(growing, text)
         if get(stream, _voice) is not block or get(stream, _json) is not None:
             stream._note(block, text)
         spoken = (block, text)
@@ -227,8 +232,9 @@ def more_texts(stream):
 
 
 cdef inline int check(object stream) except -1:
-    # Only of these is it known where their slots are.
-    if not isinstance(stream, reader_class):
+    # Only of these is it known where their slots are. What isinstance() says is not: it
+    # believes the `__class__` that a weak reference's proxy or a mock object claims.
+    if not PyObject_TypeCheck(stream, <PyTypeObject *>reader_class):
         raise TypeError(f"not a stream: {type(stream).__name__}")
     return 0
 
