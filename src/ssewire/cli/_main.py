@@ -59,6 +59,7 @@ def _run(argv: list[str]) -> int:
         except SystemExit:
             # After --help, say, to a reader that has gone away.
             sys.stdout.flush()
+            sys.stderr.flush()  # else PyPy does at exit, and fails if the disk is full
             raise
         code: int = args.run(args)
         sys.stdout.flush()
