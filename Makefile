@@ -98,7 +98,7 @@ newest: ## the tests on Pythons that are newer than the machine's
 pyodide: $(BIN)/python ## tests in WebAssembly, by Pyodide under Node
 	mkdir -p $(PYODIDE)
 	cp tests/kit/node/package.json $(PYODIDE)
-	npm install --prefix $(PYODIDE) --silent --no-audit --no-fund
+	cd $(PYODIDE) && npm install --silent --no-audit --no-fund
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade \
 	  --target $(PYODIDE)/site --group pyodide
 	tests/kit/node/pyodide.sh $(CURDIR) $(CURDIR)/$(PYODIDE) -q -m '$(AGAIN) and not sockets and not traced' \
