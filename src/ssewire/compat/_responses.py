@@ -3,15 +3,14 @@
 
 Invariant: the response stays its owner's. What was made from it to read it is closed when the
 generator ends or is closed; the response itself is not, as in the originals.
-May import: _closing, _unfinished, errors, parser.
+May import: errors, parser, stream.
 """
 
 from __future__ import annotations
 
-from .._closing import aclose_all, close_all
-from .._unfinished import end_input
 from ..errors import EventTooLarge
 from ..parser import Parser
+from ..stream import aiter_events, iter_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,21 +44,12 @@ def events_of(
     """
     check()
     parser = Parser(max_event_size=max_event_size)
-    chunks = response.iter_bytes()
-    try:
-        for chunk in chunks:
-            try:
-                events = parser.feed(chunk)
-            except EventTooLarge as exc:
-                complete: list[Any] = exc.events
-                for event in complete:
-                    yield make(event.event, event.data, event.id, event.retry)
-                raise too_large(exc.limit) from exc
+    with iter_events(response.iter_bytes(), parser) as events:
+        try:
             for event in events:
                 yield make(event.event, event.data, event.id, event.retry)
-        end_input(parser, dispatch=False)
-    finally:
-        close_all(chunks, chunks)
+        except EventTooLarge as exc:
+            raise too_large(exc.limit) from exc
 
 
 async def aevents_of(
@@ -72,22 +62,13 @@ async def aevents_of(
     """Generate events as `events_of` does, from `response.aiter_bytes()`."""
     check()
     parser = Parser(max_event_size=max_event_size)
-    chunks = response.aiter_bytes()
-    try:
-        async for chunk in chunks:
-            try:
-                events = parser.feed(chunk)
-            except EventTooLarge as exc:
-                complete: list[Any] = exc.events
-                for event in complete:
-                    yield make(event.event, event.data, event.id, event.retry)
-                raise too_large(exc.limit) from exc
-            for event in events:
+    # Closed now, not when collected: that would be in another task, and anyio's scopes with it.
+    async with aiter_events(response.aiter_bytes(), parser) as events:
+        try:
+            async for event in events:
                 yield make(event.event, event.data, event.id, event.retry)
-        end_input(parser, dispatch=False)
-    finally:
-        # Now, not when it is collected: that would be in another task, and anyio's scopes with it.
-        await aclose_all(chunks, chunks)
+        except EventTooLarge as exc:
+            raise too_large(exc.limit) from exc
 
 
 def media_type(response: Any) -> str:
