@@ -135,6 +135,8 @@ def test_each_file_says_its_licence_its_version_and_its_checksum() -> None:
         assert second == b"# SPDX-License-Identifier: MIT"
         assert f"ssewire {ssewire.__version__}".encode() in third
         assert fourth.endswith(hashlib.sha256(rest).hexdigest().encode())
+        # Once: the sources have the line too.
+        assert b"SPDX-License-Identifier" not in rest
         assert b"import ssewire" not in rest
         assert b"from ssewire" not in rest
 

@@ -67,6 +67,7 @@ _HEADER = """\
 # sha256 of what follows: {digest}
 """
 _LINES_OF_HEADER = _HEADER.count("\n")
+_LICENCE_LINE = b"# SPDX-License-Identifier: MIT\n"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +178,10 @@ def _data(name: str) -> bytes | None:
 
 
 def _with_header(source: bytes) -> bytes:
+    # The header has the licence's line, so the source's own would be there twice.
     source = source.replace(b"\r\n", b"\n")
+    if source.startswith(_LICENCE_LINE):
+        source = source[len(_LICENCE_LINE) :]
     digest = hashlib.sha256(source).hexdigest()
     return _HEADER.format(version=__version__, digest=digest).encode() + source
 
