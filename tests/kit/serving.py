@@ -5,15 +5,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ssewire
 from ssewire.cli import replay
 from ssewire.replay import Recording, serve_in_thread
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "src" / "ssewire" / "replay" / "examples"
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the variables for another process, which then finds the ssewire of the tests."""
+    package = str(Path(ssewire.__file__).resolve().parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, *sys.path]), **variables}
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ recordings and options for the replay server.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -22,10 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-import ssewire
 from ssewire.client import open_stream
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Server, chunk, head
-from tests.kit.serving import served
+from tests.kit.serving import environment, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,25 +102,22 @@ def sections() -> list[Section]:
 
 
 @contextmanager
-def server_for(
-    name: str, environment: dict[str, str]
-) -> Iterator[tuple[dict[str, str], list[str]]]:
+def server_for(name: str) -> Iterator[tuple[dict[str, str], list[str]]]:
     """The environment and arguments of a program."""
+    found = environment(PYTHONIOENCODING="utf-8")
     if name in SERVERS:
-        with Server([SERVERS[name]]) as server, served(None, environment) as environment:
-            yield environment, [server.url]
+        with Server([SERVERS[name]]) as server, served(None, found) as variables:
+            yield variables, [server.url]
     else:
-        with served(name, environment) as environment:
-            yield environment, []
+        with served(name, found) as variables:
+            yield variables, []
 
 
 def printed(server: str, text: str, tmp_path: Path) -> str:
-    package = os.pathsep.join([str(Path(ssewire.__file__).resolve().parents[1]), *sys.path])
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": package}
-    with server_for(server, environment) as (environment, arguments):
+    with server_for(server) as (variables, arguments):
         done = subprocess.run(
             [sys.executable, "-c", text, *arguments],
-            cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8",
+            cwd=tmp_path, env=variables, capture_output=True, encoding="utf-8",
             timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -132,11 +127,9 @@ def printed(server: str, text: str, tmp_path: Path) -> str:
 def events_of_app(text: str, tmp_path: Path) -> str:
     """Serve a program's `app` with uvicorn and return the events that a viewer gets."""
     (tmp_path / "module.py").write_text(text, "utf-8")
-    package = os.pathsep.join([str(Path(ssewire.__file__).resolve().parents[1]), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": package}
     command = [sys.executable, "-m", "uvicorn", "module:app", "--port", "0"]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, encoding="utf-8"
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, encoding="utf-8"
     ) as process:
         try:
             assert process.stderr is not None

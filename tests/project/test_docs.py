@@ -19,9 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
-import ssewire
 from tests.kit import nodejs
-from tests.kit.serving import served
+from tests.kit.serving import environment, served
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
@@ -88,25 +87,24 @@ def expected_output(program: str) -> list[str]:
 def output(program: Program, tmp_path: Path) -> str:
     """Run a program in a process of its own and return what it wrote to stdout."""
     # The ssewire of the tests, wherever the program is started.
-    package = os.pathsep.join([str(Path(ssewire.__file__).resolve().parents[1]), *sys.path])
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": package}
     # `python` is the one of the tests.
-    environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
-    with served(program.served, environment) as environment:
-        text = program.text.replace(EVENTS, environment.get("ANTHROPIC_BASE_URL", EVENTS))
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    found = environment(PYTHONIOENCODING="utf-8", PATH=path)
+    with served(program.served, found) as variables:
+        text = program.text.replace(EVENTS, variables.get("ANTHROPIC_BASE_URL", EVENTS))
         if program.language == "js":
-            return nodejs.output(text, environment)
+            return nodejs.output(text, variables)
         if program.language == "sh":
             command = ["bash", "-e", "-o", "pipefail", "-c", text]
         elif program.language == "ipython":
             # One cell of a notebook, with its `await`.
             (tmp_path / "cell.ipy").write_text(text, "utf-8")
             command = [sys.executable, "-m", "IPython", "--colors=NoColor", "cell.ipy"]
-            environment = {**environment, "IPYTHONDIR": str(tmp_path / "ipython")}
+            variables = {**variables, "IPYTHONDIR": str(tmp_path / "ipython")}
         else:
             command = [sys.executable, "-W", "error::ResourceWarning", "-c", text]
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8",
+            command, cwd=tmp_path, env=variables, capture_output=True, encoding="utf-8",
             timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr

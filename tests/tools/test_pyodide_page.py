@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -14,10 +13,9 @@ from typing import Any, Callable
 
 import pytest
 
-import ssewire
 from ssewire.replay import serve_in_thread
 from tests.kit import nodejs
-from tests.kit.serving import RECORDINGS
+from tests.kit.serving import RECORDINGS, environment
 
 pytest.importorskip("selenium", reason="the browser's driver runs on CPython only")
 
@@ -48,15 +46,10 @@ def example(**faults: Any) -> Iterator[tuple[str, Any]]:
     """The example's server, with the replay server for the API; its URL and the API."""
     pyodide = nodejs.modules() / "node_modules" / "pyodide"
     with serve_in_thread([RECORDINGS / "hello.sse"], speed=float("inf"), **faults) as api:
-        environment = {
-            **os.environ,
-            "ANTHROPIC_BASE_URL": api.url,
-            "ANTHROPIC_API_KEY": "sk-not-a-key",
-            "PYTHONPATH": os.pathsep.join([str(Path(ssewire.__file__).parents[1]), *sys.path]),
-        }
+        variables = environment(ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY="sk-not-a-key")
         command = [sys.executable, "-m", "examples.pyodide", "--pyodide", str(pyodide), "--port=0"]
         with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
+            command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, encoding="utf-8"
         ) as process:
             try:
                 assert process.stdout is not None

@@ -20,11 +20,10 @@ from typing import Any, Callable, NamedTuple
 
 import pytest
 
-import ssewire
 from ssewire import aio, client, parse
 from ssewire.claude import AsyncClaude, Message, continuation
 from ssewire.replay import Recording, ReplayServer, serve_in_thread
-from tests.kit.serving import RECORDINGS
+from tests.kit.serving import RECORDINGS, environment
 
 pytestmark = [pytest.mark.once, pytest.mark.sockets]
 
@@ -716,11 +715,6 @@ def test_a_relay_under_a_path_of_its_own_finds_its_page_and_endpoint() -> None:
 
 
 # --- as the README says
-
-
-def environment(**variables: str) -> dict[str, str]:
-    package = str(Path(ssewire.__file__).resolve().parents[1])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, *sys.path]), **variables}
 
 
 def _bind(server: str) -> list[str]:

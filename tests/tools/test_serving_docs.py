@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import socket
 import subprocess
@@ -16,10 +15,10 @@ from typing import Any
 
 import pytest
 
-import ssewire
 from ssewire import aio, client
 from ssewire.reconnect import ReconnectPolicy
 from tests.kit.pages import DOCS, named_programs
+from tests.kit.serving import environment
 
 pytest.importorskip("uvicorn", reason="real servers run on CPython only")
 
@@ -71,13 +70,11 @@ def started(name: str, folder: Path) -> Iterator[str]:
     port = free_port()
     (folder / "module.py").write_text(PROGRAMS[name], "utf-8")
     words = [word.format(port=port, serve=SERVE.format(port=port)) for word in PROCESSES[name]]
-    package = str(Path(ssewire.__file__).resolve().parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package, *sys.path])}
     log = folder / "log"
     with (
         log.open("wb") as file,
         subprocess.Popen(
-            [sys.executable, *words], cwd=folder, env=environment, stdout=file, stderr=file
+            [sys.executable, *words], cwd=folder, env=environment(), stdout=file, stderr=file
         ) as process,
     ):
         try:
