@@ -16,7 +16,7 @@ from .._settings import reason
 from ..errors import ConnectFailed, ConnectionLost, EventTooLarge, SSEWireError, TransportError
 from ._dial import HANDSHAKE, connected_socket
 from ._last_words import hear, hear_tls
-from ._shared import shared_buffer, shared_turn
+from ._shared import share_with_tls, shared_buffer, shared_turn
 from ._tasks import Child, Closing, Interrupted, call_in, refused_wait, to_its_end, warn_unclosed
 from ._wake import Wake
 
@@ -341,6 +341,7 @@ class Connection(asyncio.BufferedProtocol):
                 raise ConnectionResetError("closed within the TLS handshake")
             self._wire = made
             hear_tls(plain)
+            share_with_tls(self.loop, plain)
             if self.ended:
                 made.abort()
 
