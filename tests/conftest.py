@@ -8,6 +8,7 @@ broken or out of date is an error under any choice.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from importlib import import_module
@@ -62,6 +63,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     # Half of a test's time is waiting: for servers, for timeouts, for processes. Each worker
     # collects all tests for itself, so that a great many of them only cost time.
     return min(2 * (os.cpu_count() or 1), 16)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Collect what a test leaves that is allowed to leave something, before the next begins."""
+    if item.get_closest_marker("filterwarnings") is not None:
+        gc.collect()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -24,6 +24,7 @@ from ssewire.claude import (
     StreamInterrupted,
 )
 from tests.claude import wire
+from tests.kit.tracing import Traced
 
 PACKAGE = ssewire.__file__.rpartition("__init__")[0]
 WAYS = ("texts", "events", "raw", "json", "final", "next texts", "next events")
@@ -55,7 +56,7 @@ class NeverEnds(BaseException):
     """The reader runs on and on."""
 
 
-class Interrupts:
+class Interrupts(Traced):
     """Raise before the n-th line that the package runs, then again after so many more each.
 
     Counts on over several blocks; finer than signals are, whose handlers run between some
@@ -66,14 +67,6 @@ class Interrupts:
         self.kind = kind
         self.left = list(distances)
         self.lines = 0
-
-    def __enter__(self) -> Interrupts:
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        sys.settrace(self._before)
 
     def _trace(self, frame: Any, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(PACKAGE):

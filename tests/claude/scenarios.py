@@ -38,14 +38,11 @@ from ssewire.errors import (
     StreamTimeout,
 )
 from tests.claude import wire
-from tests.kit.scripted import CHUNKED, LAST_CHUNK, Connection, chunk, drip, head
+from tests.kit.scripted import CHUNKED, LAST_CHUNK, SOON, Connection, chunk, drip, head
 from tests.kit.scripted import ClosingServer as Server
 
 # stream().text_stream; iterating stream(); create(stream=True); create().
 WAYS = ("text", "events", "raw", "whole")
-
-# Long enough for a loaded machine to get its bytes across, short enough to wait for.
-SOON = 0.2
 
 REQUEST_ID = "req_011Scripted"
 SSE = head(200, CHUNKED, f"request-id: {REQUEST_ID}")

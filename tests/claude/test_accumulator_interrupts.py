@@ -10,16 +10,13 @@ from __future__ import annotations
 import json
 import pickle
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import ssewire
 from ssewire import Parser, StateError
 from ssewire.claude import Accumulator, ClaudeError, StreamInterrupted
+from tests.claude.interrupting import Interrupts
 from tests.claude.wire import (
     STOP,
     TEXT,
@@ -59,34 +56,10 @@ BODY = b"".join(
         STOP,
     ]
 )
-HOME = str(Path(ssewire.__file__).parent)
 
 
 class Interrupted(BaseException):
     """What a signal handler raises."""
-
-
-@contextmanager
-def raising_at(place: int) -> Iterator[list[int]]:
-    """Raise before the line of the package that is the `place`th to run; 0 counts them only."""
-    lines = [0]
-
-    def local(frame: Any, event: str, arg: Any) -> Any:
-        if event == "line":
-            lines[0] += 1
-            if lines[0] == place:
-                raise Interrupted
-        return local
-
-    def trace(frame: Any, event: str, arg: Any) -> Any:
-        return local if frame.f_code.co_filename.startswith(HOME) else None
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield lines
-    finally:
-        sys.settrace(before)
 
 
 def chunks(way: str) -> list[Any]:
@@ -114,16 +87,16 @@ def test_exception_at_any_line_leaves_a_whole_message_or_an_error(way: str) -> N
     drive(Accumulator(), chunks(way), way)  # the first one's lines are more: what it imports
     whole = Accumulator()
     items = chunks(way)
-    with raising_at(0) as lines:
+    with Interrupts(Interrupted) as counted:
         drive(whole, items, way)
     assert whole.message is not None
     expected = whole.message.to_dict()
     assert whole.finished
     outcomes = {"whole": 0, "refused": 0}
-    for place in range(1, lines[0] + 1):
+    for place in range(1, counted.lines + 1):
         accumulator = Accumulator()
         items = chunks(way)
-        with pytest.raises(Interrupted), raising_at(place):
+        with pytest.raises(Interrupted), Interrupts(Interrupted, place):
             drive(accumulator, items, way)
         # As the caller would who knows nothing: on from the item that was under way.
         if accumulator.error is not None:
@@ -155,13 +128,13 @@ def test_exception_in_close_does_not_make_a_message_of_a_beginning() -> None:
     body = BODY[: -len(STOP)] + STOP[:-2]  # the last event lacks its blank line
     whole = Accumulator()
     whole.feed(body)
-    with raising_at(0) as lines:
+    with Interrupts(Interrupted) as counted:
         whole.close()
     assert whole.finished
-    for place in range(1, lines[0] + 1):
+    for place in range(1, counted.lines + 1):
         accumulator = Accumulator()
         accumulator.feed(body)
-        with pytest.raises(Interrupted), raising_at(place):
+        with pytest.raises(Interrupted), Interrupts(Interrupted, place):
             accumulator.close()
         if accumulator.error is None:
             accumulator.close()
@@ -204,7 +177,7 @@ def test_second_exception_while_the_first_is_noted_still_refuses() -> None:
         accumulator = Accumulator()
         accumulator.feed(message_start() + start(0, TEXT))
         accumulator._busy = True  # as an exception in the clause that notes one leaves it
-        with pytest.raises((Interrupted, StateError)), raising_at(place):
+        with pytest.raises((Interrupted, StateError)), Interrupts(Interrupted, place):
             accumulator.feed(text(0, "a"))
         with pytest.raises(StateError):
             accumulator.feed(text(0, "a"))
@@ -230,7 +203,7 @@ def looks(at: int, place: int, partial_strings: bool) -> tuple[list[str], bool]:
         accumulator.feed(partial(0, piece))
         if number == at:
             try:
-                with raising_at(place):
+                with Interrupts(Interrupted, place):
                     _ = block.input
             except Interrupted:
                 interrupted = True

@@ -404,11 +404,18 @@ def silent_address() -> tuple[socket.socket, list[socket.socket], int]:
 
 def sockets_to(port: int) -> list[socket.socket]:
     """Return duplicates of this process's sockets that are connected to a port."""
+    fcntl = importlib.import_module("fcntl")  # which not every system has
     found = []
-    for name in os.listdir("/proc/self/fd"):
+    numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    for number in numbers:
         with contextlib.suppress(OSError):
-            # The listing's own descriptor is gone by now.
-            one = socket.socket(fileno=os.dup(int(name)))
+            # The listing's own descriptor is gone by now, and no duplicate takes its number.
+            duplicate = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, max(numbers) + 1)
+            try:
+                one = socket.socket(fileno=duplicate)
+            except OSError:  # it is none
+                os.close(duplicate)
+                continue
             try:
                 connected = one.getpeername()[1] == port
             except (OSError, IndexError):

@@ -27,10 +27,17 @@ from ssewire.errors import (
     StatusError,
     StreamTimeout,
 )
-from tests.kit.scripted import CHUNKED, LAST_CHUNK, Connection, Request, Server, chunk, drip, head
-
-# Long enough for a loaded machine to get its bytes across, short enough to wait for.
-SOON = 0.15
+from tests.kit.scripted import (
+    CHUNKED,
+    LAST_CHUNK,
+    SOON,
+    Connection,
+    Request,
+    Server,
+    chunk,
+    drip,
+    head,
+)
 
 SSE = head()
 
@@ -787,7 +794,7 @@ STREAMS = [
     ),
     Scenario(
         "redirects do not give total another start",
-        [lambda request: [0.04, head(302, f"Location: /{request.connection + 1}")]],
+        [lambda request: [SOON / 4, head(302, f"Location: /{request.connection + 1}")]],
         error=StreamTimeout,
         facts={"kind": "total"},
         timeouts={"total": SOON},

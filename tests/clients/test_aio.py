@@ -53,6 +53,7 @@ from ssewire.reconnect import RETRY_STATUSES
 from tests.clients.both import Asyncio, addresses, collect, descriptors, needs_proc, silent_address
 from tests.clients.scenarios import SCENARIOS, SILENCE, event, soak_script
 from tests.kit.scripted import (
+    AT_ONCE,
     CHUNKED,
     LAST_CHUNK,
     PATIENCE,
@@ -108,7 +109,7 @@ def test_the_next_address_is_tried_beside_one_that_does_not_answer(
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
         begin = time.monotonic()
         assert run(main("http://h/")) == 200
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < AT_ONCE
     for connection in waiting:
         connection.close()
 
@@ -117,14 +118,14 @@ def test_connect_covers_the_name_lookup(monkeypatch: pytest.MonkeyPatch) -> None
     found = threading.Event()
 
     def lookup(*args: object, **options: object) -> Any:
-        found.wait(5)
+        found.wait(PATIENCE)
         return addresses(9)
 
     async def main() -> None:
         begin = time.monotonic()
         with pytest.raises(StreamTimeout, match="connect"):
             await request("http://h/", proxy=None, timeouts=Timeouts(connect=0.1))
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < AT_ONCE
         found.set()
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import time
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from ssewire._http.reader import MAX_CHUNK_LINE, ResponseReader, SilentReader
 from ssewire._http.request import HTTPRequest
 from ssewire.errors import ConnectionLost, HTTPFormatError
 from tests.http.reader_campaign import campaign
+from tests.kit.costs import assert_linear
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -474,19 +474,17 @@ def test_whatever_comes_every_cut_gives_the_same(raw: bytes, cuts: list[int]) ->
 
 
 def test_time_is_linear_in_any_chunking() -> None:
-    def seconds(size: int) -> float:
+    def make(size: int) -> Any:
         raw = b"HTTP/1.1 200 OK\r\nX: " + b"x" * size
-        best = 9.0
-        for _ in range(3):
+
+        def work() -> None:
             reader = ResponseReader()
-            start = time.process_time()
             for pos in range(len(raw)):
                 reader.feed(raw[pos : pos + 1])
-            best = min(best, time.process_time() - start)
-        return best
 
-    # Quadratic would be 16 times.
-    assert seconds(60_000) < 9 * seconds(15_000)
+        return work
+
+    assert_linear(make, 500, 8_000)
 
 
 def test_a_request_head_has_host_defaults_and_length() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from ssewire._http.refusal import (
     refusal,
 )
 from ssewire.errors import ContentTypeError, StatusError
+from tests.kit.costs import assert_linear
 
 EVENTS = Headers({"Content-Type": "Text/Event-Stream ; charset=utf-8"})
 
@@ -130,11 +131,9 @@ def test_the_last_valid_media_type_counts(values: list[str], expected: str | Non
     assert accepted(200, headers) is (expected == "text/event-stream")
 
 
-def test_a_media_type_costs_what_it_is_long() -> None:
-    for hostile in ('"' * 60_000, '"\\' * 30_000, "," * 60_000, 'a/b;"' * 12_000, "\\" * 60_000):
-        start = time.process_time()
-        media_type(Headers({"Content-Type": hostile}))
-        assert time.process_time() - start < 1.0
+@pytest.mark.parametrize("hostile", ['"', '"\\', ",", 'a/b;"', "\\"])
+def test_a_media_type_costs_what_it_is_long(hostile: str) -> None:
+    assert_linear(lambda n: partial(media_type, Headers({"Content-Type": hostile * n})))
 
 
 @pytest.mark.parametrize(

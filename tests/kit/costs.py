@@ -20,23 +20,31 @@ from typing import Any, Callable
 import pytest
 
 FACTOR = 8
-# Between linear and quadratic, with room for caches that grow too small on the way.
-AT_MOST = 22.0
-ROUNDS = 3
+# Linear work was seen up to 15, where caches grow too small on the way, and quadratic from 59.
+AT_MOST = 30.0
 TRIES = 5
-# Seconds. Work grows until it takes this long, or else the clock would be measured;
-# but not to sizes where what is measured is the memory's levels.
-SHORTEST = 0.004
-LARGEST = 32_000
+# Work grows until it takes this many seconds, for what each call costs besides hides what grows,
+# but not on to sizes where what is measured is the memory: its caches, and pages anew.
+SHORTEST = 0.002
+LARGEST = 4_000
+# Seconds: so long rounds of one size are repeated. The best of many short ones met nothing
+# else that the machine did; of a few long ones, each meets something.
+MEASURED = 0.01
+# Also where one takes longer, for one alone may meet something; and no more than so many, for
+# making the work of a short one takes long.
+ROUNDS = 3
+MOST_ROUNDS = 50
 
 Work = Callable[[], object]
 Make = Callable[[int], Work]
 
 
-def cpu_time(make: Make, size: int, rounds: int = ROUNDS) -> float:
-    """Return the seconds of CPU time of the best of some rounds."""
+def cpu_time(make: Make, size: int) -> float:
+    """Return the seconds of CPU time of the best of the rounds that `MEASURED` has room for."""
     best = float("inf")
-    for _ in range(rounds):
+    rounds = 0
+    spent = 0.0
+    while rounds < ROUNDS or (spent < MEASURED and rounds < MOST_ROUNDS):
         work = make(size)
         collecting = gc.isenabled()
         # What the collector walks through is the whole process, other tests' objects included.
@@ -44,32 +52,31 @@ def cpu_time(make: Make, size: int, rounds: int = ROUNDS) -> float:
         try:
             start = time.process_time()
             work()
-            best = min(best, time.process_time() - start)
+            took = time.process_time() - start
         finally:
             if collecting:
                 gc.enable()
+        best = min(best, took)
+        rounds += 1
+        spent += took
     return best
 
 
 def growth(make: Make, size: int = 500, largest: int = LARGEST) -> float:
     """Return how many times the time of `size` it takes for eight times that size.
 
-    `size` is doubled, up to `largest`, until the clock can tell it. A measure that looks bad
-    is taken again, in case the machine was busy in the wrong moment.
+    `size` is doubled, up to `largest`, until its work takes `SHORTEST`. A measure that looks
+    bad is taken again, of both sizes, in case the machine was busy in the wrong moment.
     """
-    while True:
-        small = cpu_time(make, size)
-        if small >= SHORTEST or size >= largest:
-            break
+    while size < largest and cpu_time(make, size) < SHORTEST:
         size *= 2
-    ratio = float("inf")
+    small = large = ratio = float("inf")
     for _ in range(TRIES):
-        # One round at a time: the best of several can only be better than a first that will do.
-        large = cpu_time(make, size * FACTOR, 1)
-        ratio = min(ratio, large / max(small, SHORTEST / 4))
+        small = min(small, cpu_time(make, size))
+        large = min(large, cpu_time(make, size * FACTOR))
+        ratio = large / small
         if ratio <= AT_MOST:
             break
-        small = max(small, cpu_time(make, size, 1))
     return ratio
 
 

@@ -140,18 +140,18 @@ CALLS: dict[str, Make] = {
     "parse": lambda n: partial(parse, b"data: x\n\n" * n),
     "encode_event_of_many_lines": lambda n: partial(encode_event, "a\r\n" * n),
     "encode_event_of_cr_only": lambda n: partial(encode_event, "\r" * (8 * n)),
-    "encode_event_of_one_line": lambda n: partial(encode_event, "\u00e9" * (64 * n)),
-    "encode_event_of_a_huge_type": lambda n: partial(encode_event, "", event="x" * (64 * n)),
-    "encode_event_of_a_huge_id": lambda n: partial(encode_event, "", id="x" * (64 * n)),
+    "encode_event_of_one_line": lambda n: partial(encode_event, "\u00e9" * (8 * n)),
+    "encode_event_of_a_huge_type": lambda n: partial(encode_event, "", event="x" * (8 * n)),
+    "encode_event_of_a_huge_id": lambda n: partial(encode_event, "", id="x" * (8 * n)),
     "encode_comment_of_many_lines": lambda n: partial(encode_comment, "\n" * (8 * n)),
     "encode_in_a_row": lambda n: (
         lambda: [encode(event, last_event_id="x" * 100) for event in of_events(n)]
     ),
     "event_equality": lambda n: (
-        lambda: ServerSentEvent("x" * 64 * n) == ServerSentEvent("x" * 64 * n)
+        lambda: ServerSentEvent("x" * 8 * n) == ServerSentEvent("x" * 8 * n)
     ),
-    "event_hash": lambda n: lambda: hash(ServerSentEvent("x" * (64 * n))),
-    "event_repr": lambda n: partial(repr, ServerSentEvent("\n\x1b" * (32 * n))),
+    "event_hash": lambda n: lambda: hash(ServerSentEvent("x" * (8 * n))),
+    "event_repr": lambda n: partial(repr, ServerSentEvent("\n\x1b" * (4 * n))),
     "event_json": lambda n: ServerSentEvent("[" + "1," * (4 * n) + "1]").json,
     "event_pickle": lambda n: lambda: pickle.loads(pickle.dumps(of_events(n))),
     "iter_events_of_small_chunks": lambda n: lambda: list(iter_events([b"data: x\n\n"] * n)),
@@ -177,20 +177,20 @@ def test_each_public_call_is_linear_in_what_it_is_given(call: str) -> None:
     assert_linear(CALLS[call])
 
 
-def test_reset_and_close_cost_the_same_whatever_came_before(make_parser: MakeParser) -> None:
+# That they copy none of it either is in test_memory.py. Their time is no measure of theirs: to give
+# a large buffer back to the system costs what the system takes for it.
+def test_reset_and_close_make_the_same_calls_whatever_came_before(make_parser: MakeParser) -> None:
     def make(size: int) -> Work:
         parser = make_parser(max_event_size=None)
         parser.feed(b"data: " + b"x" * (1000 * size))
 
         def work() -> None:
-            for _ in range(100):
-                parser.reset()
-                parser.close()
+            parser.reset()
+            parser.close()
 
         return work
 
-    assert count_calls(make(1)) == count_calls(make(8))
-    assert growth(make, size=100, largest=400) < 4
+    assert count_calls(make(1)) == count_calls(make(800))
 
 
 def test_iterators_make_the_same_number_of_calls_for_each_chunk() -> None:
@@ -199,14 +199,15 @@ def test_iterators_make_the_same_number_of_calls_for_each_chunk() -> None:
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="costs are measured on CPython")
-def test_this_measure_tells_quadratic_from_linear() -> None:
+@pytest.mark.parametrize("scan", [sum, min, lambda line: line.find(b"\n"), lambda line: None])
+def test_this_measure_tells_quadratic_from_linear(scan: Any) -> None:
     class Quadratic:
         def __init__(self, **options: object) -> None:
             self.line = b""
 
         def feed(self, chunk: bytes) -> list[object]:
-            self.line += chunk
-            sum(self.line)  # a scan of all that came before, once for each chunk
+            self.line = self.line + chunk
+            scan(self.line)  # of all that came before, once for each chunk
             return []
 
     make: Any = Quadratic
