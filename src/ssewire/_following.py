@@ -56,9 +56,9 @@ class Following(Generic[ItemT]):
     __slots__ = (
         "_attempted",
         "_closing",
+        "_decided",
         "_dropped",
         "_due",
-        "_final_id",
         "_given_id",
         "_machine",
         "_on_error",
@@ -118,8 +118,9 @@ class Following(Generic[ItemT]):
         self._progress = False
         # The last event ID as of what streams that have ended handed out.
         self._given_id: str = self._parser.last_event_id
-        # The last event ID as it was at close(): no event with another is handed out after that.
-        self._final_id: str | None = None
+        # The last event ID at close(): no event with another is handed out after that. Whoever
+        # of close() and a thread that hands one out meanwhile is first has decided it.
+        self._decided: dict[str, str] = {}
         self._stream: Any = None
         # When the connection was opened; None without one, or where it brought no bytes.
         self._opened_at: float | None = None
@@ -131,8 +132,9 @@ class Following(Generic[ItemT]):
     @property
     def last_event_id(self) -> str:
         """The last event ID as of the last event that was handed out."""
-        if self._final_id is not None:
-            return self._final_id
+        final_id = self._decided.get("id")
+        if final_id is not None:
+            return final_id
         stream = self._stream
         return self._given_id if stream is None else stream.last_event_id
 

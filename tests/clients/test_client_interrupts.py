@@ -35,6 +35,7 @@ from tests.kit.scripted import (
     head,
     trusting_context,
 )
+from tests.kit.tracing import Traced
 
 pytestmark = pytest.mark.sockets
 
@@ -46,7 +47,7 @@ class Interrupted(Exception):
     """What the handler raises; not a BaseException, which would be the easier case."""
 
 
-class InterruptAt:
+class InterruptAt(Traced):
     """Raise Interrupted once, before the n-th line that the package runs within the block.
 
     Finer than signals are, whose handlers run between some bytecodes only.
@@ -58,14 +59,6 @@ class InterruptAt:
     def __init__(self, number: int, act: Callable[[], object] | None = None) -> None:
         self.left = number
         self._act = act
-
-    def __enter__(self) -> InterruptAt:
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        sys.settrace(self._before)
 
     def _trace(self, frame: Any, event: str, argument: object) -> Any:
         if not self.left or not frame.f_code.co_filename.startswith(PACKAGE):
@@ -235,6 +228,39 @@ def test_a_stream_interrupted_before_any_line_of_a_read_is_whole_or_ends_with_co
 def at_second(request: Request) -> Steps:
     """Refuse each other connection, so that there is a wait for another attempt."""
     return [head(503)] if request.connection % 2 == 0 else numbers(5, True)(request)
+
+
+# A socket that an exception met as it changed hands is closed when it is collected.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_the_id_of_a_source_closed_by_a_handler_that_raises_is_that_of_the_last_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL, "ssewire")
+
+    @in_its_own_thread
+    def main(url: str) -> None:
+        # Each line: there are two at which an event is taken and not yet handed out.
+        for number in every(1):
+            policy = ReconnectPolicy(initial_delay=0.001, jitter=0.0)
+            source = EventSource(url, reconnect=policy, proxy=None)
+
+            def act() -> None:
+                source.close()  # noqa: B023
+                raise Interrupted
+
+            seen: list[int] = []
+            with source, InterruptAt(number, act) as interrupt, suppress(Interrupted):
+                seen.extend(int(event.data) for event in source)
+            assert seen == [1, 2, 3, 4, 5][: len(seen)], number
+            assert int(source.last_event_id or 0) == len(seen), number
+            assert list(source) == []
+            if interrupt.left:
+                return
+        pytest.fail("the range does not reach the end")
+
+    with Server([at_second]) as server:
+        main(server.url)
+        assert server.wait_closed()
 
 
 @pytest.mark.parametrize("what", ["close", "restart"])

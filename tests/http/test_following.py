@@ -196,7 +196,7 @@ def test_after_close_the_id_is_what_it_was_then() -> None:
     attempt(source)
     stream = opened(source, b"id: 1\ndata: a\n\nid: 2\ndata: b\n\n")
     stream.step()
-    source._closing, source._final_id = True, source.last_event_id
+    source._closing, source._decided["id"] = True, source.last_event_id
     stream.drain()
     source._ended(stream)
     assert (source.last_event_id, source.state) == ("1", "closed")

@@ -226,7 +226,7 @@ class EventSource(EitherCloseable, Following[ItemT]):
 
         Done at once; awaiting it returns when the socket is closed.
         """
-        self._final_id = self.last_event_id
+        self._decided.setdefault("id", self.last_event_id)
         self._closing = True
         self._pause.cancel()
         stream = self._stream

@@ -2,7 +2,7 @@
 """Events for ever, across reconnects: the rules of `reconnect` carried out.
 
 May import: _checks, _closing, _following, _http, _limits, _settings, _standard, errors, event,
-reconnect, _connection, _exchange.
+reconnect, _connection, _exchange, _stream.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..event import Comment
 from ..reconnect import Connect
 from ._connection import Handle, Interrupted, Pause
 from ._exchange import open_events
+from ._stream import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class EventSource(Closeable, Following[ItemT]):
         ContentDecodingError, EventTooLarge: those that would only come again.
     """
 
-    __slots__ = ("__weakref__", "_decided", "_handle", "_pause", "_settings")
+    __slots__ = ("__weakref__", "_handle", "_pause", "_settings")
 
     # The keywords that decide nothing of the type stand once, in StreamOptions.
     @overload
@@ -153,9 +154,6 @@ class EventSource(Closeable, Following[ItemT]):
         # thread makes a handle or begins a wait, then looks at the flags.
         self._pause = Pause()
         self._handle = Handle()
-        # The last event ID at close(), once close() or an event handed out meanwhile has
-        # decided it: of two threads the first.
-        self._decided: dict[str, str] = {}
 
     def __iter__(self) -> Self:
         return self
@@ -179,7 +177,12 @@ class EventSource(Closeable, Following[ItemT]):
                         return item  # type: ignore[no-any-return]
                     break
             except BaseException:
-                stream._lose(given_id)
+                # As there; also where close() took the item for handed out.
+                stream._given_id = given_id
+                stream._ready = NOTHING
+                stream._handle.taken = True
+                if self._closing:
+                    self._decided["id"] = given_id
                 raise
             if not self._closing:
                 try:
@@ -198,7 +201,7 @@ class EventSource(Closeable, Following[ItemT]):
         interrupted; its thread ends when it is done.
         """
         self._closing = True
-        self._final_id = self._decided.setdefault("id", self.last_event_id)
+        self._decided.setdefault("id", self.last_event_id)
         self._handle.abort()
         self._pause.end()
 

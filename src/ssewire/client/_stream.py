@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 # Exhausted, and so the same for all.
-_NOTHING: Iterator[Any] = iter(())
+NOTHING: Iterator[Any] = iter(())
 
 
 class EventStream(Closeable, Generic[ItemT]):
@@ -90,7 +90,7 @@ class EventStream(Closeable, Generic[ItemT]):
         # Bytes of the body have come.
         self._heard = False
         # Received, not handed out. The list's own iterator: one object per read.
-        self._ready: Iterator[Any] = _NOTHING
+        self._ready: Iterator[Any] = NOTHING
         # The last event ID as of what was handed out; only the iterating thread sets it.
         self._given_id: str = parser.last_event_id
         # An event has come since `stall` was started; its clock runs only in a wait for more.
@@ -125,15 +125,13 @@ class EventStream(Closeable, Generic[ItemT]):
                         self._given_id = item.id
                     return item  # type: ignore[no-any-return]
             except BaseException:
-                self._lose(given_id)
+                # The item may be lost: its ID was not the last, and what follows it is not handed
+                # out. No call here either, at which another exception could come.
+                self._given_id = given_id
+                self._ready = NOTHING
+                self._handle.taken = True
                 raise
             self._refill()
-
-    def _lose(self, given_id: str) -> None:
-        """Note that an exception may have taken an item, and which ID was the last before."""
-        self._given_id = given_id
-        self._ready = _NOTHING
-        self._handle.taken = True
 
     def _pass_chunks_through(self, make: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
         """Have what is read come through an iterator that `make` makes of ours.
@@ -162,7 +160,9 @@ class EventStream(Closeable, Generic[ItemT]):
                 self._given_id = given_id
             return batch
         except BaseException:
-            self._lose(before)
+            self._given_id = before
+            self._ready = NOTHING
+            self._handle.taken = True
             raise
 
     def _refill(self) -> None:
@@ -225,7 +225,7 @@ class EventStream(Closeable, Generic[ItemT]):
         self._ready = iter(items)
         handle.taken = False
         if self._closed:
-            self._ready = _NOTHING
+            self._ready = NOTHING
             raise StopIteration
 
     def _end_input(self, exc: Exception) -> list[ItemT]:
@@ -245,7 +245,7 @@ class EventStream(Closeable, Generic[ItemT]):
 
     def _shut(self) -> None:
         self._closed = True
-        self._ready = _NOTHING
+        self._ready = NOTHING
         self._response.close()
         # Again, should an exception have left an earlier call halfway.
         self._handle.abort()
