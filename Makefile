@@ -204,16 +204,10 @@ BENCH_PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell \
   python$(v) --version >/dev/null 2>&1 && echo python$(v))) $(PYTHON))
 BENCH_ARGS ?=
 
-bench: bench-tools ## ours and all peers, on the same bytes in one run
+bench: bench-tools ## ours and all peers, on the same work in one run: half an hour
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
 	$(BENCH_VENV)/bin/python -m benchmarks.conformance
-	-$(BENCH_VENV)/bin/python -m benchmarks.sdk_decoder
-	-$(BENCH_VENV)/bin/python -m benchmarks.claude_clients
-	-$(BENCH_VENV)/bin/python -m benchmarks.imports
-	-$(BENCH_VENV)/bin/python -m benchmarks.attributes
-	-$(BENCH_VENV)/bin/python -m benchmarks.serving
-	-$(BENCH_VENV)/bin/python -m benchmarks.scaling
-	$(BENCH_VENV)/bin/python -m pytest -p benchmark benchmarks
+	$(BENCH_VENV)/bin/python -m benchmarks.report
 
 # Is HEAD slower or larger than BASE? `make compare BASE=main`, or with PYTHON=python3.13, HEAD=REV,
 # COMPARE_ARGS="--quick --rows parser,imports". Needs nothing but what builds the package.

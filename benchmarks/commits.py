@@ -22,9 +22,8 @@ from pathlib import Path
 
 from . import rows
 from .harness import judging
-from .harness.asking import NoAnswer
 from .harness.legs import Leg, commit, leg, uncommitted, wheel
-from .harness.processes import IMPLEMENTATIONS, machine
+from .harness.processes import IMPLEMENTATIONS, NoAnswer, machine
 from .harness.tables import significant, table
 
 ROUNDS = 7

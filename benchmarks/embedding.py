@@ -3,13 +3,14 @@
 
 Each source of docs/embedding.md reads the same chunked streams, once in large
 chunks and once with one event per packet, and hands its chunks to the parser;
-our own clients stand beside them. All take turns in one process, the server is
-another; the best of 7 rounds counts. Figures are microseconds of CPU time per
-event of 120 bytes, for library and parser together. What is not installed is named.
+our own clients stand beside them. Each has a process of its own, the server is another.
+Figures are microseconds of CPU time per event of 120 bytes, for library and parser
+together. What is not installed is named.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,15 +18,17 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from ssewire import IMPLEMENTATION, aio, aiter_events, client, iter_events
+from ssewire import aio, aiter_events, client, iter_events
 
-from .harness import progress
-from .harness.event_server import BULK_EVENTS, server
+from .harness import alone, candidates, processes
+from .harness.event_server import BULK_EVENTS, DATA, server
+from .harness.figures import RUNS, Sheet, in_turn, sheet_table
 
-_ROUNDS = 7
 # Enough that opening a connection does not count.
-_BULK = 40 * BULK_EVENTS
-_PACED = 1000
+WAYS = {
+    "one event a packet": ("paced", 1000),
+    "large chunks": ("bulk", 40 * BULK_EVENTS),
+}
 
 
 def _httpx(url: str, name: str = "httpx") -> Iterator[Any]:
@@ -82,7 +85,7 @@ async def _ours_async(url: str) -> AsyncIterator[Any]:
 SOURCES: dict[str, tuple[str, Any]] = {
     # name -> (package, what reads)
     "ssewire.client": ("ssewire", _ours),
-    "urllib.request": ("urllib.request", _urllib),
+    "urllib.request": ("urllib", _urllib),
     "urllib3": ("urllib3", _urllib3),
     "requests": ("requests", _requests),
     "niquests": ("niquests", _niquests),
@@ -95,45 +98,88 @@ SOURCES: dict[str, tuple[str, Any]] = {
 }
 
 
+def measured(name: str, url: str) -> dict[str, float]:
+    """Return the CPU microseconds an event in each way, after checking what comes."""
+    source = SOURCES[name][1]
+    found = {}
+    for way, (path, count) in WAYS.items():
+        # What is imported and made once does not belong to an event.
+        assert _count(source, f"{url}/{path}/{BULK_EVENTS}") == BULK_EVENTS
+        begin = time.process_time()
+        taken = _count(source, f"{url}/{path}/{count}")
+        found[way] = (time.process_time() - begin) / taken * 1e6
+        assert taken == count, f"{taken} events for {count}"
+    return found
+
+
 def _count(source: Any, url: str) -> int:
     events = source(url)
     if hasattr(events, "__aiter__"):
 
         async def run() -> int:
             count = 0
-            async for _ in events:
+            async for event in events:
+                assert len(event.data) == DATA
                 count += 1
             return count
 
         return asyncio.run(run())
-    return sum(1 for _ in events)
+    count = 0
+    for event in events:
+        assert len(event.data) == DATA
+        count += 1
+    return count
+
+
+def versions() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the versions of the libraries, and why others are not measured."""
+    found, skipped = {}, {}
+    for package in {package for package, _ in SOURCES.values()} - {"ssewire", "urllib"}:
+        version = candidates.installed(package)
+        if version is None:
+            skipped[package] = "not installed"
+        else:
+            found[package] = version
+    if "niquests" in skipped:
+        skipped["niquests"] = "it puts a package of its own in the place of urllib3"
+    return found, skipped
+
+
+def sheets(runs: int, quick: bool) -> list[Sheet]:
+    """Return what each library costs with our parser behind it."""
+    _, skipped = versions()
+    names = [name for name, (package, _) in SOURCES.items() if package not in skipped]
+    with server() as url:
+        cells = in_turn(
+            names,
+            runs,
+            lambda name: alone.numbers(processes.measure("embedding", name, "--url", url)),
+            "embedding",
+        )
+    about = (
+        "CPU time of the client's process an event of 120 bytes, for an HTTP library and our "
+        "compiled parser together, chunked over loopback from a server in another process: one "
+        "event a packet, where system call and library are nearly all of it, and chunks of 64 KiB. "
+        "Each is used as docs/embedding.md shows."
+    )
+    title = "HTTP libraries with our parser"
+    return [Sheet(title, about, "µs", "python -m benchmarks.embedding", cells)]
 
 
 def main() -> int:
     """Measure all that are installed and print a table."""
-    sources, missing = {}, []
-    for name, (package, source) in SOURCES.items():
-        try:
-            import_module(package)
-        except ModuleNotFoundError:
-            missing.append(name)
-        else:
-            sources[name] = source
-    ways = {"bulk": _BULK, "paced": _PACED}
-    best = {(name, way): float("inf") for name in sources for way in ways}
-    with server() as url:
-        for name, way in progress.shown("embedding", list(best) * _ROUNDS):
-            start = time.process_time()
-            count = _count(sources[name], f"{url}/{way}/{ways[way]}")
-            spent = time.process_time() - start
-            assert count == ways[way], (name, count)
-            best[name, way] = min(best[name, way], spent / count * 1e6)
-    print(f"parser: {IMPLEMENTATION}\n")
-    print("| source | large chunks | one event per packet |\n|---|---|---|")
-    for name in sources:
-        print(f"| {name} | {best[name, 'bulk']:.2f} us | {best[name, 'paced']:.1f} us |")
-    if missing:
-        print(f"\nnot installed: {', '.join(missing)}")
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.embedding", description=__doc__)
+    arguments.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
+    arguments.add_argument("--url", help=argparse.SUPPRESS)
+    args = arguments.parse_args()
+    if args.measure:
+        alone.tell(measured(args.measure, args.url))
+        return 0
+    print(f"{processes.machine()}; {processes.load()}")
+    for sheet in sheets(RUNS, False):
+        print(f"\n{sheet.title}, {sheet.unit}\n{sheet_table(sheet)}")
+    for name, why in versions()[1].items():
+        print(f"not measured: {name}: {why}")
     return 0
 
 

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from . import conformance, parsers
-from .__main__ import LEFT_OUT
 from .harness import files, processes, progress, shapes
-from .harness.asking import NoAnswer, Worker
+from .harness.asking import Worker
 from .harness.field import OURS, ssewire_version
-from .harness.processes import ROOT
+from .harness.processes import ROOT, NoAnswer
 from .harness.program import LIMIT, Failed, Program, events, fault, seconds_of_pass
 from .harness.tables import as_json, table
 
@@ -135,9 +134,9 @@ def shown(rows: list[dict[str, Any]]) -> str:
     """Return the rows as text, a column for each corpus: nanoseconds per event; * wrong events."""
     results: parsers.Results = {}
     for row in rows:
-        seconds = float("inf") if row["seconds"] is None else row["seconds"]
+        times = () if row["seconds"] is None else (row["seconds"],)
         cells = results.setdefault((row["corpus"], row["chunks"]), {})
-        cells[row["candidate"]] = parsers.Cell(seconds, row["events"], row["fault"])
+        cells[row["candidate"]] = parsers.Cell(times, row["events"], row["fault"])
     return parsers.text_tables(results)
 
 
@@ -170,7 +169,7 @@ def main() -> int:
             f"a name, at least one round, and a limit of at most {MOST_LIMIT:,} s are needed"
         )
     path = args.output or ROOT / "build" / "foreign" / f"{args.name.replace('/', '-')}.json"
-    corpora = args.corpus or [name for name in shapes.CORPORA if name not in LEFT_OUT]
+    corpora = args.corpus or [name for name in shapes.CORPORA if name not in parsers.LEFT_OUT]
     chunks = [
         shape
         for shape, size in shapes.CHUNKS.items()

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from ssewire import ServerSentEvent, aio
 
-from .claude_clients import ASKED, DELTAS, PER_SECOND
+from .claude_clients import ASKED
 from .harness.processes import ROOT, environment, machine, raise_file_limit
 from .harness.replaying import replaying
 from .harness.targets import Target
@@ -35,6 +35,10 @@ from .harness.targets import Target
 # What was allowed: milliseconds added to the time to the first text; viewers at once.
 ADDED = 2.0
 VIEWERS = 500
+
+# Text deltas of a message, and how many come in a second: few enough that all viewers keep up.
+DELTAS = 40
+PER_SECOND = 2.5
 
 # First texts of each in a round; those of the round that fills caches and pools do not count.
 IN_A_ROUND = 50

@@ -25,12 +25,20 @@ from contextlib import ExitStack
 from time import process_time
 from typing import Any, Callable, NamedTuple
 
-from . import claude_clients, claude_pipeline, clients, delta, partial_json
-from .harness import importing, messages, readers, shapes, tracing
-from .harness.asking import NoAnswer, answer
+from . import claude_clients, claude_pipeline, delta, partial_json
+from .harness import (
+    client_costs,
+    importing,
+    message_server,
+    messages,
+    readers,
+    shapes,
+    tracing,
+)
+from .harness.asking import answer
 from .harness.event_server import BULK_EVENTS, address, server
 from .harness.legs import Leg
-from .harness.processes import IMPLEMENTATIONS, raise_file_limit
+from .harness.processes import IMPLEMENTATIONS, NoAnswer, raise_file_limit
 from .harness.replaying import replaying
 from .harness.rounds import best_pass
 from .harness.tables import significant
@@ -44,8 +52,8 @@ WHOLE = ("one_huge_line", "many_data_lines")
 QUICK_CORPORA = ("claude", "cjk", "multiline", "small")
 QUICK_CHUNKS = ("64k", "event")
 
-# Seconds in which the Claude streams are opened: several times what that takes.
-OPENING = 1.5
+# Events of each of many Claude streams that are timed, or taken before memory is counted.
+MESSAGE_ROUNDS = 40
 
 # Row -> its figure.
 Figures = dict[str, float]
@@ -104,19 +112,19 @@ def client(kind: str, way: str, url: str, count: int) -> Figures:
     """Read one stream in bulk, or events that come one a packet."""
     raise_file_limit()
     if kind == "blocking":
-        found = clients.measure_sync("ssewire", f"{url}/{way}/{count}", count)
+        found = client_costs.measure_sync("ssewire", f"{url}/{way}/{count}", count)
     elif way == "bulk":
-        found = asyncio.run(clients.measure_async_bulk("ssewire", url, count))
+        found = asyncio.run(client_costs.measure_async_one("ssewire", f"{url}/bulk/{count}", count))
     else:
         streams = 50
-        found = asyncio.run(clients.measure_async("ssewire", url, streams, count // streams))
+        found = asyncio.run(client_costs.measure_async("ssewire", url, streams, count // streams))
     title = "in bulk" if way == "bulk" else "one event a packet"
     return {f"{kind}, {title}, us an event": found["cpu"]}
 
 
 def claude_client(url: str, streams: int) -> Figures:
     raise_file_limit()
-    found = asyncio.run(claude_clients.measure("ssewire", url, streams))
+    found = asyncio.run(claude_clients.measure("ssewire", url, streams, MESSAGE_ROUNDS))
     return {
         f"asyncio, {streams} streams, us an event": found["cpu"],
         f"asyncio, {streams} streams, resident KiB a stream": found["memory"],
@@ -173,11 +181,11 @@ def fragments(shape: str, count: int) -> Figures:
 
 def imported(module: str) -> Figures:
     # From the byte code that the installer left.
-    seconds, names = importing.once(module, os.environ["SSEWIRE_PARSER"], "process_time")
-    own = sum(name.partition(".")[0] == "ssewire" for name in names)
+    found = importing.once(module, os.environ["SSEWIRE_PARSER"], "process_time")
+    own = sum(name.partition(".")[0] == "ssewire" for name in found.names)
     return {
-        f"{module}, ms": seconds * 1e3,
-        f"{module}, modules of others": len(names) - own,
+        f"{module}, ms": found.seconds * 1e3,
+        f"{module}, modules of others": len(found.names) - own,
         f"{module}, modules of its own": own,
     }
 
@@ -221,7 +229,7 @@ def stream_memory(kind: str, url: str, streams: int) -> Figures:
         held = _blocking_streams(url, streams)
     else:
         with tracing.tracing():
-            made = clients.measure_async("ssewire", url, streams, 10, tracing.held)
+            made = client_costs.measure_async("ssewire", url, streams, 10, tracing.held)
             held = asyncio.run(made)["memory"]
     return {f"{kind}, KiB a stream": held}
 
@@ -248,7 +256,7 @@ def _blocking_streams(url: str, streams: int) -> float:
 def claude_stream_memory(url: str, streams: int) -> Figures:
     raise_file_limit()
     with tracing.tracing():
-        made = claude_clients.measure("ssewire", url, streams, tracing.held)
+        made = claude_clients.measure("ssewire", url, streams, 1, tracing.held)
         return {"Claude, asyncio, KiB a stream": asyncio.run(made)["memory"]}
 
 
@@ -273,28 +281,22 @@ class Urls(NamedTuple):
     """Where the servers are; "" where no group needs them."""
 
     events: str = ""
-    paced_message: str = ""
+    messages: str = ""
     short_message: str = ""
-    late_message: str = ""
 
 
 @contextlib.contextmanager
 def serving(groups: list[str], python: str | None = None) -> Iterator[Urls]:
-    """Run the servers that the groups need, the Claude ones by an interpreter's ssewire."""
-    deltas = claude_clients.DELTAS
+    """Run the servers that the groups need, the replayed message by an interpreter's ssewire."""
     with ExitStack() as stack:
         urls = Urls()
         if {"clients", "memory"} & set(groups):
             urls = urls._replace(events=stack.enter_context(server()))
+        if {"claude_clients", "memory"} & set(groups):
+            urls = urls._replace(messages=stack.enter_context(message_server.server()))
         if "claude_clients" in groups:
-            # All streams are open when the first delta comes; then they come one a packet.
-            urls = urls._replace(
-                paced_message=stack.enter_context(replaying(deltas, OPENING, 40.0, python)),
-                short_message=stack.enter_context(replaying(3, 0.0, 1000.0, python)),
-            )
-        if "memory" in groups:
-            late = stack.enter_context(replaying(deltas, OPENING, 1000.0, python))
-            urls = urls._replace(late_message=late)
+            short = stack.enter_context(replaying(3, 0.0, 1000.0, python))
+            urls = urls._replace(short_message=short)
         yield urls
 
 
@@ -326,7 +328,7 @@ def _asked(group: str, quick: bool, urls: Urls) -> Iterator[tuple[str, tuple[Any
         yield "client", ("blocking", "paced", urls.events, 1000 if quick else 2000), False
         yield "client", ("asyncio", "paced", urls.events, 5_000 if quick else 20_000), False
     elif group == "claude_clients":
-        yield "claude_client", (urls.paced_message, 50 if quick else 100), True
+        yield "claude_client", (urls.messages, 50 if quick else 100), True
         yield "claude_command", (urls.short_message,), False
     elif group == "claude_pipeline":
         for kind in ("text", "all events", "tool input", "tool input, snapshots"):
@@ -346,7 +348,7 @@ def _asked(group: str, quick: bool, urls: Urls) -> Iterator[tuple[str, tuple[Any
         for kind in ("blocking", "asyncio"):
             yield "stream_memory", (kind, urls.events, 50), True
         # Traced, streams open slowly.
-        yield "claude_stream_memory", (urls.late_message, 20), True
+        yield "claude_stream_memory", (urls.messages, 20), True
 
 
 def main() -> None:

@@ -13,18 +13,13 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import warnings
 from typing import Any, Callable
 
-from .processes import ROOT
+from .processes import NO_FIGURES, NoAnswer, kill_all, start, within
 
 # Seconds for one answer. The slowest that get anywhere need less for any corpus.
 LIMIT = 20.0
-
-
-class NoAnswer(Exception):
-    """A candidate raised, took too long or died; the text says which."""
 
 
 class Worker:
@@ -39,50 +34,60 @@ class Worker:
         """Return the answer to a request (the process says which there are).
 
         Raises:
-            NoAnswer: the candidate raised, did not answer within `limit` seconds and
-                was stopped, or ended; the next request finds a new process.
+            NoAnswer: the candidate cannot be started, raised, printed something else, did not
+                answer within `limit` seconds and was stopped, or ended; the next request finds a
+                new process.
         """
         if self._process is None:
-            self._process = subprocess.Popen(
+            self._process = start(
                 self._command,
+                self._env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=self._env,
-                cwd=ROOT,
-                text=True,
                 encoding="utf-8",
             )
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(limit, stop)
-        timer.start()
-        try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        finally:
-            timer.cancel()
-        if not line:
+        with within(limit, process) as late:
+            try:
+                process.stdin.write(json.dumps(request) + "\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+            except BrokenPipeError:
+                line = ""
+            except UnicodeDecodeError:
+                line = "no answer"
+        if not line or late.is_set():
             self.close()
             raise NoAnswer(f"over {limit:g} s" if late.is_set() else "its process died")
-        answer: dict[str, Any] = json.loads(line)
-        if "raised" in answer:
-            raise NoAnswer(f"raises {answer['raised']}")
-        return answer["answer"]
+        try:
+            answer = json.loads(line)
+            raised = answer.get("raised")
+            found = None if raised else answer["answer"]
+        except (ValueError, LookupError, AttributeError):
+            self.close()
+            raise NoAnswer("prints something else than its answer") from None
+        if raised:
+            raise NoAnswer(f"raises {raised}")
+        return found
+
+    def ask_counted(self, *request: Any, limit: float = LIMIT) -> tuple[Any, int]:
+        """Return the figure that a request is answered with, and the number of events behind it.
+
+        Raises:
+            NoAnswer: as `ask`, or the answer is not those two.
+        """
+        try:
+            figure, events = self.ask(*request, limit=limit)
+        except (TypeError, ValueError):
+            raise NoAnswer(NO_FIGURES) from None
+        return figure, events
 
     def close(self) -> None:
         """End the process, if there is one."""
         if self._process is not None:
-            self._process.kill()
+            kill_all(self._process)
             self._process.communicate()
             self._process = None
 
@@ -93,6 +98,9 @@ def answer(
 ) -> None:
     """Answer requests from standard input by the functions of these names, until it ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    # What is written below Python's own streams must not stand among the answers.
+    with open(os.devnull, "wb") as silence:
+        os.dup2(silence.fileno(), sys.stdout.fileno())
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
     # Some of the peers print, log or warn about what they read.

@@ -5,8 +5,9 @@
 `read(chunks)` gives them for the check. Parsers that return lists are counted
 with len(), iterators by being iterated, which is what it takes to make them
 work; where a peer asks for text the decoding is part of its work. Peers that
-only come as HTTP clients get a response made of the chunks and no network.
-May import: the standard library, the peers.
+only come as HTTP clients get a response made of the chunks and no network; those
+whose responses nobody else can make read from a server here, and are judged, not timed.
+May import: served, the standard library, the peers.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple
+
+from .served import serving_chunks
 
 # sseclient and sseclient-py install a module of the same name: the group `bench-alone`.
 ALONE = Path(sys.prefix) / "only" / "sseclient"
@@ -207,13 +210,18 @@ def sseclient_py() -> Candidate:
     )
 
 
-def sseclient() -> Candidate:
+def sseclient_alone() -> Any:
+    """Return the module of sseclient, whose name that of sseclient-py has."""
     spec = importlib.util.spec_from_file_location("sseclient_alone", ALONE / "sseclient.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
 
+
+def sseclient() -> Candidate:
+    module = sseclient_alone()
     read_size = 1024  # its default
 
     class Client(module.SSEClient):  # type: ignore[misc, name-defined]
@@ -428,6 +436,23 @@ def openai() -> Candidate:
     return _sdk("openai", SSEDecoder)
 
 
+def ry() -> Candidate:
+    from ry import BlockingClient
+
+    client = BlockingClient()
+    url, serve = serving_chunks()
+
+    def iterate(chunks: list[bytes], state: dict[str, Any]) -> Iterator[Any]:
+        serve(chunks)
+        # Its own limit is 512 KiB; no case needs more.
+        with client.get(url).sse() as stream:
+            yield from stream
+            state.update(last_event_id=stream.last_event_id, retry=stream.retry)
+
+    return iterating("ry", iterate, lambda e: Found(e.data, e.event, e.last_event_id), "id")
+
+
+# The parsers, which are timed too.
 PEERS = {
     "httpx-sse": httpx_sse,
     "httpx2": httpx2,
@@ -442,6 +467,9 @@ PEERS = {
     "anthropic": anthropic,
     "openai": openai,
 }
+
+# Those that only read from a server: the cost of a network would be in their time.
+CLIENTS = {"ry": ry}
 
 
 def floor(document: bytes, chunks: list[bytes]) -> Any | None:

@@ -46,10 +46,19 @@ def text_events(deltas: int, blocks: int = 1) -> list[bytes]:
         block = {"type": "text", "text": ""}
         events.append(event("content_block_start", index=index, content_block=block))
         for number in range(deltas // blocks):
-            delta = {"type": "text_delta", "text": f" word {number} and"}
+            delta = {"type": "text_delta", "text": _word(number)}
             events.append(event("content_block_delta", index=index, delta=delta))
         events.append(event("content_block_stop", index=index))
     return events + _end(2 * deltas)
+
+
+def text_of(deltas: int) -> str:
+    """Return the text of the message of `text_events`, of one block."""
+    return "".join(_word(number) for number in range(deltas))
+
+
+def _word(number: int) -> str:
+    return f" word {number} and"
 
 
 def text_stream(deltas: int, blocks: int = 1) -> bytes:
@@ -59,7 +68,7 @@ def text_stream(deltas: int, blocks: int = 1) -> bytes:
 
 def tool_events(deltas: int) -> list[bytes]:
     """Return the events of a message of one tool call whose input is a list of lines."""
-    document = json.dumps({"lines": [f"line {n}: \u00e9" for n in range(deltas)]})
+    document = json.dumps(tool_input(deltas))
     size = max(1, -(-len(document) // deltas))
     block = {"type": "tool_use", "id": "toolu_1", "name": "write", "input": {}}
     events = [_start(), event("content_block_start", index=0, content_block=block)]
@@ -68,6 +77,24 @@ def tool_events(deltas: int) -> list[bytes]:
         events.append(event("content_block_delta", index=0, delta=delta))
     events.append(event("content_block_stop", index=0))
     return events + _end(500)
+
+
+def tool_input(deltas: int) -> dict[str, list[str]]:
+    """Return the input of the tool call of `tool_events`."""
+    return {"lines": [f"line {n}: \u00e9" for n in range(deltas)]}
+
+
+def lines_seen(events: list[bytes]) -> int:
+    """Return how many whole lines the input of `tool_events` has after each delta, added up.
+
+    A string that is not yet closed is not part of the value so far.
+    """
+    quotes = seen = 0
+    for piece in events[2:-3]:
+        quotes += json.loads(piece.partition(b"data: ")[2])["delta"]["partial_json"].count('"')
+        # Two are those of the key.
+        seen += max(0, quotes - 2) // 2
+    return seen
 
 
 def tool_stream(deltas: int) -> bytes:

@@ -3,7 +3,7 @@
 
 Its words may hold {file}, {chunk}, {ends} and {times}, which docs/how-to/join-the-benchmark.md
 explains. Whatever it does, crash, hang or print for ever, ends in a `Failed`.
-May import: the standard library.
+May import: processes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .processes import NoAnswer, kill_all, start
 
 # Seconds for one run. The slowest that get anywhere need less for any corpus.
 LIMIT = 20.0
@@ -67,24 +69,14 @@ class Program:
             words = [word.replace(f"{{{place}}}", str(value)) for word in words]
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as said:
             try:
-                # A session of its own: a shell's children are stopped with it.
-                process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=said,
-                    start_new_session=True,
-                )
-            except OSError as exc:
-                raise Failed(f"cannot be started: {exc.strerror}") from exc
+                process = start(words, None, None, stdout=output, stderr=said)
+            except NoAnswer as exc:
+                raise Failed(str(exc)) from exc
             try:
                 seconds = self._wait(process, output.fileno())
             finally:
                 # Whoever is left, of a pipe too.
-                try:
-                    os.killpg(process.pid, signal.SIGKILL)
-                except (ProcessLookupError, PermissionError):
-                    pass
+                kill_all(process)
             if process.returncode:
                 raise Failed(f"ends with status {process.returncode}{_last_line(said)}")
             output.seek(0)

@@ -82,6 +82,23 @@ def sdk_events(client: Any) -> int:
     return size
 
 
+def sdk_tool(client: Any) -> Any:
+    with client.messages.stream(model="m", max_tokens=1, messages=[]) as stream:
+        for _ in stream:
+            pass
+        return stream.get_final_message()
+
+
+def sdk_created(client: Any) -> int:
+    """Read the raw events, from which no message is built."""
+    size = 0
+    with client.messages.create(model="m", max_tokens=1, messages=[], stream=True) as stream:
+        for item in stream:
+            if item.type == "content_block_delta" and item.delta.type == "text_delta":
+                size += len(item.delta.text)
+    return size
+
+
 def sdk_tool_snapshots(client: Any) -> int:
     seen = 0
     with client.messages.stream(model="m", max_tokens=1, messages=[]) as stream:

@@ -46,7 +46,7 @@ def candidate() -> candidates.Candidate:
 
         found = candidates.ours(Compiled)
     else:
-        found = candidates.PEERS[name]()
+        found = {**candidates.PEERS, **candidates.CLIENTS}[name]()
     # What the packages hold is no garbage of ours; do not let collections walk it.
     gc.collect()
     if hasattr(gc, "freeze"):
@@ -96,6 +96,7 @@ def check(corpus_name: str, chunks: str) -> str:
 def count(corpus_name: str, chunks: str) -> tuple[float, int]:
     """Return the CPU seconds and events of a corpus: the fastest pass of a round."""
     if sys.argv[1] == "floor":
+        floor(corpus_name, chunks)  # is made now, not in the first pass
         work = functools.partial(count_floor, corpus_name, chunks)
     else:
         work = functools.partial(candidate().count, chunked(corpus_name, chunks))
@@ -152,21 +153,27 @@ def read(wire: str, sizes: list[list[int]]) -> list[Any]:
     return found
 
 
-def deltas(kind: str, number: int) -> float:
-    """Return the seconds that a Claude message of so many deltas takes to its end."""
+def deltas(kind: str, number: int) -> tuple[float, int]:
+    """Return the seconds that a Claude message of so many deltas takes, and 1 if it is right."""
     body = (messages.text_stream if kind == "text" else messages.tool_stream)(number)
-    work: Callable[[], object]
+    work: Callable[[], Any]
     if sys.argv[1] == "anthropic":
         client = readers.sdk_client(body)
-        work = functools.partial(readers.sdk_text if kind == "text" else readers.sdk_events, client)
+        work = functools.partial(readers.sdk_text if kind == "text" else readers.sdk_tool, client)
     else:
         work = functools.partial(readers.ours_text if kind == "text" else readers.ours_tool, body)
+    read: list[Any] = []
 
     def once() -> int:
-        work()
+        read[:] = [work()]
         return 1
 
-    return best_pass(once, ROUND_SECONDS)[0]
+    seconds, _ = best_pass(once, ROUND_SECONDS)
+    if kind == "text":
+        right = read[0] == messages.text_of(number)
+    else:
+        right = read[0].content[0].input == messages.tool_input(number)
+    return seconds, int(right)
 
 
 REQUESTS: dict[str, Callable[..., Any]] = {

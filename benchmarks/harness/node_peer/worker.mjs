@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The JavaScript side of benchmarks/harness/worker.py: the same requests in, the same answers
 // out, on Node and on Bun. The arguments: which package the parser is, and the folder of the
-// corpora, which come as files and are cut here as there. The parser takes text, so decoding
-// the bytes is part of its work.
+// corpora, which come as files and are cut here as there. eventsource-parser takes text, so
+// decoding the bytes is part of its work; undici's stream, of which Node's EventSource is made,
+// takes bytes.
 import fs from 'node:fs'
 import path from 'node:path'
 import readline from 'node:readline'
 
 const [packageName, folder] = process.argv.slice(2)
-const {createParser} = await import(packageName)
+const {createParser, EventSourceStream} = await import(
+  packageName === 'undici' ? 'undici/lib/web/eventsource/eventsource-stream.js' : packageName
+)
 // From version 4 on the parser drops the BOM of decoded text and tells the ID of every block.
 const modern = packageName.endsWith('-4')
 const sizes = {'64k': 65536, '1400': 1400, '16': 16}
@@ -35,10 +38,6 @@ function cut(name, shape) {
 // As in worker.py: the best pass of a round of so many seconds counts.
 const ROUND_SECONDS = 0.05
 
-function newDecoder() {
-  return new TextDecoder('utf-8', {ignoreBOM: modern})
-}
-
 // The last event ID as its users have it: by onId where there is one, else by remembering that
 // of the last event that had one.
 function newParser(onEvent, onRetry) {
@@ -49,7 +48,7 @@ function newParser(onEvent, onRetry) {
         last = id
       },
       onEvent(event) {
-        onEvent(event, last)
+        onEvent(event.data, event.event || 'message', last)
       },
       onRetry,
     })
@@ -57,21 +56,60 @@ function newParser(onEvent, onRetry) {
   return createParser({
     onEvent(event) {
       if (event.id !== undefined) last = event.id
-      onEvent(event, last)
+      onEvent(event.data, event.event || 'message', last)
     },
     onRetry,
   })
 }
 
+// Each gives {feed(bytes), end()}.
+function ofText(onEvent, onRetry) {
+  const decoder = new TextDecoder('utf-8', {ignoreBOM: modern})
+  const parser = newParser(onEvent, onRetry)
+  return {
+    feed(piece) {
+      parser.feed(decoder.decode(piece, {stream: true}))
+    },
+    end() {
+      const rest = decoder.decode()
+      if (rest) parser.feed(rest)
+    },
+  }
+}
+
+// Written to and given a `push` as Node's EventSource does; what it does is done when `write`
+// returns, and `errored` is set then.
+function ofBytes(onEvent, onRetry) {
+  const settings = {lastEventId: '', reconnectionTime: null}
+  const stream = new EventSourceStream({
+    eventSourceSettings: settings,
+    push(event) {
+      onEvent(event.options.data, event.type, event.options.lastEventId)
+      return true
+    },
+  })
+  stream.on('error', () => {})
+  return {
+    feed(piece) {
+      stream.write(piece)
+      if (stream.errored) throw stream.errored
+    },
+    end() {
+      if (onRetry && settings.reconnectionTime !== null) onRetry(settings.reconnectionTime)
+    },
+  }
+}
+
+const newReader = EventSourceStream ? ofBytes : ofText
+
 function pass(pieces, found) {
   let count = 0
   const start = process.hrtime.bigint()
-  const decoder = newDecoder()
-  const parser = newParser((event, last) => {
+  const reader = newReader((data, type, last) => {
     count += 1
-    if (found) found.push([event.data, event.event ?? 'message', last])
+    if (found) found.push([data, type, last])
   })
-  for (const piece of pieces) parser.feed(decoder.decode(piece, {stream: true}))
+  for (const piece of pieces) reader.feed(piece)
   return [Number(process.hrtime.bigint() - start) / 1e9, count]
 }
 
@@ -119,9 +157,8 @@ const requests = {
     return cuts.map((lengths) => {
       const events = []
       const state = {retry: null}
-      const decoder = newDecoder()
-      const parser = newParser(
-        (event, last) => events.push([event.data, event.event || 'message', last, null]),
+      const reader = newReader(
+        (data, type, last) => events.push([data, type, last, null]),
         (retry) => {
           state.retry = retry
         },
@@ -129,11 +166,10 @@ const requests = {
       let at = 0
       try {
         for (const length of lengths) {
-          parser.feed(decoder.decode(body.subarray(at, at + length), {stream: true}))
+          reader.feed(body.subarray(at, at + length))
           at += length
         }
-        const rest = decoder.decode()
-        if (rest) parser.feed(rest)
+        reader.end()
       } catch (error) {
         return error.name
       }
