@@ -22,9 +22,8 @@ from typing import Any, NamedTuple
 from tests.kit.chunkings import chunkings
 
 from .harness import progress
-from .harness.asking import NoAnswer
 from .harness.field import OURS, Field, ssewire_version
-from .harness.processes import ROOT
+from .harness.processes import ROOT, NoAnswer
 from .harness.tables import as_json, prose, table
 
 CORPUS = ROOT / "tests" / "corpus"
@@ -38,8 +37,13 @@ NOTES = {
     "axio-sse": "it refuses invalid UTF-8 on purpose, as its source says.",
     "eventsource-parser": "it takes text; TextDecoder replaces invalid bytes, and drops the "
     "BOM for version 3; version 4 does so itself, and tells the ID of a block without data.",
+    "go-sse": "it hands on the bytes as they came, decoded by nobody; here they pass through "
+    "encoding/json, which replaces what is invalid byte by byte. Its `Read` tells no `retry`.",
     "launchdarkly-eventsource": "it reads `retry` and drops it, so that it is not judged by it.",
+    "ry": "a client, whose parser cannot be had without it: it reads from a server on loopback, "
+    "each piece an HTTP chunk of its own. Its events tell no `retry`, but the stream does.",
     "sseclient": "it decodes as requests guesses: ISO-8859-1 unless the header has a charset.",
+    "undici": "the stream that Node's own `EventSource` is made of, as the npm package has it.",
 }
 
 
@@ -317,7 +321,7 @@ def main() -> None:
     data = args.output / "benchmarks" / "conformance.json"
     if not args.page_only:
         with ExitStack() as stack:
-            field = Field(stack, [])
+            field = Field(stack, [], clients=True)
             for name, why in field.skipped.items():
                 print(f"skipped: {name}: {why}")
             found = {

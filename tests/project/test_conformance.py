@@ -17,8 +17,8 @@ import pytest
 from benchmarks import conformance
 from benchmarks.conformance import CORPUS, Case, Verdict
 from benchmarks.harness import candidates
-from benchmarks.harness.asking import NoAnswer, Worker
-from benchmarks.harness.processes import ROOT
+from benchmarks.harness.asking import Worker
+from benchmarks.harness.processes import ROOT, NoAnswer
 from ssewire import Parser
 
 pytestmark = pytest.mark.once
