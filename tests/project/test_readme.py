@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks import report
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 PROGRAM = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -64,30 +66,11 @@ def test_its_chart_is_one_of_the_benchmarks() -> None:
     assert images[0].startswith(f"{RAW}docs/benchmarks/")
 
 
-def cells(row: str, page: str) -> list[list[str]]:
-    """Return the cells of each row of a page's tables that begins so."""
-    rows = re.findall(rf"^\| {re.escape(row)} +\|(.*)\|$", page, re.MULTILINE)
-    return [[cell.strip() for cell in found.split("|")] for found in rows]
-
-
-def test_its_figures_of_the_benchmarks_are_those_of_their_page() -> None:
-    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
-    chunks = page[page.index("### 64 KiB chunks") : page.index("### 1400 B chunks")]
-    message = page[page.index("### One Claude message") : page.index("### One Claude tool call")]
-    compiled, python = (cells(f"ssewire {name}", chunks)[0][0] for name in ("cy", "py"))
-    peers = re.findall(r"^\| ([\w-]+) +\| +([\d,]+)\*? \|", chunks, re.MULTILINE)
-    others = sorted(
-        int(value.replace(",", "")) for name, value in peers
-        if name not in ("floor", "eventsource-parser")
-    )  # fmt: skip
-    assert len(others) == 12
-    assert f"{compiled} ns compiled, {python} ns in Python | {others[0]:,} ns" in TEXT
-    compiled, python, sdk = (
-        cells(name, message)[0][2] for name in ("ssewire cy", "ssewire py", "anthropic")
-    )
-    assert f"{compiled} compiled, {python} in Python | {sdk}," in TEXT
+def test_its_figures_are_those_of_the_page_of_the_benchmarks() -> None:
+    # After another run: python -m benchmarks.report
+    assert report.in_brief(report.read(ROOT / "docs" / "benchmarks")) in TEXT
 
 
 def test_its_figures_name_commands_that_give_them() -> None:
-    for command in ("make bench", "python -m benchmarks.claude_clients", "python -m ssewire bench"):
+    for command in ("make bench", "python -m ssewire bench"):
         assert f"`{command}`" in TEXT
