@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import random
-import signal
 import threading
 import time
 import warnings
@@ -40,6 +39,7 @@ from tests.claude.scenarios import (
     kept,
 )
 from tests.claude.scenarios import stream as stream_of
+from tests.kit.alarms import alarms, needs_alarms, ring_after
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, chunk, head
 from tests.kit.scripted import ClosingServer as Server
 from tests.kit.scripted import Server as PlainServer
@@ -361,7 +361,7 @@ def test_streams_closed_at_random_times_raise_nothing() -> None:
         assert server.wait_closed()
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+@needs_alarms
 @pytest.mark.parametrize("way", ["text", "events"])
 def test_ctrl_c_leaves_the_partial_message_and_loses_nothing(way: str) -> None:
     go = threading.Event()
@@ -374,24 +374,19 @@ def test_ctrl_c_leaves_the_partial_message_and_loses_nothing(way: str) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    old = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        with Server([script]) as server, make_client(server) as client:
-            stream = client.messages.stream(**ASKED).__enter__()
-            items: Any = iter(stream.text_stream if way == "text" else stream)
-            item: Any = ""
-            while item != "Hé" and getattr(item, "type", "") != "text":
-                item = next(items)
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(KeyboardInterrupt):
-                next(items)
-            assert stream.partial_message is not None
-            assert stream.partial_message.content[0].text == "Hé"  # type: ignore[union-attr]
-            go.set()
-            assert stream.get_final_text() == "Héllo"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+    with Server([script]) as server, make_client(server) as client, alarms(interrupt):
+        stream = client.messages.stream(**ASKED).__enter__()
+        items: Any = iter(stream.text_stream if way == "text" else stream)
+        item: Any = ""
+        while item != "Hé" and getattr(item, "type", "") != "text":
+            item = next(items)
+        ring_after(0.05)
+        with pytest.raises(KeyboardInterrupt):
+            next(items)
+        assert stream.partial_message is not None
+        assert stream.partial_message.content[0].text == "Hé"  # type: ignore[union-attr]
+        go.set()
+        assert stream.get_final_text() == "Héllo"
 
 
 # --- transports of the caller's

@@ -14,7 +14,6 @@ import gc
 import linecache
 import logging
 import random
-import signal
 import sys
 import threading
 import time
@@ -29,6 +28,7 @@ from ssewire.client import EventSource, EventStream, ReconnectPolicy, Timeouts, 
 from ssewire.errors import ConnectionLost, SSEWireError, StateError
 from tests.claude import wire
 from tests.claude.scenarios import ASKED
+from tests.kit.alarms import alarms, ring_after
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, Server, Steps, chunk, head
 
 # Seconds without an end after which a run counts as hanging.
@@ -53,44 +53,13 @@ class Stop(BaseException):
     """What a handler raises that is no `Exception`."""
 
 
-class Alarm:
-    """Calls `act` in a signal handler, again and again at random times, within the block."""
-
-    def __init__(self, chance: random.Random, act: Callable[[], object]) -> None:
-        self._chance = chance
-        self._act = act
-        self._on = False
-        self.calls = 0
-
-    def __enter__(self) -> Alarm:
-        self._before = signal.signal(signal.SIGALRM, self._handle)
-        # What is raised in a destructor: by one call into C, since a hook of pytest's would be
-        # interrupted in its turn.
-        dropped: deque[Any] = deque(maxlen=1)
-        self._hook, sys.unraisablehook = sys.unraisablehook, dropped.append
-        self._on = True
-        self._set()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._on = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._before)
-        sys.unraisablehook = self._hook
-
-    def _set(self) -> None:
-        signal.setitimer(signal.ITIMER_REAL, self._chance.uniform(0.00005, 0.002))
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._on:
-            self.calls += 1
-            self._set()
-            if not returning(frame):
-                self._act()
-
-    def pause(self) -> Quiet:
-        """Return a block in which it is not called."""
-        return Quiet(self)
+def working(frame: FrameType | None) -> bool:
+    """Say whether a signal came into the work, not into what runs it again after an exception."""
+    while frame is not None:
+        if frame.f_code in ONCE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def returning(frame: FrameType | None) -> bool:
@@ -107,20 +76,6 @@ def returning(frame: FrameType | None) -> bool:
             return line.split()[:2] == ["return", "item"]
         frame = frame.f_back
     return False
-
-
-class Quiet:
-    """A block in which no handler of an Alarm acts."""
-
-    def __init__(self, alarm: Alarm) -> None:
-        self._alarm = alarm
-
-    def __enter__(self) -> None:
-        self._alarm._on = False
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._alarm._on = True
-        self._alarm._set()
 
 
 def numbers(asked: Request) -> Steps:
@@ -317,6 +272,7 @@ class Ask(Work):
 
 
 WORK: dict[str, type[Work]] = {"source": Source, "stream": Stream, "message": Message, "ask": Ask}
+ONCE = {work.once.__code__ for work in WORK.values()}
 
 HANDLERS = ("raises", "raises another", "closes", "closes and raises", "anything")
 
@@ -346,19 +302,32 @@ def campaign(name: str, handler: str, seconds: float, seed: int = 0) -> dict[str
         AssertionError: what it gave is not true.
     """
     chance = random.Random(f"{seed} {name} {handler}")
-    counts: dict[str, int] = {}
+    counts = {"signals": 0}
     script: Any = WORK[name].script or answers()
     with Server([script]) as server:
         work = WORK[name](server)
+        act = acting(handler, work, chance)
+
+        def ring_again() -> None:
+            ring_after(chance.uniform(0.00005, 0.002))
+
+        def at_random(frame: FrameType | None) -> None:
+            ring_again()
+            if working(frame):
+                counts["signals"] += 1
+                if not returning(frame):
+                    act()
+
         until = time.monotonic() + seconds
-        alarm = Alarm(chance, acting(handler, work, chance))
-        while time.monotonic() < until:
-            faulthandler.dump_traceback_later(PATIENCE, exit=True)
-            ended = run(work, alarm)
-            faulthandler.cancel_dump_traceback_later()
-            counts[ended] = counts.get(ended, 0) + 1
-            counts["signals"] = counts.get("signals", 0) + alarm.calls
-            alarm.calls = 0
+        with alarms(at_random):
+            ring_again()
+            while time.monotonic() < until:
+                faulthandler.dump_traceback_later(PATIENCE, exit=True)
+                try:
+                    ended = run(work)
+                finally:
+                    faulthandler.cancel_dump_traceback_later()
+                counts[ended] = counts.get(ended, 0) + 1
         work.begin()
         if isinstance(work, Message):
             work.client.close()
@@ -367,24 +336,33 @@ def campaign(name: str, handler: str, seconds: float, seed: int = 0) -> dict[str
     return counts
 
 
-def run(work: Work, alarm: Alarm) -> str:
+def run(work: Work) -> str:
     """Do one work to its end, gone on with after what handlers raise; say how it ended."""
     work.begin()
-    done = False
-    # Between two steps there is no handler, but within them at any place.
-    while not done:
-        try:
-            with alarm:
-                work.once()
-        except (Raised, Stop):
-            continue
-        except SSEWireError as error:
-            raise AssertionError(f"unexpected {error!r}") from error
-        done = True
+    # What is raised in a destructor: by one call into C, since a hook of pytest's would be
+    # interrupted in its turn.
+    dropped: deque[Any] = deque(maxlen=1)
+    hook, sys.unraisablehook = sys.unraisablehook, dropped.append
+    try:
+        while not done(work):
+            pass
+    finally:
+        sys.unraisablehook = hook
     ended = work.check()
     if work.open is not None:
         work.open.close()
     return ended
+
+
+def done(work: Work) -> bool:
+    """Do a work until its end, or until what a handler raises."""
+    try:
+        work.once()
+    except (Raised, Stop):
+        return False
+    except SSEWireError as error:
+        raise AssertionError(f"unexpected {error!r}") from error
+    return True
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import itertools
 import random
-import signal
 import socket
 import sys
 import threading
@@ -21,6 +20,7 @@ import pytest
 from ssewire.client import EventSource, Timeouts, open_stream
 from ssewire.errors import ConnectFailed, ConnectionLost
 from tests.clients.scenarios import ABC
+from tests.kit.alarms import alarms, needs_alarms, ring_after
 from tests.kit.scripted import CHUNKED, LAST_CHUNK, Request, Server, chunk, head, trusting_context
 
 pytestmark = pytest.mark.sockets
@@ -131,7 +131,7 @@ def test_last_event_id_after_close_in_another_thread_is_that_of_the_last_event_h
         sys.setswitchinterval(interval)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+@needs_alarms
 @pytest.mark.parametrize("kind", ["stream", "source"])
 def test_a_ctrl_c_within_a_blocked_read_loses_nothing(kind: str) -> None:
     class Interrupted(BaseException):
@@ -140,7 +140,6 @@ def test_a_ctrl_c_within_a_blocked_read_loses_nothing(kind: str) -> None:
     def interrupt(*_: object) -> None:
         raise Interrupted
 
-    old = signal.signal(signal.SIGALRM, interrupt)
     go = threading.Event()
 
     def script(request: Request) -> Iterator[bytes]:
@@ -149,17 +148,13 @@ def test_a_ctrl_c_within_a_blocked_read_loses_nothing(kind: str) -> None:
         go.wait(5)
         yield chunk(b"data: b\n\n") + LAST_CHUNK
 
-    try:
-        with Server([script, [head(204)]]) as server:
-            open_it: Any = open_stream if kind == "stream" else EventSource
-            with open_it(server.url) as stream:
-                assert next(stream).data == "a"
-                signal.setitimer(signal.ITIMER_REAL, 0.05)
-                with pytest.raises(Interrupted):
-                    next(stream)
-                go.set()
-                assert next(stream).data == "b"
-            assert server.connections == 1
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+    with Server([script, [head(204)]]) as server, alarms(interrupt):
+        open_it: Any = open_stream if kind == "stream" else EventSource
+        with open_it(server.url) as stream:
+            assert next(stream).data == "a"
+            ring_after(0.05)
+            with pytest.raises(Interrupted):
+                next(stream)
+            go.set()
+            assert next(stream).data == "b"
+        assert server.connections == 1

@@ -25,6 +25,7 @@ from ssewire.client import EventSource, ReconnectPolicy, Timeouts, open_stream
 from ssewire.client._connection import _shut_down
 from ssewire.errors import ConnectionLost, StateError
 from tests.clients.signal_campaign import campaign
+from tests.kit.alarms import alarms, needs_alarms, ring_after
 from tests.kit.scripted import (
     CHUNKED,
     LAST_CHUNK,
@@ -341,31 +342,26 @@ class _Noting:
 # --- signals
 
 
-needs_timers = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
-
-
 @pytest.fixture
 def alarm() -> Iterator[Callable[..., None]]:
     """Give a function that has a handler called after some seconds, and again every so many."""
-    old = signal.getsignal(signal.SIGALRM)
+    handlers: list[Callable[[], object]] = []
 
     def start(
-        seconds: float, again: float = 0.0, handler: Callable[[], object] | None = None
+        seconds: float, again: float = 0.0, handler: Callable[[], object] = interrupt
     ) -> None:
-        def handle(*_: object) -> None:
-            if handler is None:
-                raise Interrupted
-            handler()
+        handlers.append(handler)
+        ring_after(seconds, again)
 
-        signal.signal(signal.SIGALRM, handle)
-        signal.setitimer(signal.ITIMER_REAL, seconds, again)
-
-    yield start
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, old)
+    with alarms(lambda frame: handlers[-1]()):
+        yield start
 
 
-@needs_timers
+def interrupt() -> None:
+    raise Interrupted
+
+
+@needs_alarms
 @pytest.mark.parametrize("kind", ["stream", "source"])
 def test_an_interrupted_wait_over_tls_goes_on_with_the_same_connection(
     kind: str, alarm: Callable[..., None]
@@ -390,7 +386,7 @@ def test_an_interrupted_wait_over_tls_goes_on_with_the_same_connection(
         assert server.connections == 1
 
 
-@needs_timers
+@needs_alarms
 def test_a_handler_that_closes_while_the_socket_is_being_wrapped_ends_the_source(
     alarm: Callable[..., None],
 ) -> None:
@@ -414,7 +410,7 @@ def _fail_loudly() -> None:
     raise AssertionError("the source hangs")
 
 
-@needs_timers
+@needs_alarms
 @pytest.mark.parametrize("kind", ["stream", "source"])
 def test_a_handler_that_closes_ends_a_blocked_iteration(
     kind: str, alarm: Callable[..., None]
@@ -427,7 +423,7 @@ def test_a_handler_that_closes_ends_a_blocked_iteration(
         assert server.wait_closed()
 
 
-@needs_timers
+@needs_alarms
 @pytest.mark.parametrize("tls", [None, "127.0.0.1"])
 @pytest.mark.parametrize("kind", ["stream", "source"])
 def test_what_a_handler_raises_after_it_closed_comes_out(
@@ -462,7 +458,7 @@ def test_a_socket_whose_class_has_no_shutdown_is_shut_down_all_the_same(
         assert other.recv(1) == b""
 
 
-@needs_timers
+@needs_alarms
 def test_a_post_interrupted_while_it_waits_for_the_head_is_not_sent_again(
     alarm: Callable[..., None],
 ) -> None:
@@ -476,7 +472,7 @@ def test_a_post_interrupted_while_it_waits_for_the_head_is_not_sent_again(
         assert server.connections == 1
 
 
-@needs_timers
+@needs_alarms
 def test_a_delay_longer_than_the_time_between_two_interruptions_is_waited_for_once(
     alarm: Callable[..., None],
 ) -> None:
@@ -508,7 +504,7 @@ def test_a_delay_longer_than_the_time_between_two_interruptions_is_waited_for_on
         assert interruptions >= 2
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no alarms here")
+@needs_alarms
 @pytest.mark.parametrize("raised", [TimeoutError("an alarm"), OSError("an alarm")], ids=repr)
 @pytest.mark.parametrize("idle", [None, 30.0])
 @pytest.mark.parametrize("tls", [None, "127.0.0.1"])
@@ -522,33 +518,42 @@ def test_an_alarm_that_raises_a_timeout_comes_out_of_a_wait_and_takes_nothing(
         go.wait(5)
         yield b"data: 2\n\n"
 
-    def alarm(*args: object) -> None:
+    def act(frame: object) -> None:
         raise raised
 
     options: dict[str, Any] = {"proxy": None, "timeouts": Timeouts(idle=idle)}
     if tls:
         options["tls"] = trusting_context()
-    before = signal.signal(signal.SIGALRM, alarm)
-    try:
-        with Server([script], tls=tls) as server, open_stream(server.url, **options) as stream:
-            assert next(stream).data == "1"
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+    with Server([script], tls=tls) as server, open_stream(server.url, **options) as stream:
+        assert next(stream).data == "1"
+        with alarms(act):
+            ring_after(0.05)
             with pytest.raises(type(raised), match="an alarm"):
                 next(stream)
-            go.set()
-            assert [event.data for event in stream] == ["2"]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        go.set()
+        assert [event.data for event in stream] == ["2"]
 
 
-@needs_timers
+@needs_alarms
 @pytest.mark.parametrize("work", ["source", "stream", "message", "ask"])
 def test_signals_at_random_whose_handlers_close_and_raise_lose_nothing_and_hang_nothing(
     work: str,
 ) -> None:
+    hook = sys.unraisablehook
     # A socket that an exception met as it changed hands is closed when it is collected.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         counts = campaign(work, "anything", 0.7)
     assert counts["signals"] > 0
+    # What later tests leave must be seen.
+    assert sys.unraisablehook is hook
+
+
+@needs_alarms
+def test_a_signal_that_comes_after_its_block_does_nothing() -> None:
+    came: list[object] = []
+    with alarms(came.append):
+        signal.raise_signal(signal.SIGALRM)
+        assert len(came) == 1
+    signal.raise_signal(signal.SIGALRM)
+    assert len(came) == 1

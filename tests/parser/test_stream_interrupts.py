@@ -29,6 +29,7 @@ from ssewire import (
     iter_json,
 )
 from tests.clients.test_client_interrupts import InterruptAt, Interrupted, in_its_own_thread
+from tests.kit.alarms import alarms, needs_alarms, ring_after
 
 pytestmark = pytest.mark.traced
 
@@ -307,24 +308,20 @@ class Alarm(Exception):
 
 
 @contextlib.contextmanager
-def alarms(raised: type[BaseException], seconds: float) -> Iterator[list[int]]:
+def raising(raised: type[BaseException], seconds: float) -> Iterator[list[object]]:
     """Raise from a signal's handler, once after so many seconds; 0: each time it is asked to.
 
     Not again and again: on a busy machine the next one could come into what runs the tests.
     """
 
-    def handler(number: int, frame: object) -> None:
-        count.append(number)
+    def act(frame: object) -> None:
+        count.append(frame)
         raise raised
 
-    count: list[int] = []
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    count: list[object] = []
+    with alarms(act):
+        ring_after(seconds)
         yield count
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 class Waiting:
@@ -351,20 +348,20 @@ class Waiting:
         self.closed += 1
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs SIGALRM")
+@needs_alarms
 @pytest.mark.parametrize("raised", [Alarm, KeyboardInterrupt, TimeoutError, OSError])
 @pytest.mark.parametrize("name", SYNC)
 def test_a_signal_in_a_wait_loses_nothing(name: str, raised: type[BaseException]) -> None:
     source = Waiting()
     iterator = SYNC[name](source)
-    with alarms(raised, 0.0) as count:
+    with raising(raised, 0.0) as count:
         seen, whole = read_on(iterator, raised)
     assert (seen, whole) == (WHOLE, True)
     assert len(count) > 6
     assert source.closed == 1
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs SIGALRM")
+@needs_alarms
 @pytest.mark.parametrize("raised", [Alarm, KeyboardInterrupt])
 @pytest.mark.parametrize("name", SYNC)
 def test_a_generator_that_a_signal_has_finished_is_told(
@@ -376,7 +373,7 @@ def test_a_generator_that_a_signal_has_finished_is_told(
 
     iterator = SYNC[name](source())
     assert [value_of(next(iterator)) for _ in range(2)] == [1, 2]
-    with alarms(raised, 0.1), pytest.raises(raised):
+    with raising(raised, 0.1), pytest.raises(raised):
         next(iterator)
     for _ in range(2):
         with pytest.raises(StateError, match="missing"):
