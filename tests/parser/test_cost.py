@@ -199,6 +199,7 @@ def test_iterators_make_the_same_number_of_calls_for_each_chunk() -> None:
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="costs are measured on CPython")
+@pytest.mark.once
 @pytest.mark.parametrize("scan", [sum, min, lambda line: line.find(b"\n"), lambda line: None])
 def test_this_measure_tells_quadratic_from_linear(scan: Any) -> None:
     class Quadratic:
