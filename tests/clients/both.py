@@ -33,6 +33,7 @@ from ssewire.aio._connection import Connection
 from ssewire.aio._exchange import respond as asyncio_respond
 from ssewire.client._connection import Handle, Wire
 from ssewire.client._exchange import respond as blocking_respond
+from tests.kit.scripted import AT_ONCE
 
 # What a transport's body does in turn: it gives bytes, waits so many seconds, or raises.
 BodyStep = Union[bytes, float, BaseException]
@@ -430,6 +431,17 @@ def sockets_to(port: int) -> list[socket.socket]:
 def descriptors() -> int:
     """Return how many descriptors this process holds."""
     return len(os.listdir("/proc/self/fd"))
+
+
+async def back_to(both: Both, number: int) -> bool:
+    """Wait until no more descriptors are held than that; False if they are not given back.
+
+    What was cut off within a turn of the loop is closed in the next.
+    """
+    deadline = time.monotonic() + AT_ONCE
+    while descriptors() > number and time.monotonic() < deadline:
+        await both.sleep(0.001)
+    return descriptors() <= number
 
 
 needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc to count in")

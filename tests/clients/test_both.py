@@ -36,6 +36,7 @@ from ssewire.errors import (
 from tests.clients.both import (
     Both,
     addresses,
+    back_to,
     collect,
     descriptors,
     needs_proc,
@@ -1108,7 +1109,7 @@ def test_sources_closed_and_restarted_at_random_times_leave_nothing_behind(
             seen = [int(data) for data in await both.result(task)]
             assert seen == list(range(1, len(seen) + 1))
         assert server.wait_closed()
-        assert descriptors() == before
+        assert await back_to(both, before), (descriptors(), before)
 
     with Server([soak_script(3, 10**9)]) as server:
         both.run(main(server))

@@ -188,11 +188,13 @@ class Server:
         except BaseException as exc:
             self.errors.append(exc)
         finally:
+            # Closed before it counts as closed, for who counts descriptors then; and at once, so
+            # that no end of the server's shuts down a descriptor that is another's by then.
             with self._lock:
+                connection.close()
+                plain.close()
                 self._open.discard(plain)
                 self._open.discard(connection)
-            connection.close()
-            plain.close()
 
     def _play(self, connection: socket.socket, script: Connection, number: int) -> None:
         reader = _RequestReader(connection, number)
