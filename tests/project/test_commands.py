@@ -13,6 +13,7 @@ import io
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -110,7 +111,14 @@ def fault(command: str) -> str | None:
 
 def fault_of_make(words: list[str]) -> str | None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
+    options = [word for word in words if word.startswith("-")]
+    if options:
+        said = subprocess.run(["make", *options, "--version"], capture_output=True, text=True)
+        if said.returncode:
+            return said.stderr.partition("\n")[0]
     for word in words:
+        if word in options:
+            continue
         name, given, _ = word.partition("=")
         if not re.search(rf"^{re.escape(name)}( \??=|:(?!=))", makefile, re.MULTILINE):
             return f"the Makefile has no {'variable' if given else 'target'} {name}"
@@ -200,6 +208,7 @@ def test_there_are_commands_and_a_wrong_one_is_found() -> None:
     for wrong in (
         "make tset",
         "make test PYTHN=python3",
+        "make --output-snc test",
         "pytest tests/test_parser.py",
         "python -m benchmarks.nothing",
         "python -m benchmarks targets",
