@@ -13,6 +13,7 @@ import gc
 import json
 import pickle
 import random
+import re
 import sys
 import threading
 import weakref
@@ -312,6 +313,9 @@ def test_where_memory_is_short_nothing_is_missing_without_a_word(way: str, at: i
         stream, loop, seen = begun()
 
 
+made_of_pieces = re.compile(f"(?:{'|'.join(map(re.escape, filter(None, PIECES)))})*").fullmatch
+
+
 @pytest.mark.usefixtures("implementation")
 def test_threads_that_read_one_stream_at_once_do_no_harm() -> None:
     interval = sys.getswitchinterval()
@@ -332,6 +336,7 @@ def test_threads_that_read_one_stream_at_once_do_no_harm() -> None:
                 thread.start()
             for thread in threads:
                 thread.join()
-            assert set(seen) <= {*PIECES}
+            # Nor how much at once: what is read twice as the start brings all the text so far.
+            assert all(made_of_pieces(item) for item in seen)
     finally:
         sys.setswitchinterval(interval)
