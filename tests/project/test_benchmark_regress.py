@@ -47,6 +47,50 @@ def test_what_fails_names_the_path_before_after_percent_and_what_to_do(
     assert "2 paths were checked, to 2% in both directions." in shown
 
 
+@pytest.mark.parametrize(
+    ("others", "status", "times"),
+    [
+        ([2010.0], 0, 1),
+        ([2100.0, 1900.0, 2010.0], 0, 3),
+        ([2100.0, 2060.0, 2050.0, 2000.0], 1, 3),
+        ([1900.0, 1800.0, 1950.0, 2000.0], 1, 3),
+    ],
+)
+def test_what_differs_is_counted_again_elsewhere_before_it_is_told(
+    others: list[float],
+    status: int,
+    times: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[int] = []
+
+    def counted(implementations: list[str], seed: int = 0, moved: int = 0) -> dict[str, float]:
+        assert implementations == ["python"]
+        asked.append(moved)
+        return {**dict.fromkeys(COUNTS, 7.0), "one, Python": others[moved - 1]}
+
+    monkeypatch.setattr(regress, "counted", counted)
+    kept = [Kept(HERE, COUNTS)]
+    found = {**COUNTS, "one, Python": 1900.0}
+    found = regress.counted_again(HERE, found, kept, ["python", "cython"])
+    assert regress.judged(HERE, found, kept) == status
+    assert asked == [1, 2, 3][:times]
+    # Nothing else is taken from another count.
+    assert {**found, "one, Python": 0} == {**COUNTS, "one, Python": 0}
+
+
+def test_nothing_is_counted_again_where_nothing_differs_or_only_what_is_coarse_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(regress, "counted", None)
+    found = {**COUNTS, "one, Python": 2300.0}
+    other = [Kept({**HERE, "python": "cpython 3.13.0"}, COUNTS)]
+    assert regress.counted_again(HERE, dict(COUNTS), [Kept(HERE, COUNTS)], ["python"]) == COUNTS
+    assert regress.counted_again(HERE, dict(found), other, ["python"]) == found
+    assert regress.counted_again(HERE, dict(found), [], ["python"]) == found
+
+
 def test_a_path_without_a_number_and_a_number_without_a_path_are_marked() -> None:
     more = {**COUNTS, "two, Python": 7.0}
     assert verdicts(more, COUNTS, exact=True)["two, Python"] == "NEW"
