@@ -37,8 +37,8 @@ KEPT = Path(__file__).with_suffix(".json")
 # What a path may take more or less. Where its objects lie in memory, which any change of any
 # module moves, accounts for some tenths of a percent.
 ALLOWED = 0.02
-# How often what differs is counted again: at one place of eight a path took 3 % less, at the others
-# within 0.1 % of the same. A quarter of a minute each, and only then.
+# How often what differs is counted again: a path that took 3 % less at one place was within 0.1 %
+# of the same at seven others. A quarter of a minute each, and only then.
 AGAIN = 3
 # What the work without ours may differ by before the interpreter is taken for another one.
 SAME = 0.005

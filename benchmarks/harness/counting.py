@@ -20,7 +20,7 @@ and any change of any module moves them.
 
 What is left: CPython finds what a type has by a cache whose places follow from addresses, and two
 names on one place are looked up each time. What moves everything, as one more file in the folder
-of the checkout does, may bring two together: 3 % of a path, seen once. So all can be moved.
+of the checkout does, may bring two together: 3 % of a path. So all can be moved.
 
 May import: processes.
 """

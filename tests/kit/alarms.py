@@ -33,8 +33,9 @@ def alarms(act: Act) -> Iterator[None]:
     try:
         yield
     finally:
-        ring_after(0)
+        # First the act, which may set the clock anew.
         _acts.pop()
+        ring_after(0)
 
 
 def ring_after(seconds: float, again: float = 0.0) -> None:
